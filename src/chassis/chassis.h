@@ -1,0 +1,42 @@
+#pragma once
+
+// A chassis: everything of one gateway host, over the seam. No globals, no threads, no system
+// calls; a cluster is N of these in one process.
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "chassis/status.h"
+#include "config/model.h"
+#include "platform/platform.h"
+
+namespace segw::chassis {
+
+class Chassis {
+ public:
+  virtual ~Chassis() = default;
+  // Reads the state folder, applies the configuration, starts ISAs and protocols. `started` is told
+  // once: success, or the one line that says why not (then nothing half done is left).
+  virtual void start(std::function<void(Result<void>)> started) = 0;
+
+  [[nodiscard]] virtual Status status() const = 0;
+  // tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group N. Moves
+  // mastership by planned handover. `done` is told once: where mastership is now, or why it could
+  // not be moved.
+  virtual void force_switchover(TunnelGroupId group,
+                                std::function<void(Result<std::string>)> done) = 0;
+  // ESP and IKE keys of all SAs as tshark reads them (esp_sa and ikev2_decryption_table lines); for
+  // labs only, refused unless the chassis was started with --allow-key-export.
+  [[nodiscard]] virtual Result<std::string> export_keys() const = 0;
+};
+
+struct Options {
+  bool allow_key_export = false;
+};
+
+std::unique_ptr<Chassis> make_chassis(platform::Platform& platform,
+                                      std::shared_ptr<const config::Config> config,
+                                      Options options);
+
+}  // namespace segw::chassis

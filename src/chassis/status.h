@@ -1,0 +1,109 @@
+#pragma once
+
+// Snapshots that `show` reads; plain data, made by Chassis::status(). Table forms and JSON are
+// cli/'s.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/history.h"
+#include "base/ip_address.h"
+#include "base/time.h"
+#include "mcs/mcs_service.h"
+#include "mimp/master_state.h"
+
+namespace segw::chassis {
+
+struct PeerGroupStatus {  // a row of `show redundancy multi-chassis mc-ipsec peer`
+  TunnelGroupId id;
+  TunnelGroupId peer_group;
+  uint8_t priority = 100;
+  bool admin_up = false;
+  mimp::MasterState mastership = mimp::MasterState::Discovery;
+  mimp::MasterState peer_state = mimp::MasterState::Discovery;
+  bool peer_reachable = false;
+  bool nominal = false;            // protection status
+  std::string not_nominal_reason;  // "peer is not in sync"
+  uint64_t activation = 0;
+  uint64_t clean_takeovers = 0, unclean_takeovers = 0;
+  bool in_sync = false;  // standby: a valid grant; active: the peer is in the in-sync set
+  std::map<std::string, uint64_t> counters;
+  std::vector<History::Entry> history;
+};
+
+struct PeerStatus {
+  IpAddress address;
+  IpAddress source_address;
+  std::string name;
+  bool admin_up = false;
+  Duration keep_alive{};
+  uint8_t hold_on_neighbor_failure = 0;
+  Duration discovery{}, discovery_boot{};
+  bool bfd = false;
+  std::chrono::system_clock::time_point last_update;
+  bool authentication = false;
+  bool sync_admin_up = false;
+  bool mcs_connected = false;
+  std::string mcs_down_reason;
+  mcs::SyncState sync_state = mcs::SyncState::OutOfSync;
+  uint64_t entries = 0;  // IKE SAs and CHILD SAs held here
+  uint64_t alarms = 0;   // records that could not be used here
+  uint64_t remote_alarms = 0;
+  std::map<std::string, uint64_t> mcs_counters;
+  std::vector<PeerGroupStatus> groups;
+};
+
+struct SaStatus {
+  uint32_t inbound_spi = 0, outbound_spi = 0;
+  std::string algorithm;
+  std::string remote;  // endpoint, with the UDP port where encapsulated
+  uint64_t outbound_next = 0, inbound_highest = 0;
+  uint64_t packets_in = 0, bytes_in = 0, packets_out = 0, bytes_out = 0;
+  uint64_t drops_replay = 0, drops_integrity = 0, drops_selector = 0, drops_sequence = 0;
+  Duration age{}, lifetime{};
+  bool rekeyed = false;
+  bool may_seal = true;
+};
+
+struct TunnelStatus {  // `show ipsec tunnel`
+  std::string name;
+  std::string sap;  // tunnel-1.private:1
+  IpAddress local, remote;
+  uint32_t service_id = 0, delivery_service_id = 0;
+  bool admin_up = false, oper_up = false;
+  uint32_t security_policy = 0;
+  uint64_t ike_spi_i = 0, ike_spi_r = 0;
+  std::string ike_state;  // "", half-open, established, rekeyed
+  std::vector<SaStatus> sas;
+};
+
+struct IsaStatus {  // `show isa tunnel-group`
+  TunnelGroupId group;
+  std::string isa;  // 1/2
+  bool up = false;
+  std::string crypto;  // what it seals with
+  std::string down_reason;
+  std::map<std::string, uint64_t> drops;
+};
+
+struct LogEntry {
+  uint64_t number = 0;
+  std::chrono::system_clock::time_point at;
+  std::string severity;
+  std::string name;
+  std::string text;
+};
+
+struct Status {
+  std::string system_name;
+  IpAddress system_address;
+  std::vector<PeerStatus> peers;
+  std::vector<TunnelStatus> tunnels;
+  std::vector<IsaStatus> isas;
+  std::map<std::string, std::map<std::string, uint64_t>> counters;  // room -> name -> count
+  std::vector<LogEntry> log;                                        // newest first
+};
+
+}  // namespace segw::chassis

@@ -1,0 +1,128 @@
+#pragma once
+
+// IKEv2 (RFC 7296) over the plain data of a tunnel group. Runs while the group is acting here.
+// The engine changes the group's state, commits the changed records, and lets the answer leave only
+// when the in-sync set holds them (redundancy rule 15). Contract for the other rooms.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/counters.h"
+#include "base/ids.h"
+#include "base/ip_address.h"
+#include "esp/child_sa.h"
+#include "ike/ike_sa.h"
+#include "platform/platform.h"
+
+namespace segw::ike {
+
+// ---- What the engine is configured with (made from config::Config by the chassis) ----
+
+struct Proposal {  // one configured ike-transform
+  IkeSuite suite;
+  Duration lifetime{};  // isakmp-lifetime
+};
+struct ChildProposal {  // one configured ipsec-transform
+  esp::Suite suite;
+  std::optional<Group> pfs;
+  Duration lifetime{};
+};
+struct TunnelSettings {
+  uint32_t index = 0;  // IpsecTunnel's place in the configuration
+  std::string name;
+  bool enabled = true;
+  IpAddress local_gateway;
+  IpAddress remote_gateway;
+  Identity local_id;  // ID_IPV4_ADDR of the gateway where nothing else is configured
+  Identity remote_id;
+  SecretBytes pre_shared_key;
+  std::vector<Proposal> proposals;  // in order of preference
+  std::vector<ChildProposal> child_proposals;
+  bool nat_traversal = true;
+  bool force_encapsulation = false;
+  std::vector<esp::TrafficSelector> local_selectors;
+  std::vector<esp::TrafficSelector> remote_selectors;
+  uint16_t replay_window = 128;
+  bool dpd = false;  // liveness requests of our own
+  Duration dpd_interval{};
+  uint8_t dpd_max_retries = 3;
+};
+struct GroupSettings {
+  TunnelGroupId group;
+  Slot slot;
+  std::array<uint8_t, 16> incarnation{};
+  uint8_t slots = 2;
+  uint32_t tunnels_max = 2048;
+  uint32_t half_open_cookie_threshold = 100;  // above: cookies are demanded
+  uint32_t half_open_max = 1000;              // dropped first, oldest first
+  std::vector<TunnelSettings> tunnels;
+};
+
+// The state that the engine works on. The chassis owns it (it is mcs::GroupState; the engine sees
+// it through this, so that ike/ does not depend on mcs/).
+struct Tables {
+  std::map<IkeSpi, IkeSa>& ike_sas;        // by our SPI
+  std::map<Spi, esp::ChildSa>& child_sas;  // by inbound SPI
+};
+
+// Records of one step, in order: what changed, as whole values.
+struct Changes {
+  std::vector<IkeSpi> ike_sas;  // upserted: the value is in Tables
+  std::vector<Spi> child_sas;
+  struct DeletedIke {
+    IkeSpi spi;
+    bool by_client;
+  };
+  struct DeletedChild {
+    Spi spi;
+    bool by_client;
+  };
+  std::vector<DeletedChild> deleted_child_sas;
+  std::vector<DeletedIke> deleted_ike_sas;
+};
+
+struct Datagram {  // an IKE message with its addresses; the non-ESP marker is not in `message`
+  Endpoint local;
+  Endpoint remote;
+  Bytes message;
+};
+
+class Host {
+ public:
+  virtual ~Host() = default;
+  // Makes the changes known; `then` runs when all members of the in-sync set hold them, or never
+  // (role lost).
+  virtual void commit(const Changes& changes, platform::Callback then) = 0;
+  virtual void send(const Datagram& datagram) = 0;
+  // The ISA: inbound at once when the record is made, outbound when it is committed.
+  virtual void install(const esp::ChildSa& sa) = 0;
+  virtual void use_outbound(Spi inbound_spi) = 0;
+  virtual void remove(Spi inbound_spi) = 0;
+  // The next 64-bit IV for an SK payload sent on this IKE SA (rule 12); nothing: must not send.
+  virtual std::optional<uint64_t> next_iv(const IkeSa& sa) = 0;
+  // The client is known to be at a new address (NAT rebinding): the children of `sa` follow.
+  virtual void moved(const IkeSa& sa) = 0;
+  virtual void on_tunnel_state(uint32_t tunnel, bool up) = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual void activate(bool clean) = 0;  // became acting: timers of every SA in the tables start
+  virtual void deactivate() = 0;
+  // Never throws, never aborts, bounded: the bytes are a stranger's.
+  virtual void on_datagram(const Datagram& datagram) = 0;
+  // Administrative delete of a tunnel's SAs (`clear`, or removed from the configuration).
+  virtual void clear_tunnel(uint32_t tunnel) = 0;
+  // Planned handover: no requests of our own, and nothing is answered, until activate().
+  virtual void pause() = 0;
+  [[nodiscard]] virtual const Counters& counters() const = 0;  // drops by reason, exchanges
+};
+
+std::unique_ptr<Engine> make_engine(platform::Platform& platform, GroupSettings settings,
+                                    Tables tables, Host& host);
+
+}  // namespace segw::ike

@@ -1,0 +1,97 @@
+#pragma once
+
+// An IKE SA as plain data: it can be sent to the standby between any two messages. The engine
+// (ike/engine.h) is a set of functions over it; no closure, library handle or frame holds protocol
+// state.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/ip_address.h"
+#include "base/secret_bytes.h"
+#include "base/time.h"
+#include "esp/child_sa.h"
+
+namespace segw::ike {
+
+// IANA numbers.
+enum class Prf : uint16_t { HmacSha256 = 5 };
+enum class Group : uint16_t { Modp2048 = 14, Ecp256 = 19, Curve25519 = 31 };
+
+struct IkeSuite {
+  esp::Encryption encryption = esp::Encryption::AesGcm16;
+  uint16_t key_bits = 128;
+  esp::Integrity integrity = esp::Integrity::None;
+  Prf prf = Prf::HmacSha256;
+  Group group = Group::Modp2048;
+  auto operator<=>(const IkeSuite&) const = default;
+};
+
+struct Identity {
+  uint8_t type = 0;  // RFC 7296 3.5: 1 ipv4, 2 fqdn, 3 email, 5 ipv6, 11 key-id
+  Bytes data;
+  auto operator<=>(const Identity&) const = default;
+};
+
+// RFC 7296 2.14 and 2.17.
+struct IkeKeys {
+  SecretBytes sk_d, sk_ai, sk_ar, sk_ei, sk_er, sk_pi, sk_pr;
+};
+
+enum class IkeState : uint8_t {
+  HalfOpen,  // IKE_SA_INIT answered, IKE_AUTH awaited
+  Established,
+  Rekeyed,  // a successor exists; waits for the delete
+};
+
+// The other party's last request and our answer to it, kept for retransmissions (window 1).
+struct Answer {
+  uint32_t message_id = 0;
+  Bytes request_digest;         // SHA-256 of the request as received
+  std::vector<Bytes> response;  // as sent, one per datagram
+};
+
+// A request of ours that waits for its response, with everything needed to repeat and to finish it.
+struct PendingRequest {
+  enum class Kind : uint8_t { Liveness, DeleteChild, DeleteIke } kind = Kind::Liveness;
+  uint32_t message_id = 0;
+  Bytes message;  // as sent
+  Spi child;      // DeleteChild
+};
+
+struct IkeSa {
+  TunnelGroupId group;
+  uint32_t tunnel = 0;   // index of the configured ipsec-tunnel; meaningless while HalfOpen
+  IkeSpi initiator_spi;  // the client's in this issue: we are responder
+  IkeSpi responder_spi;  // ours; its top two bits are the slot that made it
+  IkeState state = IkeState::HalfOpen;
+  bool we_initiated = false;  // who sent IKE_SA_INIT (or the rekey that made this SA)
+  Endpoint local;
+  Endpoint remote;
+  bool local_behind_nat = false;
+  bool remote_behind_nat = false;
+  bool peer_supports_message_id_sync = false;  // RFC 6311
+  IkeSuite suite;
+  IkeKeys keys;
+  // Half-open only: what IKE_AUTH is computed over.
+  Bytes initiator_nonce, responder_nonce;
+  Bytes init_request, init_response;
+  Identity local_id, remote_id;
+  uint32_t next_request_in = 0;   // the message ID expected from the client
+  uint32_t next_request_out = 0;  // the message ID of our next request
+  std::optional<Answer> last_answer;
+  std::optional<PendingRequest> pending;
+  std::vector<Spi> children;  // inbound SPIs
+  Duration lifetime{};
+  Duration age{};                    // when the record was made
+  uint64_t authenticated_count = 0;  // client-authenticated progress (rule 17): messages accepted
+  std::vector<esp::Holder> holders;
+
+  [[nodiscard]] IkeSpi our_spi() const { return we_initiated ? initiator_spi : responder_spi; }
+};
+
+}  // namespace segw::ike

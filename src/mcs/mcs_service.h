@@ -1,0 +1,113 @@
+#pragma once
+
+// MCS: what the other chassis know. One PeerLink per multi-chassis peer (TLS stream, handshake,
+// versions, slot binding); one GroupSync per tunnel group (journal, commits, acknowledgements,
+// resync, edges). Contract for the other rooms; docs/protocols/mcs.md has the messages.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/counters.h"
+#include "base/history.h"
+#include "base/ids.h"
+#include "base/ip_address.h"
+#include "base/secret_bytes.h"
+#include "mcs/records.h"
+#include "platform/platform.h"
+
+namespace segw::mcs {
+
+constexpr uint16_t kPort = 11031;  // TCP, base router; ours, not registered
+
+enum class SyncState : uint8_t { InSync = 1, SyncInProgress = 2, OutOfSync = 3 };
+[[nodiscard]] std::string_view text(SyncState state);  // inSync, syncInProgress, outOfSync
+
+// Planned handover, carried in order with the journal (rule 23). Windows are exact.
+struct HandoverPrepare {  // old -> target
+  uint64_t cookie = 0;
+  Activation activation;  // that the target shall act under
+};
+struct HandoverReady {  // target -> old: buffering
+  uint64_t cookie = 0;
+};
+struct HandoverWindows {  // old -> target: frozen, here is what moved; `last` closes the list
+  uint64_t cookie = 0;
+  std::vector<esp::SaWindow> windows;
+  bool last = true;
+};
+struct HandoverDone {  // target -> old: acting
+  uint64_t cookie = 0;
+};
+struct HandoverAbort {  // either: void
+  uint64_t cookie = 0;
+  std::string why;
+};
+using Handover =
+    std::variant<HandoverPrepare, HandoverReady, HandoverWindows, HandoverDone, HandoverAbort>;
+
+class GroupHost {
+ public:
+  virtual ~GroupHost() = default;
+  // Reader: a record arrived; make it true here (state, ISA). Returns why it is unusable, or empty.
+  // It is acknowledged as stored, or as unusable(reason), after this returns.
+  virtual std::string apply_record(const Record& record) = 0;
+  // Reader: a full copy begins: forget what is not in it when it ends (`keep`: every key seen).
+  virtual void on_full_copy(const std::set<IkeSpi>& ike_sas, const std::set<Spi>& child_sas) = 0;
+  virtual void on_windows(const std::vector<esp::SaWindow>& windows) = 0;
+  virtual void on_handover(const Handover& message) = 0;
+  // Writer: the peer holds the whole journal and nothing unusable / it no longer surely does.
+  virtual void on_peer_synced(bool synced) = 0;
+  // Writer: must commits wait for the peer? Asked at each commit and after members_changed().
+  [[nodiscard]] virtual bool peer_in_sync_set() const = 0;
+  [[nodiscard]] virtual const GroupState& state() const = 0;
+};
+
+class GroupSync {
+ public:
+  virtual ~GroupSync() = default;
+  virtual void become_writer(Activation activation) = 0;  // acting
+  virtual void become_reader() = 0;                       // waiting commits are forgotten
+  // Writer only. Appends to the journal; `then` runs when every member of the in-sync set holds all
+  // records up to and with these (at once if there is none). Order of `then`s = order of commits.
+  virtual void commit(std::vector<Record> records, platform::Callback then) = 0;
+  virtual void members_changed() = 0;
+  // Edges, at most every 100 ms, latest wins, never journalled (rule 20).
+  virtual void send_windows(std::vector<esp::SaWindow> windows) = 0;
+  virtual void send_handover(const Handover& message) = 0;  // dropped if the link is down
+  [[nodiscard]] virtual SyncState sync_state() const = 0;
+  [[nodiscard]] virtual bool journal_flushed() const = 0;  // nothing awaits an acknowledgement
+  [[nodiscard]] virtual Position position() const = 0;
+  [[nodiscard]] virtual uint64_t peer_unusable() const = 0;  // records that the peer could not use
+};
+
+struct Settings {
+  IpAddress local, peer;
+  SecretBytes key;                        // 32 bytes, derived for MCS (rule 25); empty: no session
+  Slot slot;                              // ours
+  std::array<uint8_t, 16> incarnation{};  // of our state folder
+};
+
+class PeerLink {
+ public:
+  virtual ~PeerLink() = default;
+  virtual void start() = 0;
+  // One per tunnel group, paired with the peer's by sync tag. The host outlives the group.
+  virtual std::unique_ptr<GroupSync> add_group(TunnelGroupId group, std::string sync_tag,
+                                               GroupHost& host) = 0;
+  [[nodiscard]] virtual bool connected() const = 0;
+  [[nodiscard]] virtual std::string down_reason()
+      const = 0;  // "no mcs.key", "peer slot 1 is taken"
+  [[nodiscard]] virtual const Counters& counters() const = 0;
+  [[nodiscard]] virtual const History& history() const = 0;
+};
+
+// The lower address connects, the other listens (rule 25).
+std::unique_ptr<PeerLink> make_peer_link(platform::Platform& platform, Settings settings);
+
+}  // namespace segw::mcs

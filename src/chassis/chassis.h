@@ -3,12 +3,14 @@
 // A chassis: everything of one gateway host, over the seam. No globals, no threads, no system
 // calls; a cluster is N of these in one process.
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/result.h"
 #include "chassis/status.h"
 #include "config/model.h"
+#include "mcs/records.h"
 #include "platform/platform.h"
 
 namespace segw::chassis {
@@ -26,6 +28,8 @@ class Chassis {
   // not be moved.
   virtual void force_switchover(TunnelGroupId group,
                                 std::function<void(Result<std::string>)> done) = 0;
+  // What this chassis holds of a group's surviving state; nothing if there is no such group.
+  [[nodiscard]] virtual const mcs::GroupState* group_state(TunnelGroupId group) const = 0;
   // ESP and IKE keys of all SAs as tshark reads them (esp_sa and ikev2_decryption_table lines); for
   // labs only, refused unless the chassis was started with --allow-key-export.
   [[nodiscard]] virtual Result<std::string> export_keys() const = 0;

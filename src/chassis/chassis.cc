@@ -1,0 +1,248 @@
+#include "chassis/chassis.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "chassis/event_log.h"
+#include "chassis/identity.h"
+#include "chassis/specs.h"
+#include "chassis/tunnel_group.h"
+#include "wire/reader.h"
+
+namespace segw::chassis {
+namespace {
+
+constexpr std::string_view kMcsKeyFile = "mcs.key";
+constexpr size_t kMcsKeySize = 32;
+
+// 64 hexadecimal digits and a newline.
+Result<SecretBytes> parse_mcs_key(ByteView contents) {
+  std::string_view text(reinterpret_cast<const char*>(contents.data()), contents.size());
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  if (text.size() != 2 * kMcsKeySize) return failure("mcs.key: 64 hexadecimal digits expected");
+  SecretBytes key(kMcsKeySize);
+  for (size_t i = 0; i < kMcsKeySize; ++i) {
+    const char* at = text.data() + 2 * i;
+    const auto [stop, error] = std::from_chars(at, at + 2, key.writable()[i], 16);
+    if (error != std::errc{} || stop != at + 2) {
+      return failure("mcs.key: 64 hexadecimal digits expected");
+    }
+  }
+  return key;
+}
+
+class ChassisImpl final : public Chassis {
+ public:
+  ChassisImpl(platform::Platform& platform, std::shared_ptr<const config::Config> config,
+              Options options)
+      : log_(platform.log, platform.clock),
+        platform_{.clock = platform.clock,
+                  .scheduler = platform.scheduler,
+                  .rng = platform.rng,
+                  .datagrams = platform.datagrams,
+                  .streams = platform.streams,
+                  .services = platform.services,
+                  .isas = platform.isas,
+                  .steering = platform.steering,
+                  .store = platform.store,
+                  .log = log_,
+                  .supervisor = platform.supervisor},
+        config_(std::move(config)),
+        options_(options),
+        started_wall_(platform.clock.wall()),
+        identity_(platform_) {}
+
+  void start(std::function<void(Result<void>)> started) override {
+    identity_.load([this, told = std::move(started)](const Result<void>& loaded) {
+      if (!loaded) {
+        told(loaded);
+        return;
+      }
+      const auto result = bring_up();
+      if (result) platform_.supervisor.ready();
+      told(result);
+    });
+  }
+
+  [[nodiscard]] Status status() const override;
+  void force_switchover(TunnelGroupId id, std::function<void(Result<std::string>)> done) override {
+    for (const auto& group : groups_) {
+      if (group->id() == id) {
+        group->force_switchover(std::move(done));
+        return;
+      }
+    }
+    done(failure(fmt::format("tunnel-group {} is not configured", id.value)));
+  }
+  [[nodiscard]] const mcs::GroupState* group_state(TunnelGroupId id) const override {
+    for (const auto& group : groups_) {
+      if (group->id() == id) return &group->state();
+    }
+    return nullptr;
+  }
+  [[nodiscard]] Result<std::string> export_keys() const override;
+
+ private:
+  struct Peer {
+    const config::McPeer* config = nullptr;
+    SecretBytes master_key;
+    std::unique_ptr<mcs::PeerLink> link;
+  };
+
+  Result<void> bring_up();
+  Result<void> make_peers();
+  Result<void> make_group(const config::TunnelGroup& group);
+  Result<SecretBytes> master_key(const config::McPeer& peer);
+  [[nodiscard]] Activation known_activation(TunnelGroupId id);
+  [[nodiscard]] PeerStatus peer_status(const Peer& peer) const;
+
+  EventLog log_;
+  platform::Platform platform_;
+  std::shared_ptr<const config::Config> config_;
+  Options options_;
+  std::chrono::system_clock::time_point started_wall_;
+  Identity identity_;
+  std::vector<Peer> peers_;
+  std::vector<std::unique_ptr<TunnelGroup>> groups_;  // after peers_: they use the links
+};
+
+Result<void> ChassisImpl::bring_up() {
+  if (auto applied = platform_.services.apply(service_specs(*config_)); !applied) return applied;
+  if (auto made = make_peers(); !made) return made;
+  for (const config::TunnelGroup& group : config_->tunnel_groups) {
+    if (auto made = make_group(group); !made) return made;
+  }
+  for (const Peer& peer : peers_) {
+    if (peer.link) peer.link->start();
+  }
+  return {};
+}
+
+Result<SecretBytes> ChassisImpl::master_key(const config::McPeer& peer) {
+  if (!peer.authentication_key.empty()) return peer.authentication_key;
+  auto contents = platform_.store.read(kMcsKeyFile);
+  if (!contents) return tl::unexpected(contents.error());
+  if (!contents->has_value()) {
+    platform_.log.event(platform::Severity::Major, "MCS_NO_KEY",
+                        fmt::format("peer {}: neither authentication-key nor mcs.key: nothing is "
+                                    "synchronised",
+                                    peer.address.text()));
+    return SecretBytes{};
+  }
+  return parse_mcs_key(**contents);
+}
+
+Result<void> ChassisImpl::make_peers() {
+  for (const config::McPeer& peer : config_->peers) {
+    if (!peer.enabled) continue;
+    auto key = master_key(peer);
+    if (!key) return tl::unexpected(key.error());
+    Peer made{.config = &peer, .master_key = std::move(*key), .link = nullptr};
+    if (peer.sync_enabled && peer.sync_ipsec) {
+      const Slot slot = config_->tunnel_groups.empty()
+                            ? Slot{}
+                            : slot_of(*config_, config_->tunnel_groups.front(), &peer);
+      made.link = mcs::make_peer_link(platform_,
+                                      mcs::Settings{.local = peer.source_address,
+                                                    .peer = peer.address,
+                                                    .key = protocol_key(made.master_key, "mcs 1"),
+                                                    .slot = slot,
+                                                    .incarnation = identity_.incarnation()});
+    }
+    peers_.push_back(std::move(made));
+  }
+  return {};
+}
+
+Activation ChassisImpl::known_activation(TunnelGroupId id) {
+  const auto contents = platform_.store.read(fmt::format("activation-{}", id.value));
+  if (!contents || !contents->has_value()) return {};
+  wire::Reader in(**contents);
+  const uint64_t number = in.u64("activation");
+  return in.ok() ? Activation{number} : Activation{};
+}
+
+Result<void> ChassisImpl::make_group(const config::TunnelGroup& group) {
+  TunnelGroupParts parts{.config = config_,
+                         .group = &group,
+                         .peer = nullptr,
+                         .peer_group = nullptr,
+                         .link = nullptr,
+                         .identity = &identity_,
+                         .slot = {},
+                         .master_key = {},
+                         .known_activation = known_activation(group.id)};
+  for (const Peer& peer : peers_) {
+    if (!peer.config->mc_ipsec) continue;
+    for (const config::PeerTunnelGroup& of_peer : peer.config->tunnel_groups) {
+      if (of_peer.id != group.id || !of_peer.enabled) continue;
+      parts.peer = peer.config;
+      parts.peer_group = &of_peer;
+      parts.link = of_peer.sync_tag.empty() ? nullptr : peer.link.get();
+      parts.master_key = peer.master_key;
+    }
+  }
+  parts.slot = slot_of(*config_, group, parts.peer);
+  groups_.push_back(std::make_unique<TunnelGroup>(platform_, std::move(parts)));
+  return groups_.back()->start();
+}
+
+PeerStatus ChassisImpl::peer_status(const Peer& peer) const {
+  const config::McPeer& from = *peer.config;
+  PeerStatus status{.address = from.address,
+                    .source_address = from.source_address,
+                    .name = from.name,
+                    .admin_up = from.enabled,
+                    .keep_alive = from.keep_alive_interval,
+                    .hold_on_neighbor_failure = from.hold_on_neighbor_failure,
+                    .discovery = from.discovery_interval,
+                    .discovery_boot = from.discovery_interval_boot,
+                    .bfd = from.bfd_liveness,
+                    .last_update = started_wall_,
+                    .authentication = !peer.master_key.empty(),
+                    .sync_admin_up = from.sync_enabled,
+                    .mcs_connected = peer.link && peer.link->connected(),
+                    .mcs_down_reason = peer.link ? peer.link->down_reason() : "not configured",
+                    .mcs_counters = {},
+                    .groups = {}};
+  if (peer.link) {
+    const auto& counters = peer.link->counters().all();
+    status.mcs_counters.insert(counters.begin(), counters.end());
+  }
+  for (const auto& group : groups_) {
+    if (group->peer() == peer.config) group->fill(status);
+  }
+  return status;
+}
+
+Status ChassisImpl::status() const {
+  Status status;
+  status.system_name = config_->system_name;
+  status.system_address = config_->system_address;
+  for (const Peer& peer : peers_) status.peers.push_back(peer_status(peer));
+  for (const auto& group : groups_) group->fill(status);
+  status.log.assign(log_.entries().begin(), log_.entries().end());
+  return status;
+}
+
+Result<std::string> ChassisImpl::export_keys() const {
+  if (!options_.allow_key_export) {
+    return failure("keys are not exported: segwd runs without --allow-key-export");
+  }
+  std::string esp_lines;
+  std::string ike_lines;
+  for (const auto& group : groups_) group->export_keys(esp_lines, ike_lines);
+  return "[esp_sa]\n" + esp_lines + "[ikev2_decryption_table]\n" + ike_lines;
+}
+
+}  // namespace
+
+std::unique_ptr<Chassis> make_chassis(platform::Platform& platform,
+                                      std::shared_ptr<const config::Config> config,
+                                      Options options) {
+  return std::make_unique<ChassisImpl>(platform, std::move(config), options);
+}
+
+}  // namespace segw::chassis

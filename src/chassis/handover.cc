@@ -1,0 +1,219 @@
+#include "chassis/handover.h"
+
+namespace segw::chassis {
+namespace {
+
+constexpr Duration kSilence = std::chrono::milliseconds(200);
+// The target waits longer than the old active, so that the old one always decides first.
+constexpr Duration kTargetSilence = std::chrono::milliseconds(600);
+constexpr Duration kFlushPoll = std::chrono::milliseconds(2);
+constexpr Duration kUnknownPoll = std::chrono::milliseconds(100);
+// The answer of a target that did not act; it is never answered itself.
+constexpr std::string_view kNotActed = "not acted";
+
+}  // namespace
+
+std::string_view text(HandoverPhase phase) {
+  switch (phase) {
+    case HandoverPhase::Idle:
+      return "idle";
+    case HandoverPhase::Flushing:
+      return "flushing";
+    case HandoverPhase::Preparing:
+      return "preparing";
+    case HandoverPhase::Freezing:
+      return "freezing";
+    case HandoverPhase::Waiting:
+      return "waiting";
+    case HandoverPhase::Unknown:
+      return "unknown";
+    case HandoverPhase::Buffering:
+      return "buffering";
+  }
+  return "";
+}
+
+Handover::Handover(platform::Platform& platform, HandoverActions& actions)
+    : platform_(platform),
+      actions_(actions),
+      timer_(platform, [this] { on_silence(); }),
+      flush_timer_(platform, [this] { check_flushed(); }) {}
+
+void Handover::enter(HandoverPhase phase, Duration limit) {
+  phase_ = phase;
+  timer_.arm(limit);
+}
+
+void Handover::begin(Activation activation, Done done) {
+  if (phase_ != HandoverPhase::Idle) {
+    done(failure("a handover is under way"));
+    return;
+  }
+  cookie_ = platform_.rng.next();
+  acted_ = false;
+  activation_ = activation;
+  done_ = std::move(done);
+  enter(HandoverPhase::Flushing, kSilence);
+  actions_.pause_ike();
+  check_flushed();
+}
+
+void Handover::check_flushed() {
+  if (phase_ != HandoverPhase::Flushing) return;
+  if (!actions_.journal_flushed()) {
+    flush_timer_.arm(kFlushPoll);
+    return;
+  }
+  enter(HandoverPhase::Preparing, kSilence);
+  actions_.send_handover(mcs::HandoverPrepare{.cookie = cookie_, .activation = activation_});
+}
+
+void Handover::on_message(const mcs::Handover& message, bool may_be_target) {
+  struct Visitor {
+    Handover& self;
+    bool may_be_target;
+    void operator()(const mcs::HandoverPrepare& prepare) const {
+      if (!may_be_target || self.is_old()) {
+        self.actions_.send_handover(
+            mcs::HandoverAbort{.cookie = prepare.cookie, .why = "the target is not ready"});
+        return;
+      }
+      self.cookie_ = prepare.cookie;
+      self.activation_ = prepare.activation;
+      self.acted_ = false;
+      self.enter(HandoverPhase::Buffering, kTargetSilence);
+      self.actions_.buffer();
+      self.actions_.send_handover(mcs::HandoverReady{.cookie = prepare.cookie});
+    }
+    void operator()(const mcs::HandoverReady& ready) const {
+      if (self.phase_ != HandoverPhase::Preparing || ready.cookie != self.cookie_) return;
+      self.enter(HandoverPhase::Freezing, kSilence);
+      self.actions_.shunt_and_freeze(self.cookie_);
+    }
+    void operator()(const mcs::HandoverWindows& windows) const {
+      if (self.phase_ != HandoverPhase::Buffering || windows.cookie != self.cookie_) return;
+      self.actions_.apply_windows(windows.windows);
+      self.timer_.arm(kTargetSilence);
+      if (!windows.last || self.acted_) return;
+      self.acted_ = true;
+      self.actions_.act();
+    }
+    void operator()(const mcs::HandoverDone& done) const {
+      if (done.cookie == self.cookie_) self.on_peer_acting();
+    }
+    void operator()(const mcs::HandoverAbort& abort) const { self.on_abort(abort, may_be_target); }
+  };
+  std::visit(Visitor{*this, may_be_target}, message);
+}
+
+void Handover::on_abort(const mcs::HandoverAbort& abort, bool may_be_target) {
+  const auto answer = [&] {
+    actions_.send_handover(
+        mcs::HandoverAbort{.cookie = abort.cookie, .why = std::string(kNotActed)});
+  };
+  const bool ours = abort.cookie == cookie_;
+  switch (phase_) {
+    case HandoverPhase::Idle:
+      // The old active asks in doubt. A standby that knows nothing of it did not act either.
+      if (ours && acted_) {
+        actions_.send_handover(mcs::HandoverDone{.cookie = cookie_});
+      } else if (may_be_target && abort.why != kNotActed) {
+        answer();
+      }
+      return;
+    case HandoverPhase::Buffering:
+      if (!ours) return;
+      if (acted_) return;  // HandoverDone is about to leave
+      timer_.cancel();
+      phase_ = HandoverPhase::Idle;
+      actions_.stop_buffering();
+      answer();
+      return;
+    case HandoverPhase::Flushing:
+    case HandoverPhase::Preparing:
+    case HandoverPhase::Freezing:
+    case HandoverPhase::Waiting:
+    case HandoverPhase::Unknown:
+      if (ours) abort_as_old(abort.why);
+      return;
+  }
+}
+
+void Handover::on_frozen(const isa::Frozen& frozen) {
+  if (phase_ != HandoverPhase::Freezing || frozen.cookie != cookie_) return;
+  actions_.send_handover(
+      mcs::HandoverWindows{.cookie = cookie_, .windows = frozen.windows, .last = frozen.last});
+  timer_.arm(kSilence);
+  if (frozen.last) enter(HandoverPhase::Waiting, kSilence);
+}
+
+void Handover::on_acting() {
+  if (phase_ != HandoverPhase::Buffering) return;
+  timer_.cancel();
+  phase_ = HandoverPhase::Idle;
+  actions_.send_handover(mcs::HandoverDone{.cookie = cookie_});
+}
+
+void Handover::on_peer_acting() {
+  if (phase_ != HandoverPhase::Waiting && phase_ != HandoverPhase::Unknown) return;
+  timer_.cancel();
+  phase_ = HandoverPhase::Idle;
+  actions_.yield_to(activation_);
+  finish(std::string("mastership moved to the peer"));
+}
+
+void Handover::on_peer_lost() {
+  if (is_old()) abort_as_old("the target was lost");
+}
+
+void Handover::on_role_lost(std::string_view why) {
+  if (phase_ == HandoverPhase::Idle) return;
+  timer_.cancel();
+  phase_ = HandoverPhase::Idle;
+  finish(failure(std::string(why)));
+}
+
+void Handover::on_silence() {
+  switch (phase_) {
+    case HandoverPhase::Idle:
+      return;
+    case HandoverPhase::Flushing:
+      abort_as_old("the journal was not acknowledged in time");
+      return;
+    case HandoverPhase::Preparing:
+      abort_as_old("the target did not answer in time");
+      return;
+    case HandoverPhase::Freezing:
+      abort_as_old("the ISA did not stop in time");
+      return;
+    case HandoverPhase::Waiting:
+    case HandoverPhase::Unknown:
+      // Whether the target acts is not known: asked again until it says so, denies it or is lost.
+      enter(HandoverPhase::Unknown, kUnknownPoll);
+      actions_.send_handover(
+          mcs::HandoverAbort{.cookie = cookie_, .why = "no word from the target"});
+      return;
+    case HandoverPhase::Buffering:
+      phase_ = HandoverPhase::Idle;
+      if (!acted_) actions_.stop_buffering();
+      return;
+  }
+}
+
+void Handover::abort_as_old(const std::string& why) {
+  const bool told_target = phase_ != HandoverPhase::Flushing;
+  timer_.cancel();
+  phase_ = HandoverPhase::Idle;
+  if (told_target) actions_.send_handover(mcs::HandoverAbort{.cookie = cookie_, .why = why});
+  actions_.resume_acting();
+  finish(failure("mastership was not moved: " + why));
+}
+
+void Handover::finish(Result<std::string> outcome) {
+  if (!done_) return;
+  const Done done = std::move(done_);
+  done_ = nullptr;
+  done(std::move(outcome));
+}
+
+}  // namespace segw::chassis

@@ -1,0 +1,101 @@
+#pragma once
+
+// Planned handover (redundancy rule 23): mastership moves without losing a packet.
+//
+//   old active                                  target (standby, in sync, installed)
+//   Idle                                        Idle
+//    | force-switchover: pause own requests
+//   Flushing   -- journal acknowledged -->
+//    | HandoverPrepare ------------------------> Buffering: ISA keeps what is shunted to it
+//   Preparing <------------------ HandoverReady  |
+//    | steer to the shunt, freeze the ISA        |
+//   Freezing                                     |
+//    | HandoverWindows (exact) ----------------> apply, act, seal from its own block
+//   Waiting  <-------------------- HandoverDone  Idle
+//    | yield: standby
+//   Idle
+//
+// 200 ms of silence aborts. Before the windows were sent nothing can have acted: the old active
+// goes on, from its next block and with a new IV epoch. After that it is unknown whether the target
+// acts, so the old one waits until the target says so, denies it, or is lost.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "isa/isa_wire.h"
+#include "mcs/mcs_service.h"
+#include "platform/platform.h"
+
+namespace segw::chassis {
+
+enum class HandoverPhase : uint8_t {
+  Idle,
+  Flushing,   // old: waits until the journal is held by the target
+  Preparing,  // old: waits for HandoverReady
+  Freezing,   // old: shunts, its ISA works off what is queued
+  Waiting,    // old: windows sent
+  Unknown,    // old: silence after the windows
+  Buffering,  // target
+};
+[[nodiscard]] std::string_view text(HandoverPhase phase);
+
+// What the handover makes the tunnel group do.
+class HandoverActions {
+ public:
+  virtual ~HandoverActions() = default;
+  [[nodiscard]] virtual bool journal_flushed() const = 0;
+  virtual void send_handover(const mcs::Handover& message) = 0;
+  virtual void pause_ike() = 0;
+  virtual void shunt_and_freeze(uint64_t cookie) = 0;  // old: steering first, then the ISA
+  virtual void resume_acting() = 0;                    // old: new IV epoch, next block, Tun
+  virtual void yield_to(Activation activation) = 0;    // old: the target acts
+  virtual void buffer() = 0;                           // target: ISA buffers, shunted traffic to it
+  virtual void stop_buffering() = 0;                   // target: as a standby again
+  virtual void apply_windows(const std::vector<esp::SaWindow>& windows) = 0;
+  virtual void act() = 0;  // target: take over; HandoverDone is sent once it acts
+};
+
+class Handover {
+ public:
+  using Done = std::function<void(Result<std::string>)>;
+  Handover(platform::Platform& platform, HandoverActions& actions);
+
+  // Old active. `activation`: the one that the target shall act under.
+  void begin(Activation activation, Done done);
+  void on_message(const mcs::Handover& message, bool may_be_target);
+  void on_frozen(const isa::Frozen& frozen);
+  void on_acting();                         // target: the role change is carried out
+  void on_peer_acting();                    // MIMP: the target acts
+  void on_peer_lost();                      // MIMP: the target is gone
+  void on_role_lost(std::string_view why);  // anything else took the role away: forget it all
+
+  [[nodiscard]] HandoverPhase phase() const { return phase_; }
+  [[nodiscard]] bool is_old() const {
+    return phase_ != HandoverPhase::Idle && phase_ != HandoverPhase::Buffering;
+  }
+  [[nodiscard]] Activation activation() const { return activation_; }
+
+ private:
+  void check_flushed();
+  void on_silence();
+  void on_abort(const mcs::HandoverAbort& abort, bool may_be_target);
+  void abort_as_old(const std::string& why);
+  void finish(Result<std::string> outcome);
+  void enter(HandoverPhase phase, Duration limit);
+
+  platform::Platform& platform_;
+  HandoverActions& actions_;
+  HandoverPhase phase_ = HandoverPhase::Idle;
+  uint64_t cookie_ = 0;
+  Activation activation_;
+  bool acted_ = false;  // target: the windows are applied and the take-over is called
+  Done done_;
+  Instant flush_deadline_{};
+  platform::Timer timer_;
+  platform::Timer flush_timer_;
+};
+
+}  // namespace segw::chassis

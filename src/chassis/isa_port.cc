@@ -1,0 +1,90 @@
+#include "chassis/isa_port.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace segw::chassis {
+namespace {
+
+constexpr Duration kBackOffMin = std::chrono::milliseconds(200);
+constexpr Duration kBackOffMax = std::chrono::seconds(10);
+
+std::string name_of(const IsaId& id) { return fmt::format("{}/{}", id.slot, id.mda); }
+
+}  // namespace
+
+IsaPort::IsaPort(platform::Platform& platform, platform::IsaSpec spec, isa::Setup setup,
+                 IsaListener& listener)
+    : platform_(platform),
+      spec_(std::move(spec)),
+      setup_(std::move(setup)),
+      listener_(listener),
+      back_off_(kBackOffMin),
+      restart_timer_(platform, [this] { restart(); }),
+      post_(platform) {}
+
+Result<void> IsaPort::start() {
+  auto started = platform_.isas.start(spec_, *this);
+  if (!started) return tl::unexpected(started.error());
+  isa_ = std::move(*started);
+  isa_->send(isa::encode(isa::ToIsa(setup_)));
+  return {};
+}
+
+void IsaPort::restart() {
+  ++restarts_;
+  const auto started = start();
+  if (started) return;
+  down_reason_ = started.error().text;
+  back_off_ = std::min(back_off_ * 2, kBackOffMax);
+  restart_timer_.arm(back_off_);
+}
+
+void IsaPort::send(const isa::ToIsa& message) {
+  if (ready_) isa_->send(isa::encode(message));
+}
+
+void IsaPort::on_isa_message(ByteView message) {
+  const auto decoded = isa::decode_from_isa(message);
+  if (!decoded) {
+    drops_.add("message-" + decoded.error().field);
+    return;
+  }
+  struct Visitor {
+    IsaPort& port;
+    void operator()(const isa::Ready& ready) const {
+      port.ready_ = true;
+      port.crypto_ = ready.crypto;
+      port.down_reason_.clear();
+      port.back_off_ = kBackOffMin;
+      port.listener_.on_isa_ready();
+    }
+    void operator()(const isa::PuntIke& punt) const { port.listener_.on_ike(punt.datagram); }
+    void operator()(const isa::Activity& activity) const { port.listener_.on_activity(activity); }
+    void operator()(const isa::SequenceLow& low) const { port.listener_.on_sequence_low(low); }
+    void operator()(const isa::Frozen& frozen) const { port.listener_.on_frozen(frozen); }
+    void operator()(const isa::Drops& drops) const {
+      for (const isa::DropCount& drop : drops.counts) {
+        const uint64_t known = port.drops_.get(drop.reason);
+        if (drop.count > known) port.drops_.add(drop.reason, drop.count - known);
+      }
+    }
+  };
+  std::visit(Visitor{*this}, *decoded);
+}
+
+void IsaPort::on_isa_gone(std::string_view why) {
+  ready_ = false;
+  down_reason_ = fmt::format("isa {}: {}", name_of(spec_.id), why);
+  platform_.log.event(platform::Severity::Major, "ISA_DOWN", down_reason_);
+  // The handle cannot be destroyed within its own callback.
+  post_([this] {
+    isa_.reset();
+    restart_timer_.arm(back_off_);
+    back_off_ = std::min(back_off_ * 2, kBackOffMax);
+  });
+  listener_.on_isa_down(down_reason_);
+}
+
+}  // namespace segw::chassis

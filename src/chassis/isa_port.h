@@ -1,0 +1,62 @@
+#pragma once
+
+// One ISA as the tunnel group uses it: started, set up, vouched for, restarted with back-off when
+// it is gone. What it is told is isa/isa_wire.h.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/counters.h"
+#include "isa/isa_wire.h"
+#include "platform/platform.h"
+
+namespace segw::chassis {
+
+class IsaListener {
+ public:
+  virtual ~IsaListener() = default;
+  virtual void on_isa_ready() = 0;  // empty: SAs are to be installed
+  virtual void on_isa_down(std::string_view why) = 0;
+  virtual void on_ike(const isa::IkeDatagram& datagram) = 0;
+  virtual void on_activity(const isa::Activity& activity) = 0;
+  virtual void on_sequence_low(const isa::SequenceLow& low) = 0;
+  virtual void on_frozen(const isa::Frozen& frozen) = 0;
+};
+
+class IsaPort final : platform::IsaHandler {
+ public:
+  IsaPort(platform::Platform& platform, platform::IsaSpec spec, isa::Setup setup,
+          IsaListener& listener);
+
+  // Error: the first start failed (a missing TUN …); later failures are retried.
+  Result<void> start();
+  void send(const isa::ToIsa& message);  // dropped while it is down
+  [[nodiscard]] bool up() const { return ready_; }
+  [[nodiscard]] const std::string& crypto() const { return crypto_; }
+  [[nodiscard]] const std::string& down_reason() const { return down_reason_; }
+  [[nodiscard]] const Counters& drops() const { return drops_; }
+  [[nodiscard]] uint64_t restarts() const { return restarts_; }
+
+ private:
+  void on_isa_message(ByteView message) override;
+  void on_isa_gone(std::string_view why) override;
+  void restart();
+
+  platform::Platform& platform_;
+  platform::IsaSpec spec_;
+  isa::Setup setup_;
+  IsaListener& listener_;
+  std::unique_ptr<platform::Isa> isa_;
+  bool ready_ = false;
+  std::string crypto_;
+  std::string down_reason_ = "starting";
+  Counters drops_;
+  uint64_t restarts_ = 0;
+  Duration back_off_;
+  platform::Timer restart_timer_;
+  platform::Post post_;
+};
+
+}  // namespace segw::chassis

@@ -1,0 +1,266 @@
+#include "chassis/specs.h"
+
+#include <algorithm>
+#include <set>
+
+#include "crypto/crypto.h"
+
+namespace segw::chassis {
+namespace {
+
+constexpr std::string_view kBase = "Base";
+constexpr uint32_t kSelectorsMax = 16;
+
+// An IES is part of the base router.
+std::string namespace_of(const config::Service& service) {
+  return service.kind == config::Service::Kind::Vprn ? service.name : std::string(kBase);
+}
+
+const config::Service* find_service(const config::Config& config, std::string_view name) {
+  const auto at = std::ranges::find_if(
+      config.services, [&](const config::Service& service) { return service.name == name; });
+  return at == config.services.end() ? nullptr : &*at;
+}
+
+std::set<IpAddress> shunt_next_hops(const config::Config& config, std::string_view name) {
+  std::set<IpAddress> next_hops;
+  for (const config::Service& service : config.services) {
+    if (namespace_of(service) != name) continue;
+    for (const config::Interface& interface : service.interfaces) {
+      if (interface.shunt_next_hop) next_hops.insert(*interface.shunt_next_hop);
+    }
+  }
+  return next_hops;
+}
+
+void add_interfaces(platform::ServiceSpec& spec, const config::Service& service,
+                    const std::set<IpAddress>& shunts) {
+  for (const config::Interface& interface : service.interfaces) {
+    if (interface.tunnel_sap || !interface.address) continue;
+    const bool shunt = std::ranges::any_of(
+        shunts, [&](const IpAddress& next_hop) { return interface.address->contains(next_hop); });
+    spec.interfaces.push_back(platform::ServiceInterface{.name = interface.name,
+                                                         .device = interface.device,
+                                                         .address = *interface.address,
+                                                         .shunt = shunt});
+  }
+  for (const config::StaticRoute& route : service.routes) {
+    spec.routes.push_back(
+        platform::StaticRoute{.prefix = route.prefix, .next_hop = route.next_hop});
+  }
+}
+
+struct TunnelSap {
+  const config::Service* service = nullptr;
+  const config::Interface* interface = nullptr;
+};
+
+TunnelSap find_sap(const config::Config& config, TunnelGroupId group, bool is_public) {
+  for (const config::Service& service : config.services) {
+    for (const config::Interface& interface : service.interfaces) {
+      if (interface.tunnel_sap && interface.tunnel_sap->group == group &&
+          interface.tunnel_sap->is_public == is_public) {
+        return TunnelSap{.service = &service, .interface = &interface};
+      }
+    }
+  }
+  return {};
+}
+
+platform::SteeringSide steering_side(const config::Config& config, const TunnelSap& sap) {
+  platform::SteeringSide side;
+  side.service = namespace_of(*sap.service);
+  side.shunt_next_hop = sap.interface->shunt_next_hop;
+  for (const config::Service& service : config.services) {
+    if (namespace_of(service) != side.service) continue;
+    for (const config::Interface& interface : service.interfaces) {
+      for (const IpAddress& address : interface.vrrp_backup) {
+        side.virtual_next_hops.push_back(
+            platform::VirtualNextHop{.device = interface.device, .address = address});
+      }
+    }
+  }
+  return side;
+}
+
+IpPrefix host_prefix(const IpAddress& address) {
+  return IpPrefix{.address = address, .length = static_cast<uint8_t>(address.is_v4() ? 32 : 128)};
+}
+
+void add_unique(std::vector<IpPrefix>& to, const IpPrefix& prefix) {
+  if (std::ranges::find(to, prefix) == to.end()) to.push_back(prefix);
+}
+
+esp::TrafficSelector selector(const std::optional<IpPrefix>& prefix) {
+  const IpPrefix any{.address = IpAddress::v4(0), .length = 0};
+  const IpPrefix& range = prefix ? *prefix : any;
+  return esp::TrafficSelector{.first = range.first(), .last = range.last()};
+}
+
+ike::Identity address_identity(const IpAddress& address) {
+  constexpr uint8_t kIdIpv4 = 1;
+  constexpr uint8_t kIdIpv6 = 5;
+  return ike::Identity{.type = address.is_v4() ? kIdIpv4 : kIdIpv6,
+                       .data = to_bytes(address.bytes())};
+}
+
+ike::TunnelSettings tunnel_settings(const config::IpsecTunnel& tunnel, uint32_t index) {
+  ike::TunnelSettings settings{.index = index,
+                               .name = tunnel.name,
+                               .enabled = tunnel.enabled,
+                               .local_gateway = tunnel.local_gateway,
+                               .remote_gateway = tunnel.remote_gateway,
+                               .local_id = address_identity(tunnel.local_gateway),
+                               .remote_id = address_identity(tunnel.remote_gateway),
+                               .pre_shared_key = tunnel.pre_shared_key,
+                               .proposals = {},
+                               .child_proposals = {},
+                               .nat_traversal = tunnel.ike_policy.nat_traversal,
+                               .force_encapsulation = tunnel.ike_policy.nat_traversal_force,
+                               .local_selectors = {},
+                               .remote_selectors = {},
+                               .replay_window = tunnel.replay_window,
+                               .dpd = tunnel.ike_policy.dpd && !tunnel.ike_policy.dpd_reply_only,
+                               .dpd_interval = tunnel.ike_policy.dpd_interval,
+                               .dpd_max_retries = tunnel.ike_policy.dpd_max_retries};
+  for (const config::IkeTransform& transform : tunnel.ike_policy.transforms) {
+    settings.proposals.push_back(ike::Proposal{.suite = {.encryption = transform.encryption,
+                                                         .key_bits = transform.key_bits,
+                                                         .integrity = transform.integrity,
+                                                         .prf = transform.prf,
+                                                         .group = transform.group},
+                                               .lifetime = transform.lifetime});
+  }
+  for (const config::IpsecTransform& transform : tunnel.transforms) {
+    settings.child_proposals.push_back(ike::ChildProposal{
+        .suite = transform.suite,
+        .pfs = transform.pfs ? transform.pfs : tunnel.ike_policy.pfs,
+        .lifetime = transform.lifetime.value_or(tunnel.ike_policy.ipsec_lifetime)});
+  }
+  for (const config::SecurityPolicyEntry& entry : tunnel.security_policy) {
+    if (settings.local_selectors.size() == kSelectorsMax) break;
+    settings.local_selectors.push_back(selector(entry.local));
+    settings.remote_selectors.push_back(selector(entry.remote));
+  }
+  return settings;
+}
+
+}  // namespace
+
+std::vector<platform::ServiceSpec> service_specs(const config::Config& config) {
+  std::vector<platform::ServiceSpec> specs;
+  specs.push_back(
+      platform::ServiceSpec{.name = std::string(kBase), .interfaces = {}, .routes = {}});
+  const auto base_shunts = shunt_next_hops(config, kBase);
+  for (const config::Service& service : config.services) {
+    if (service.kind != config::Service::Kind::Vprn) {
+      add_interfaces(specs.front(), service, base_shunts);
+      continue;
+    }
+    platform::ServiceSpec spec{.name = service.name, .interfaces = {}, .routes = {}};
+    add_interfaces(spec, service, shunt_next_hops(config, service.name));
+    specs.push_back(std::move(spec));
+  }
+  return specs;
+}
+
+std::optional<platform::SteeringSpec> steering_spec(const config::Config& config,
+                                                    const config::TunnelGroup& group) {
+  const TunnelSap outer = find_sap(config, group.id, true);
+  const TunnelSap inner = find_sap(config, group.id, false);
+  if (outer.interface == nullptr || inner.interface == nullptr || group.isas.empty()) {
+    return std::nullopt;
+  }
+  platform::SteeringSpec spec{.group = group.id,
+                              .isa = group.isas.front(),
+                              .public_side = steering_side(config, outer),
+                              .private_side = steering_side(config, inner)};
+  if (outer.interface->address) {
+    add_unique(spec.public_side.prefixes, host_prefix(outer.interface->address->address));
+  }
+  for (const config::IpsecTunnel& tunnel : config.tunnels) {
+    if (tunnel.group != group.id) continue;
+    add_unique(spec.public_side.prefixes, host_prefix(tunnel.local_gateway));
+    for (const IpPrefix& prefix : tunnel.routed_prefixes) {
+      add_unique(spec.private_side.prefixes, prefix);
+    }
+  }
+  return spec;
+}
+
+std::optional<platform::IsaSpec> isa_spec(const config::Config& config,
+                                          const config::TunnelGroup& group) {
+  const TunnelSap outer = find_sap(config, group.id, true);
+  const TunnelSap inner = find_sap(config, group.id, false);
+  if (outer.interface == nullptr || inner.interface == nullptr || group.isas.empty()) {
+    return std::nullopt;
+  }
+  return platform::IsaSpec{.id = group.isas.front(),
+                           .group = group.id,
+                           .public_service = namespace_of(*outer.service),
+                           .private_service = namespace_of(*inner.service),
+                           .public_interface = outer.interface->address.value_or(IpPrefix{}),
+                           .private_interface = inner.interface->address.value_or(IpPrefix{})};
+}
+
+isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& group, Slot slot) {
+  const auto spec = isa_spec(config, group);
+  isa::Setup setup{.id = spec ? spec->id : IsaId{},
+                   .slot = slot,
+                   .public_interface = spec ? spec->public_interface : IpPrefix{},
+                   .private_interface = spec ? spec->private_interface : IpPrefix{},
+                   .mtu = spec ? spec->mtu : uint16_t{1500},
+                   .gateways = {}};
+  for (const config::IpsecTunnel& tunnel : config.tunnels) {
+    if (tunnel.group == group.id &&
+        std::ranges::find(setup.gateways, tunnel.local_gateway) == setup.gateways.end()) {
+      setup.gateways.push_back(tunnel.local_gateway);
+    }
+  }
+  return setup;
+}
+
+Slot slot_of(const config::Config& config, const config::TunnelGroup& group,
+             const config::McPeer* peer) {
+  if (group.spi_range_index) return Slot{static_cast<uint8_t>(*group.spi_range_index - 1)};
+  if (peer == nullptr) return Slot{0};
+  const IpAddress own =
+      peer->source_address.unspecified() ? config.system_address : peer->source_address;
+  return Slot{static_cast<uint8_t>(peer->address < own ? 1 : 0)};
+}
+
+ike::GroupSettings ike_settings(const config::Config& config, const config::TunnelGroup& group,
+                                Slot slot, const std::array<uint8_t, 16>& incarnation) {
+  ike::GroupSettings settings;
+  settings.group = group.id;
+  settings.slot = slot;
+  settings.incarnation = incarnation;
+  settings.tunnels_max = group.tunnels_max;
+  for (uint32_t index = 0; index < config.tunnels.size(); ++index) {
+    if (config.tunnels[index].group != group.id) continue;
+    settings.tunnels.push_back(tunnel_settings(config.tunnels[index], index));
+  }
+  return settings;
+}
+
+SecretBytes protocol_key(const SecretBytes& master_key, std::string_view label) {
+  if (master_key.empty()) return {};
+  constexpr size_t kKeySize = 32;
+  return crypto::hkdf(crypto::Hash::Sha256, master_key.view(), as_bytes("opensegw"),
+                      as_bytes(label), kKeySize);
+}
+
+mimp::Settings mimp_settings(const config::McPeer& peer, const config::PeerTunnelGroup& group,
+                             const SecretBytes& master_key) {
+  return mimp::Settings{.group = group.id,
+                        .peer_group = group.peer_group.value == 0 ? group.id : group.peer_group,
+                        .local = peer.source_address,
+                        .peer = peer.address,
+                        .priority = group.priority,
+                        .keep_alive = peer.keep_alive_interval,
+                        .hold_count = peer.hold_on_neighbor_failure,
+                        .discovery = peer.discovery_interval_boot,
+                        .key = protocol_key(master_key, "mimp 1")};
+}
+
+}  // namespace segw::chassis

@@ -1,0 +1,41 @@
+#pragma once
+
+// What the configuration means to the other rooms: pure functions from config::Config.
+
+#include <optional>
+#include <vector>
+
+#include "config/model.h"
+#include "ike/engine.h"
+#include "isa/isa_wire.h"
+#include "mimp/mimp_service.h"
+#include "platform/platform.h"
+
+namespace segw::chassis {
+
+// The base router with every IES, then each VPRN.
+std::vector<platform::ServiceSpec> service_specs(const config::Config& config);
+
+// Where one tunnel group's traffic comes in. Nothing if the group has no tunnel interface.
+std::optional<platform::SteeringSpec> steering_spec(const config::Config& config,
+                                                    const config::TunnelGroup& group);
+
+std::optional<platform::IsaSpec> isa_spec(const config::Config& config,
+                                          const config::TunnelGroup& group);
+
+isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& group, Slot slot);
+
+// Our slot (redundancy rule 13): spi-range-index − 1, or the rank among the members' addresses.
+Slot slot_of(const config::Config& config, const config::TunnelGroup& group,
+             const config::McPeer* peer);
+
+ike::GroupSettings ike_settings(const config::Config& config, const config::TunnelGroup& group,
+                                Slot slot, const std::array<uint8_t, 16>& incarnation);
+
+mimp::Settings mimp_settings(const config::McPeer& peer, const config::PeerTunnelGroup& group,
+                             const SecretBytes& master_key);
+
+// The key of one protocol from the peer's master key (rule 25); empty from an empty one.
+SecretBytes protocol_key(const SecretBytes& master_key, std::string_view label);
+
+}  // namespace segw::chassis

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "chassis/handover.h"
+#include "mimp/master_state.h"
+#include "platform/platform.h"
+
+namespace segw::chassis {
+
+struct SteeringFacts {
+  mimp::MasterState role = mimp::MasterState::Discovery;
+  HandoverPhase handover = HandoverPhase::Idle;
+  bool peer_acts = false;  // reachable both ways, and acting
+};
+
+// Where the group's traffic goes in a role (redundancy rules 23 and 24; sros-facts §2.1). Pure.
+platform::SteeringState decide_steering(const SteeringFacts& facts);
+
+}  // namespace segw::chassis

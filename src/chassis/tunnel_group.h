@@ -1,0 +1,152 @@
+#pragma once
+
+// One tunnel group of a chassis: where the rooms meet. MIMP says which role it has, MCS keeps its
+// state equal on the peer, the IKE engine and the ISA work while it acts, steering follows the
+// role.
+//
+//   MIMP role ──▶ on_role ──▶ MCS writer/reader · IKE engine on/off · ISA role + IV epoch ·
+//   steering client ─▶ ISA ─▶ IKE engine ─▶ commit ─▶ MCS ─▶ (held by the in-sync set) ─▶ answer
+//   leaves by the ISA peer's record ─▶ MCS ─▶ apply_record ─▶ state and ISA (installed, silent)
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "base/counters.h"
+#include "base/history.h"
+#include "chassis/handover.h"
+#include "chassis/identity.h"
+#include "chassis/isa_port.h"
+#include "chassis/status.h"
+#include "config/model.h"
+#include "ike/engine.h"
+#include "mcs/mcs_service.h"
+#include "mimp/mimp_service.h"
+#include "platform/platform.h"
+
+namespace segw::chassis {
+
+struct TunnelGroupParts {
+  std::shared_ptr<const config::Config> config;
+  const config::TunnelGroup* group = nullptr;
+  const config::McPeer* peer = nullptr;  // null: not in multi-chassis redundancy
+  const config::PeerTunnelGroup* peer_group = nullptr;
+  mcs::PeerLink* link = nullptr;  // null: not synchronised
+  Identity* identity = nullptr;
+  Slot slot;
+  SecretBytes master_key;
+  Activation known_activation;  // of the state folder
+};
+
+class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, HandoverActions {
+ public:
+  TunnelGroup(platform::Platform& platform, TunnelGroupParts parts);
+  ~TunnelGroup() override;
+
+  // Declares the steering and starts the ISA and the protocols. Error: one line.
+  Result<void> start();
+  void force_switchover(std::function<void(Result<std::string>)> done);
+
+  [[nodiscard]] TunnelGroupId id() const { return parts_.group->id; }
+  [[nodiscard]] const mcs::GroupState& state() const override { return state_; }
+  [[nodiscard]] mimp::MasterState role() const { return role_; }
+  [[nodiscard]] const config::McPeer* peer() const { return parts_.peer; }
+  void fill(PeerStatus& status) const;
+  void fill(Status& status) const;
+  void export_keys(std::string& esp_lines, std::string& ike_lines) const;
+
+ private:
+  // mimp::Host
+  void on_role(const mimp::RoleChange& change) override;
+  void on_peer(bool reachable) override;
+  void on_members_changed() override;
+  void on_keep_alive() override;
+  void on_switchover_request(bool to_self) override;
+
+  // mcs::GroupHost
+  std::string apply_record(const mcs::Record& record) override;
+  void on_full_copy(const std::set<IkeSpi>& ike_sas, const std::set<Spi>& child_sas) override;
+  void on_windows(const std::vector<esp::SaWindow>& windows) override;
+  void on_handover(const mcs::Handover& message) override;
+  void on_peer_synced(bool synced) override;
+  [[nodiscard]] bool peer_in_sync_set() const override;
+
+  // ike::Host
+  void commit(const ike::Changes& changes, platform::Callback then) override;
+  void send(const ike::Datagram& datagram) override;
+  void install(const esp::ChildSa& sa) override;
+  void use_outbound(Spi inbound_spi) override;
+  void remove(Spi inbound_spi) override;
+  std::optional<uint64_t> next_iv(const ike::IkeSa& sa) override;
+  void moved(const ike::IkeSa& sa) override;
+  void on_tunnel_state(uint32_t tunnel, bool up) override;
+
+  // IsaListener
+  void on_isa_ready() override;
+  void on_isa_down(std::string_view why) override;
+  void on_ike(const isa::IkeDatagram& datagram) override;
+  void on_activity(const isa::Activity& activity) override;
+  void on_sequence_low(const isa::SequenceLow& low) override;
+  void on_frozen(const isa::Frozen& frozen) override;
+
+  // HandoverActions
+  [[nodiscard]] bool journal_flushed() const override;
+  void send_handover(const mcs::Handover& message) override;
+  void pause_ike() override;
+  void shunt_and_freeze(uint64_t cookie) override;
+  void resume_acting() override;
+  void yield_to(Activation activation) override;
+  void buffer() override;
+  void stop_buffering() override;
+  void apply_windows(const std::vector<esp::SaWindow>& windows) override;
+  void act() override;
+
+  void start_acting(bool clean);
+  void stop_acting();
+  void give_isa_its_role();
+  void vouch();
+  void steer();
+  void update_eligibility();
+  void stand_alone();
+  void store_activation(Activation activation);
+  void commit_records(std::vector<mcs::Record> records, platform::Callback then);
+  [[nodiscard]] bool may_seal(const std::vector<esp::Holder>& holders) const;
+  [[nodiscard]] isa::InstallSa install_message(const esp::ChildSa& sa, bool outbound) const;
+  [[nodiscard]] uint64_t outbound_floor(Spi spi, uint64_t reported) const;
+  void merge_window(const esp::SaWindow& window);
+  void apply_child(const esp::ChildSa& sa, bool known);
+  void move_child(esp::ChildSa& sa, const Endpoint& remote);
+  void hold_keys(std::vector<esp::Holder>& holders) const;
+  [[nodiscard]] TunnelStatus tunnel_status(uint32_t index) const;
+  [[nodiscard]] SaStatus sa_status(const esp::ChildSa& sa) const;
+  [[nodiscard]] std::string not_nominal_reason() const;
+
+  platform::Platform& platform_;
+  TunnelGroupParts parts_;
+  mcs::GroupState state_;
+  mimp::MasterState role_ = mimp::MasterState::Discovery;
+  Activation activation_;
+  uint32_t iv_epoch_ = 0;
+  std::map<IkeSpi, uint64_t> ike_iv_counters_;  // of this iv_epoch
+  std::set<Spi> grants_asked_;                  // one change of grants per SA at a time
+  std::set<Spi> own_blocks_only_;  // another chassis may have sealed beyond what we know
+  std::set<Spi> skipping_;         // we may have sealed on it before a restart
+  std::map<Spi, isa::SaActivity> activity_;
+  uint64_t clean_takeovers_ = 0;
+  uint64_t unclean_takeovers_ = 0;
+  uint64_t alarms_ = 0;
+  Counters counters_;
+  std::function<void(Result<std::string>)> asked_switchover_;
+  platform::Timer asked_timer_;
+  platform::Timer eligibility_timer_;
+  platform::Timer alone_timer_;
+  platform::Post post_;
+  std::unique_ptr<IsaPort> isa_;
+  std::unique_ptr<ike::Engine> engine_;
+  std::unique_ptr<mimp::Service> mimp_;
+  std::unique_ptr<mcs::GroupSync> sync_;
+  Handover handover_;
+};
+
+}  // namespace segw::chassis

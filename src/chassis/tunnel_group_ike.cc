@@ -1,0 +1,158 @@
+// The tunnel group as the IKE engine and the ISA see it.
+#include <algorithm>
+
+#include "chassis/tunnel_group.h"
+
+namespace segw::chassis {
+namespace {
+
+constexpr uint64_t kBlock = uint64_t{1} << 14;  // redundancy rule 11
+constexpr uint64_t kGrantAheadMax = uint64_t{1} << 22;
+constexpr uint64_t kGrantAheadMin = 8 * kBlock;
+constexpr uint64_t kIkeIvCounterEnd = uint64_t{1} << 40;  // rule 12: dead at 2^40
+constexpr int kSlotShift = 62;
+constexpr int kEpochShift = 40;
+
+}  // namespace
+
+void TunnelGroup::send(const ike::Datagram& datagram) {
+  isa_->send(isa::SendIke{.datagram = {.local = datagram.local,
+                                       .remote = datagram.remote,
+                                       .message = datagram.message}});
+}
+
+void TunnelGroup::install(const esp::ChildSa& sa) { isa_->send(install_message(sa, false)); }
+
+void TunnelGroup::use_outbound(Spi inbound_spi) {
+  isa_->send(isa::UseOutbound{.inbound_spi = inbound_spi});
+}
+
+void TunnelGroup::remove(Spi inbound_spi) {
+  isa_->send(isa::RemoveSa{.inbound_spi = inbound_spi});
+  state_.windows.erase(inbound_spi);
+  activity_.erase(inbound_spi);
+  own_blocks_only_.erase(inbound_spi);
+  skipping_.erase(inbound_spi);
+  grants_asked_.erase(inbound_spi);
+}
+
+std::optional<uint64_t> TunnelGroup::next_iv(const ike::IkeSa& sa) {
+  if (!mimp::acting(role_) || !may_seal(sa.holders)) {
+    counters_.add("ike-not-sealed");
+    return std::nullopt;
+  }
+  uint64_t& counter = ike_iv_counters_[sa.our_spi()];
+  if (counter >= kIkeIvCounterEnd) return std::nullopt;
+  return uint64_t{parts_.slot.value} << kSlotShift | uint64_t{iv_epoch_} << kEpochShift | counter++;
+}
+
+void TunnelGroup::move_child(esp::ChildSa& sa, const Endpoint& remote) {
+  sa.remote = remote.address;
+  if (sa.encapsulation) sa.encapsulation->remote_port = remote.port;
+}
+
+void TunnelGroup::moved(const ike::IkeSa& sa) {
+  std::vector<mcs::Record> records;
+  std::vector<Spi> spis;
+  for (const Spi spi : sa.children) {
+    const auto at = state_.child_sas.find(spi);
+    if (at == state_.child_sas.end()) continue;
+    move_child(at->second, sa.remote);
+    records.emplace_back(at->second);
+    spis.push_back(spi);
+  }
+  if (records.empty()) return;
+  commit_records(std::move(records), [this, spis] {
+    for (const Spi spi : spis) {
+      const auto at = state_.child_sas.find(spi);
+      if (at == state_.child_sas.end()) continue;
+      isa_->send(isa::SetPeerEndpoint{.inbound_spi = spi,
+                                      .remote = at->second.remote,
+                                      .encapsulation = at->second.encapsulation});
+    }
+  });
+}
+
+void TunnelGroup::on_tunnel_state(uint32_t tunnel, bool up) {
+  platform_.log.event(
+      platform::Severity::Minor, "IPSEC_TUNNEL_STATE",
+      "ipsec tunnel \"" + parts_.config->tunnels.at(tunnel).name + "\" is " + (up ? "up" : "down"));
+}
+
+void TunnelGroup::on_isa_ready() {
+  for (const auto& [spi, sa] : state_.child_sas) {
+    // A restarted ISA lost its counters: as after a restart of the chassis.
+    if (isa_->restarts() > 0) skipping_.insert(spi);
+    isa_->send(install_message(sa, true));
+  }
+  give_isa_its_role();
+  update_eligibility();
+}
+
+void TunnelGroup::on_isa_down(std::string_view why) {
+  counters_.add("isa-down");
+  platform_.log.event(platform::Severity::Major, "TUNNEL_GROUP_DOWN", std::string(why));
+  update_eligibility();
+}
+
+void TunnelGroup::on_ike(const isa::IkeDatagram& datagram) {
+  if (!mimp::acting(role_) || handover_.is_old()) {
+    counters_.add("ike-not-acting");
+    return;
+  }
+  engine_->on_datagram(ike::Datagram{
+      .local = datagram.local, .remote = datagram.remote, .message = datagram.message});
+}
+
+void TunnelGroup::on_activity(const isa::Activity& activity) {
+  std::vector<esp::SaWindow> windows;
+  for (const isa::SaActivity& sa : activity.sas) {
+    const Spi spi = sa.window.inbound_spi;
+    const auto child = state_.child_sas.find(spi);
+    if (child == state_.child_sas.end()) continue;
+    activity_[spi] = sa;
+    merge_window(sa.window);
+    windows.push_back(state_.windows.at(spi));
+    if (!sa.moved_to || !mimp::acting(role_)) continue;
+    const auto owner = state_.ike_sas.find(child->second.ike_sa);
+    // RFC 7296 2.23: "a host not behind a NAT SHOULD send all packets (including retransmission
+    // packets) to the IP address and port from the last valid authenticated packet".
+    if (owner == state_.ike_sas.end() || !owner->second.remote_behind_nat) continue;
+    owner->second.remote = *sa.moved_to;
+    counters_.add("client-moved");
+    commit_records({mcs::Record(owner->second)}, [] {});
+    moved(owner->second);
+  }
+  if (sync_ && mimp::acting(role_)) sync_->send_windows(std::move(windows));
+}
+
+void TunnelGroup::on_sequence_low(const isa::SequenceLow& low) {
+  const auto at = state_.child_sas.find(low.inbound_spi);
+  if (at == state_.child_sas.end() || !mimp::acting(role_) || !peer_in_sync_set()) return;
+  if (own_blocks_only_.contains(low.inbound_spi)) return;
+  if (!grants_asked_.insert(low.inbound_spi).second) return;
+  const uint64_t ahead = std::clamp(low.rate, kGrantAheadMin, kGrantAheadMax);
+  const uint64_t bound = (low.next + ahead + kBlock - 1) / kBlock * kBlock;
+  esp::SequenceGrants wanted = at->second.grants;
+  wanted.grantee = parts_.slot;
+  for (uint8_t slot = 0; slot < wanted.slots && slot < esp::kSlotsMax; ++slot) {
+    wanted.bound[slot] = std::max(wanted.bound[slot], bound);
+  }
+  commit_records({mcs::GrantChange{.inbound_spi = low.inbound_spi, .grants = wanted}},
+                 [this, spi = low.inbound_spi, wanted] {
+                   grants_asked_.erase(spi);
+                   const auto sa = state_.child_sas.find(spi);
+                   // A grant counts when the whole in-sync set holds it: not if its owner was
+                   // removed from the set while we waited.
+                   if (sa == state_.child_sas.end() || !peer_in_sync_set()) return;
+                   sa->second.grants = wanted;
+                   isa_->send(isa::SetGrants{.inbound_spi = spi, .grants = wanted});
+                 });
+}
+
+void TunnelGroup::on_frozen(const isa::Frozen& frozen) {
+  for (const esp::SaWindow& window : frozen.windows) merge_window(window);
+  handover_.on_frozen(frozen);
+}
+
+}  // namespace segw::chassis

@@ -1,0 +1,71 @@
+#include "chassis/steering_decision.h"
+
+#include <gtest/gtest.h>
+
+namespace segw::chassis {
+namespace {
+
+using mimp::MasterState;
+using platform::Target;
+
+struct Row {
+  MasterState role;
+  HandoverPhase handover;
+  bool peer_acts;
+  Target from_service;
+  Target from_shunt;
+  bool announces;
+};
+
+class SteeringMatrix : public testing::TestWithParam<Row> {};
+
+TEST_P(SteeringMatrix, FollowsTheRole) {
+  const Row& row = GetParam();
+  const auto state = decide_steering(
+      SteeringFacts{.role = row.role, .handover = row.handover, .peer_acts = row.peer_acts});
+  EXPECT_EQ(state.from_service, row.from_service);
+  EXPECT_EQ(state.from_shunt, row.from_shunt);
+  EXPECT_EQ(state.virtual_next_hops, row.announces);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Steering, SteeringMatrix,
+    testing::Values(
+        //  role, handover, peer acts -> from service, from shunt, announces
+        Row{MasterState::Discovery, HandoverPhase::Idle, true, Target::Blackhole, Target::Blackhole,
+            false},
+        Row{MasterState::NotEligible, HandoverPhase::Idle, false, Target::Blackhole,
+            Target::Blackhole, false},
+        Row{MasterState::NotEligible, HandoverPhase::Idle, true, Target::Shunt, Target::Blackhole,
+            false},
+        Row{MasterState::Eligible, HandoverPhase::Idle, false, Target::Tun, Target::Tun, true},
+        Row{MasterState::Standby, HandoverPhase::Idle, true, Target::Shunt, Target::Blackhole,
+            false},
+        Row{MasterState::Standby, HandoverPhase::Buffering, true, Target::Tun, Target::Tun, false},
+        Row{MasterState::Master, HandoverPhase::Idle, false, Target::Tun, Target::Tun, true},
+        Row{MasterState::Master, HandoverPhase::Flushing, false, Target::Tun, Target::Tun, true},
+        Row{MasterState::Master, HandoverPhase::Preparing, false, Target::Tun, Target::Tun, true},
+        Row{MasterState::Master, HandoverPhase::Freezing, false, Target::Shunt, Target::Blackhole,
+            true},
+        Row{MasterState::Master, HandoverPhase::Waiting, false, Target::Shunt, Target::Blackhole,
+            true},
+        Row{MasterState::Master, HandoverPhase::Unknown, false, Target::Shunt, Target::Blackhole,
+            true}));
+
+TEST(Steering, NeverSendsBackWhatCameInByAShunt) {
+  for (const auto role : {MasterState::Discovery, MasterState::NotEligible, MasterState::Eligible,
+                          MasterState::Standby, MasterState::Master}) {
+    for (const auto phase : {HandoverPhase::Idle, HandoverPhase::Flushing, HandoverPhase::Preparing,
+                             HandoverPhase::Freezing, HandoverPhase::Waiting,
+                             HandoverPhase::Unknown, HandoverPhase::Buffering}) {
+      for (const bool peer_acts : {false, true}) {
+        EXPECT_NE(
+            decide_steering({.role = role, .handover = phase, .peer_acts = peer_acts}).from_shunt,
+            Target::Shunt);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace segw::chassis

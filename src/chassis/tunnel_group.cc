@@ -166,9 +166,11 @@ void TunnelGroup::vouch() {
 
 void TunnelGroup::steer() {
   const bool peer_acts = mimp_ && mimp_->peer_reachable() && mimp::acting(mimp_->peer_state());
-  platform_.steering.set(
-      id(), decide_steering(SteeringFacts{
-                .role = role_, .handover = handover_.phase(), .peer_acts = peer_acts}));
+  const auto state = decide_steering(
+      SteeringFacts{.role = role_, .handover = handover_.phase(), .peer_acts = peer_acts});
+  if (state == steering_) return;
+  steering_ = state;
+  platform_.steering.set(id(), state);
 }
 
 void TunnelGroup::store_activation(Activation activation) {

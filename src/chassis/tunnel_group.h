@@ -128,6 +128,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   mimp::MasterState role_ = mimp::MasterState::Discovery;
   Activation activation_;
   uint32_t iv_epoch_ = 0;
+  platform::SteeringState steering_;  // as last set; a declared group starts with this one
   std::map<IkeSpi, uint64_t> ike_iv_counters_;  // of this iv_epoch
   std::set<Spi> grants_asked_;                  // one change of grants per SA at a time
   std::set<Spi> own_blocks_only_;  // another chassis may have sealed beyond what we know

@@ -1,0 +1,130 @@
+#include "chassis/specs.h"
+
+#include <gtest/gtest.h>
+
+namespace segw::chassis {
+namespace {
+
+IpAddress ip(const char* text) { return IpAddress::parse(text).value_or(IpAddress{}); }
+IpPrefix prefix(const char* text) { return IpPrefix::parse(text).value_or(IpPrefix{}); }
+
+// The pair lab's chassis A in the guide's shape.
+config::Config sample() {
+  config::Config config;
+  config.system_address = ip("192.0.2.1");
+  config.tunnel_groups.push_back(config::TunnelGroup{
+      .id = {1}, .enabled = true, .spi_range_index = {}, .isas = {IsaId{.slot = 1, .mda = 2}}});
+  config.peers.push_back(config::McPeer{.address = ip("192.0.2.2"),
+                                        .source_address = ip("192.0.2.1"),
+                                        .enabled = true,
+                                        .mc_ipsec = true});
+  using Interface = config::Interface;
+  config::Service base{.kind = config::Service::Kind::Base, .name = "Base"};
+  base.interfaces.push_back(
+      Interface{.name = "icl", .device = "icl", .address = prefix("192.168.34.1/30")});
+  config::Service ies{.kind = config::Service::Kind::Ies, .name = "IES-1", .id = 1};
+  ies.interfaces.push_back(Interface{.name = "pub",
+                                     .device = "pub",
+                                     .address = prefix("172.16.1.252/24"),
+                                     .vrrp_backup = {ip("172.16.1.254")}});
+  ies.interfaces.push_back(
+      Interface{.name = "outer",
+                .address = prefix("10.10.20.254/24"),
+                .shunt_next_hop = ip("192.168.34.2"),
+                .tunnel_sap = Interface::TunnelSap{.group = {1}, .is_public = true, .tag = 1}});
+  config::Service vprn{.kind = config::Service::Kind::Vprn, .name = "VPRN-2", .id = 2};
+  vprn.interfaces.push_back(Interface{.name = "core",
+                                      .device = "core",
+                                      .address = prefix("10.2.2.252/24"),
+                                      .vrrp_backup = {ip("10.2.2.254")}});
+  vprn.interfaces.push_back(
+      Interface{.name = "redundant", .device = "picl", .address = prefix("192.168.20.1/30")});
+  vprn.interfaces.push_back(
+      Interface{.name = "inner",
+                .shunt_next_hop = ip("192.168.20.2"),
+                .tunnel_sap = Interface::TunnelSap{.group = {1}, .is_public = false, .tag = 1}});
+  config.services = {base, ies, vprn};
+  config.tunnels.push_back(config::IpsecTunnel{
+      .name = "tunnel-1",
+      .enabled = true,
+      .group = {1},
+      .private_service = "VPRN-2",
+      .delivery_service = "IES-1",
+      .local_gateway = ip("10.10.20.1"),
+      .remote_gateway = ip("10.10.10.1"),
+      .security_policy = {{.id = 10, .local = prefix("10.2.2.0/24"), .remote = std::nullopt}},
+      .routed_prefixes = {prefix("192.168.1.1/32")}});
+  return config;
+}
+
+TEST(Specs, AnIesIsPartOfTheBaseRouterAndAVprnStandsAlone) {
+  const auto services = service_specs(sample());
+  ASSERT_EQ(services.size(), 2U);
+  EXPECT_EQ(services[0].name, "Base");
+  ASSERT_EQ(services[0].interfaces.size(), 2U);
+  EXPECT_EQ(services[1].name, "VPRN-2");
+  ASSERT_EQ(services[1].interfaces.size(), 2U);
+}
+
+TEST(Specs, AnInterfaceWhoseSubnetHoldsARedundantNextHopIsAShunt) {
+  for (const auto& service : service_specs(sample())) {
+    for (const auto& interface : service.interfaces) {
+      EXPECT_EQ(interface.shunt, interface.name == "icl" || interface.name == "redundant")
+          << interface.name;
+    }
+  }
+}
+
+TEST(Specs, SteeringHoldsGatewaysOutsideAndRoutedPrefixesInside) {
+  const config::Config config = sample();
+  const auto spec = steering_spec(config, config.tunnel_groups.front());
+  ASSERT_TRUE(spec);
+  EXPECT_EQ(spec->public_side.service, "Base");
+  EXPECT_EQ(spec->public_side.prefixes,
+            (std::vector{prefix("10.10.20.254/32"), prefix("10.10.20.1/32")}));
+  EXPECT_EQ(spec->public_side.shunt_next_hop, ip("192.168.34.2"));
+  ASSERT_EQ(spec->public_side.virtual_next_hops.size(), 1U);
+  EXPECT_EQ(spec->public_side.virtual_next_hops[0].device, "pub");
+  EXPECT_EQ(spec->private_side.service, "VPRN-2");
+  EXPECT_EQ(spec->private_side.prefixes, std::vector{prefix("192.168.1.1/32")});
+}
+
+TEST(Specs, AGroupWithoutTunnelSapsHasNoSteering) {
+  config::Config config = sample();
+  config.services[1].interfaces.pop_back();
+  EXPECT_FALSE(steering_spec(config, config.tunnel_groups.front()));
+  EXPECT_FALSE(isa_spec(config, config.tunnel_groups.front()));
+}
+
+TEST(Specs, SlotsDifferOnTheTwoChassisAndFollowTheSpiRange) {
+  config::Config a = sample();
+  config::Config b = sample();
+  b.system_address = ip("192.0.2.2");
+  b.peers[0].address = ip("192.0.2.1");
+  b.peers[0].source_address = ip("192.0.2.2");
+  EXPECT_EQ(slot_of(a, a.tunnel_groups[0], a.peers.data()), Slot{0});
+  EXPECT_EQ(slot_of(b, b.tunnel_groups[0], b.peers.data()), Slot{1});
+  a.tunnel_groups[0].spi_range_index = 4;
+  EXPECT_EQ(slot_of(a, a.tunnel_groups[0], a.peers.data()), Slot{3});
+}
+
+TEST(Specs, ProtocolsHaveDifferentKeysAndNoKeyStaysNone) {
+  const SecretBytes master(as_bytes("0123456789abcdef0123456789abcdef"));
+  EXPECT_FALSE(protocol_key(master, "mimp 1") == protocol_key(master, "mcs 1"));
+  EXPECT_EQ(protocol_key(master, "mimp 1").size(), 32U);
+  EXPECT_TRUE(protocol_key(SecretBytes{}, "mimp 1").empty());
+}
+
+TEST(Specs, SelectorsComeFromTheSecurityPolicy) {
+  const config::Config config = sample();
+  const auto settings = ike_settings(config, config.tunnel_groups[0], Slot{0}, {});
+  ASSERT_EQ(settings.tunnels.size(), 1U);
+  const auto& tunnel = settings.tunnels.front();
+  ASSERT_EQ(tunnel.local_selectors.size(), 1U);
+  EXPECT_EQ(tunnel.local_selectors[0].first, ip("10.2.2.0"));
+  EXPECT_EQ(tunnel.local_selectors[0].last, ip("10.2.2.255"));
+  EXPECT_EQ(tunnel.remote_selectors[0].last, ip("255.255.255.255"));
+}
+
+}  // namespace
+}  // namespace segw::chassis

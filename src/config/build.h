@@ -1,0 +1,46 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "config/load.h"
+#include "config/model.h"
+#include "config/view.h"
+
+namespace segw::config {
+
+// The last check, and the typed configuration that comes out of it. Everything that the operator
+// could have meant but that cannot work is filed in the draft's findings, with its path.
+std::shared_ptr<const Config> build(Draft& draft, const PortsMap& ports);
+
+// ---- its parts, each in a file of its own ----
+
+using IkeTransforms = std::map<std::string, IkeTransform>;      // by id
+using IkePolicies = std::map<std::string, IkePolicy>;           // by id
+using IpsecTransforms = std::map<std::string, IpsecTransform>;  // by id
+
+struct IpsecParts {
+  IkePolicies policies;
+  IpsecTransforms transforms;
+};
+IpsecParts build_ipsec(const View& ipsec);  // build_ipsec.cc
+
+std::vector<TunnelGroup> build_tunnel_groups(const View& root);                 // build_isa.cc
+std::vector<McPeer> build_peers(const View& root, const Config& config);        // build_peers.cc
+void build_services(const View& root, const PortsMap& ports, Config& config);   // build_service.cc
+void build_tunnels(const View& root, const IpsecParts& parts, Config& config);  // build_tunnel.cc
+
+// What lies in several places of the tree at once; check.cc.
+void check_addresses(const View& root, const Config& config);
+
+// `tunnel-1.public:1`: nothing if `sap` is no tunnel SAP, an error if it is a bad one.
+[[nodiscard]] std::optional<Result<Interface::TunnelSap>> parse_tunnel_sap(std::string_view sap);
+
+// An IES is part of the base router: one routing instance. A VPRN is one of its own.
+[[nodiscard]] std::string routing_instance(const Service& service);
+// The subnet of the instance's interfaces that holds `address`, or nothing.
+[[nodiscard]] std::optional<IpPrefix> connected(const Config& config, std::string_view instance,
+                                                const IpAddress& address);
+
+}  // namespace segw::config

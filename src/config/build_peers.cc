@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "config/build.h"
+
+namespace segw::config {
+namespace {
+
+bool unicast(const IpAddress& address) {
+  if (address.unspecified()) return false;
+  const uint8_t first = address.bytes().front();
+  return address.is_v4() ? first < 224 && first != 127 && first != 0 : first != 0xFF;
+}
+
+bool is_own(const Config& config, const IpAddress& address) {
+  for (const Service& service : config.services) {
+    if (service.kind == Service::Kind::Vprn) continue;
+    for (const Interface& interface : service.interfaces) {
+      if (interface.address && interface.address->address == address) return true;
+    }
+  }
+  return false;
+}
+
+std::map<uint16_t, std::string> sync_tags(const View& sync) {
+  std::map<uint16_t, std::string> tags;
+  std::set<std::string> seen;
+  for (const View& entry : sync.each("tunnel-group")) {
+    const std::string tag = entry.text("sync-tag");
+    if (!seen.insert(tag).second) {
+      entry.at("sync-tag").refuse(fmt::format("\"{}\" already names another group", tag));
+    }
+    tags.emplace(entry.number<uint16_t>("id"), tag);
+  }
+  return tags;
+}
+
+void read_groups(const View& mc_ipsec, const View& sync, McPeer& peer) {
+  const auto tags = sync_tags(sync);
+  std::set<TunnelGroupId> theirs;
+  for (const View& entry : mc_ipsec.each("tunnel-group")) {
+    PeerTunnelGroup group;
+    group.id = TunnelGroupId{entry.number<uint16_t>("id")};
+    group.enabled = entry.enabled();
+    group.peer_group = TunnelGroupId{entry.number<uint16_t>("peer-group")};
+    group.priority = entry.number<uint8_t>("priority");
+    const auto tag = tags.find(group.id.value);
+    if (tag != tags.end()) group.sync_tag = tag->second;
+    const TunnelGroupId at_peer = group.peer_group.value == 0 ? group.id : group.peer_group;
+    if (!theirs.insert(at_peer).second) {
+      entry.refuse(fmt::format("the peer's tunnel-group {} is taken by another group of ours",
+                               at_peer.value));
+    }
+    peer.tunnel_groups.push_back(std::move(group));
+  }
+}
+
+void read_mc_ipsec(const View& mc_ipsec, const View& sync, McPeer& peer) {
+  peer.mc_ipsec = mc_ipsec.exists();
+  if (!peer.mc_ipsec) return;
+  peer.bfd_liveness = mc_ipsec.flag("bfd-liveness");
+  peer.hold_on_neighbor_failure = mc_ipsec.number<uint8_t>("hold-on-neighbor-failure");
+  constexpr auto kDecisecond = std::chrono::milliseconds(100);
+  peer.keep_alive_interval = kDecisecond * mc_ipsec.number<uint16_t>("keep-alive-interval");
+  const View discovery = mc_ipsec.at("discovery-interval");
+  peer.discovery_interval = std::chrono::seconds(discovery.number<uint16_t>("interval-secs"));
+  peer.discovery_interval_boot = peer.discovery_interval;
+  if (discovery.at("boot").exists()) {
+    peer.discovery_interval_boot = std::chrono::seconds(discovery.number<uint16_t>("boot"));
+  }
+  read_groups(mc_ipsec, sync, peer);
+}
+
+void read_addresses(const View& entry, const Config& config, McPeer& peer) {
+  peer.address = entry.address("ip-address").value_or(IpAddress{});
+  if (!unicast(peer.address)) entry.refuse("is no unicast address");
+  if (is_own(config, peer.address)) entry.refuse("is an address of this chassis");
+  const View source = entry.at("source-address");
+  if (source.exists()) {
+    peer.source_address = entry.address("source-address").value_or(IpAddress{});
+    if (!is_own(config, peer.source_address)) {
+      source.refuse("is no address of an interface of router \"Base\" or an IES");
+    }
+  } else {
+    peer.source_address = config.system_address;
+    if (config.system_address.unspecified()) {
+      source.refuse("must be set, since interface \"system\" has no address");
+    }
+  }
+  if (peer.source_address.family() != peer.address.family() && !peer.source_address.unspecified()) {
+    entry.refuse("is of another address family than our source address");
+  }
+}
+
+}  // namespace
+
+std::vector<McPeer> build_peers(const View& root, const Config& config) {
+  std::vector<McPeer> peers;
+  std::map<TunnelGroupId, std::string> shared;  // group -> peer that has it
+  for (const View& entry : root.at("redundancy").at("multi-chassis").each("peer")) {
+    McPeer peer;
+    read_addresses(entry, config, peer);
+    peer.name = entry.text("peer-name");
+    peer.enabled = entry.enabled();
+    peer.authentication_key = SecretBytes(as_bytes(entry.text("authentication-key")));
+    const View sync = entry.at("sync");
+    peer.sync_enabled = sync.exists() && sync.enabled();
+    peer.sync_ipsec = sync.exists() && sync.flag("ipsec");
+    const View mc_ipsec = entry.at("mc-ipsec");
+    read_mc_ipsec(mc_ipsec, sync, peer);
+    for (const View& group : mc_ipsec.each("tunnel-group")) {
+      const auto [at, fresh] =
+          shared.emplace(TunnelGroupId{group.number<uint16_t>("id")}, peer.address.text());
+      if (!fresh) group.refuse(fmt::format("is shared with peer {} already", at->second));
+    }
+    peers.push_back(std::move(peer));
+  }
+  return peers;
+}
+
+}  // namespace segw::config

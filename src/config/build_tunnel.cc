@@ -1,0 +1,185 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "config/build.h"
+
+namespace segw::config {
+namespace {
+
+const Service* find_service(const Config& config, std::string_view name) {
+  const auto at = std::ranges::find(config.services, name, &Service::name);
+  return at == config.services.end() ? nullptr : &*at;
+}
+
+const Interface* public_side(const Service& service, TunnelGroupId group) {
+  for (const Interface& interface : service.interfaces) {
+    if (interface.tunnel_sap && interface.tunnel_sap->is_public &&
+        interface.tunnel_sap->group == group) {
+      return &interface;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<SecurityPolicyEntry> security_entries(const View& policy) {
+  std::vector<SecurityPolicyEntry> entries;
+  for (const View& entry : policy.each("entry")) {
+    entries.push_back(SecurityPolicyEntry{.id = entry.number<uint16_t>("entry-id"),
+                                          .local = entry.at("local-ip").prefix("address"),
+                                          .remote = entry.at("remote-ip").prefix("address")});
+  }
+  std::ranges::sort(entries, {}, &SecurityPolicyEntry::id);
+  return entries;
+}
+
+class TunnelBuilder {
+ public:
+  TunnelBuilder(const IpsecParts& parts, Config& config) : parts_(parts), config_(config) {}
+
+  void read_vprn(const View& vprn) {
+    for (const View& interface : vprn.each("interface")) {
+      if (!interface.enabled()) continue;
+      for (const View& sap : interface.each("sap")) read_sap(vprn, sap);
+    }
+  }
+
+  void finish(const View& root) {
+    for (const View& group : root.at("isa").each("tunnel-group")) check_count(group);
+    // SA records name a tunnel by its place in its group, so every chassis must come to the same
+    // order, however its operator sorted the text.
+    std::ranges::sort(config_.tunnels, {}, [](const IpsecTunnel& tunnel) {
+      return std::tuple(tunnel.group, tunnel.local_gateway, tunnel.remote_gateway);
+    });
+  }
+
+ private:
+  void read_sap(const View& vprn, const View& sap) {
+    const auto parsed = parse_tunnel_sap(sap.text("sap-id"));
+    const bool is_private = parsed && *parsed && !(*parsed)->is_public;
+    for (const View& entry : sap.each("ipsec-tunnel")) {
+      if (is_private) {
+        read_tunnel(vprn, entry, (*parsed)->group);
+      } else {
+        entry.refuse("a tunnel belongs under a sap tunnel-N.private:T");
+      }
+    }
+  }
+
+  void read_tunnel(const View& vprn, const View& entry, TunnelGroupId group) {
+    IpsecTunnel tunnel;
+    tunnel.name = entry.text("name");
+    tunnel.group = group;
+    tunnel.private_service = vprn.text("service-name");
+    tunnel.private_service_id = vprn.number<uint32_t>("service-id");
+    tunnel.enabled = entry.enabled() && vprn.enabled();
+    tunnel.replay_window = entry.number<uint16_t>("replay-window");
+    read_keys(entry.at("key-exchange").at("dynamic"), tunnel);
+    read_endpoint(entry.at("tunnel-endpoint"), tunnel);
+    read_policy(vprn, entry.at("security-policy").at("id"), tunnel);
+    read_routes(vprn, tunnel);
+    if (!names_.insert(tunnel.name).second) entry.refuse("another tunnel has this name");
+    config_.tunnels.push_back(std::move(tunnel));
+  }
+
+  void read_keys(const View& dynamic, IpsecTunnel& tunnel) {
+    const View policy = dynamic.at("ike-policy");
+    const auto found = parts_.policies.find(policy.value());
+    if (found != parts_.policies.end()) {
+      tunnel.ike_policy = found->second;
+      if (tunnel.ike_policy.transforms.empty()) {
+        policy.refuse(fmt::format("ike-policy {} has no ike-transform", policy.value()));
+      }
+    }
+    const std::vector<View> transforms = dynamic.each("ipsec-transform");
+    if (transforms.empty()) dynamic.at("ipsec-transform").refuse("is missing and must be set");
+    for (const View& id : transforms) {
+      const auto transform = parts_.transforms.find(id.value());
+      if (transform != parts_.transforms.end()) tunnel.transforms.push_back(transform->second);
+    }
+    const View secret = dynamic.at("pre-shared-key");
+    if (!secret.exists() && !secret.was_refused()) secret.refuse("is missing and must be set");
+    tunnel.pre_shared_key = SecretBytes(as_bytes(secret.value()));
+  }
+
+  void read_endpoint(const View& endpoint, IpsecTunnel& tunnel) {
+    const View local = endpoint.at("local-gateway-address");
+    tunnel.local_gateway = endpoint.address("local-gateway-address").value_or(IpAddress{});
+    tunnel.remote_gateway = endpoint.address("remote-ip-address").value_or(IpAddress{});
+    const View delivery = endpoint.at("delivery-service");
+    tunnel.delivery_service = delivery.value();
+    if (!delivery.exists() || !local.exists()) return;
+    if (!ends_.emplace(tunnel.delivery_service, tunnel.local_gateway, tunnel.remote_gateway)
+             .second) {
+      endpoint.refuse("another tunnel has the same two addresses");
+    }
+    const Service* service = find_service(config_, tunnel.delivery_service);
+    if (service == nullptr || service->kind == Service::Kind::Base) {
+      delivery.refuse(fmt::format("service \"{}\" does not exist", tunnel.delivery_service));
+      return;
+    }
+    tunnel.delivery_service_id = service->id;
+    tunnel.enabled = tunnel.enabled && service->enabled;
+    const Interface* outside = public_side(*service, tunnel.group);
+    if (outside == nullptr) {
+      delivery.refuse(fmt::format("service \"{}\" has no sap tunnel-{}.public:T",
+                                  tunnel.delivery_service, tunnel.group.value));
+    } else if (outside->address && !outside->address->contains(tunnel.local_gateway)) {
+      local.refuse(fmt::format("is not in the subnet of interface \"{}\" ({})", outside->name,
+                               outside->address->text()));
+    } else if (outside->address && outside->address->address == tunnel.local_gateway) {
+      local.refuse(fmt::format("is the address of interface \"{}\" itself", outside->name));
+    }
+  }
+
+  static void read_policy(const View& vprn, const View& id, IpsecTunnel& tunnel) {
+    for (const View& policy : vprn.at("ipsec").each("security-policy")) {
+      if (!id.exists() || policy.text("id") != id.value()) continue;
+      tunnel.security_policy_id = policy.number<uint32_t>("id");
+      tunnel.security_policy = security_entries(policy);
+      if (tunnel.security_policy.empty()) {
+        id.refuse(fmt::format("security-policy {} has no entry", id.value()));
+      }
+    }
+  }
+
+  static void read_routes(const View& vprn, IpsecTunnel& tunnel) {
+    for (const View& route : vprn.at("static-routes").each("route")) {
+      for (const View& into : route.each("ipsec-tunnel")) {
+        const auto prefix = route.prefix("ip-prefix");
+        if (into.enabled() && prefix && into.text("tunnel-name") == tunnel.name) {
+          tunnel.routed_prefixes.push_back(*prefix);
+        }
+      }
+    }
+    std::ranges::sort(tunnel.routed_prefixes);
+  }
+
+  void check_count(const View& group) const {
+    const TunnelGroupId id{group.number<uint16_t>("id")};
+    const auto limits = std::ranges::find(config_.tunnel_groups, id, &TunnelGroup::id);
+    const auto tunnels = std::ranges::count(config_.tunnels, id, &IpsecTunnel::group);
+    if (limits != config_.tunnel_groups.end() &&
+        static_cast<uint64_t>(tunnels) > limits->tunnels_max) {
+      group.at("isa-scale-mode")
+          .refuse(
+              fmt::format("{} tunnels are configured, it allows {}", tunnels, limits->tunnels_max));
+    }
+  }
+
+  const IpsecParts& parts_;
+  Config& config_;
+  std::set<std::string> names_;
+  std::set<std::tuple<std::string, IpAddress, IpAddress>> ends_;
+};
+
+}  // namespace
+
+void build_tunnels(const View& root, const IpsecParts& parts, Config& config) {
+  TunnelBuilder builder(parts, config);
+  for (const View& vprn : root.at("service").each("vprn")) builder.read_vprn(vprn);
+  builder.finish(root);
+}
+
+}  // namespace segw::config

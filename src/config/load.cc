@@ -1,0 +1,66 @@
+#include "config/load.h"
+
+#include <fmt/format.h>
+
+#include "config/build.h"
+#include "config/reader.h"
+#include "config/tree.h"
+#include "config/validate.h"
+
+namespace segw::config {
+namespace {
+
+constexpr const char* kMasked = "********";
+
+// The typed configuration holds the secrets, wiped when it goes; the tree must not hold them too.
+void mask_secrets(lyd_node* node) {
+  lyd_node* child = nullptr;
+  LY_LIST_FOR(lyd_child(node), child) {
+    if (child->schema->nodetype == LYS_LEAF) {
+      if (is_secret(child->schema)) (void)lyd_change_term(child, kMasked);
+    } else {
+      mask_secrets(child);
+    }
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const Config> build(Draft& draft, const PortsMap& ports) {
+  auto config = std::make_shared<Config>();
+  const View root = View::root(draft);
+  if (root.at("system").at("name").exists()) config->system_name = root.at("system").text("name");
+  config->tunnel_groups = build_tunnel_groups(root);
+  build_services(root, ports, *config);
+  config->peers = build_peers(root, *config);
+  build_tunnels(root, build_ipsec(root.at("ipsec")), *config);
+  check_addresses(root, *config);
+  return config;
+}
+
+std::shared_ptr<const Schema> make_schema() { return std::make_shared<const Schema>(); }
+
+tl::expected<Loaded, ConfigErrors> load(std::string_view text, const PortsMap& ports) {
+  return load(make_schema(), text, ports);
+}
+
+tl::expected<Loaded, ConfigErrors> load(std::shared_ptr<const Schema> schema, std::string_view text,
+                                        const PortsMap& ports) {
+  if (text.size() > kTextBytesMax) {
+    return tl::unexpected(
+        ConfigErrors{ConfigError{.line = 0,
+                                 .column = 0,
+                                 .path = "",
+                                 .text = fmt::format("the text has {} bytes, at most {} are read",
+                                                     text.size(), kTextBytesMax)}});
+  }
+  Draft draft(schema);
+  Reader(draft, text).read();
+  validate(draft);
+  auto config = build(draft, ports);
+  if (!draft.findings.empty()) return tl::unexpected(draft.findings.take());
+  mask_secrets(draft.tree->root);
+  return Loaded{.config = std::move(config), .tree = std::move(draft.tree)};
+}
+
+}  // namespace segw::config

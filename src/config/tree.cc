@@ -1,0 +1,88 @@
+#include "config/tree.h"
+
+#include <algorithm>
+
+namespace segw::config {
+namespace {
+
+std::string step_of(const lyd_node* node) {
+  if (node->schema->nodetype == LYS_LIST) {
+    std::vector<std::pair<std::string, std::string>> keys;
+    for (const lyd_node* key = lyd_child(node); key != nullptr && lysc_is_key(key->schema);
+         key = key->next) {
+      keys.emplace_back(key->schema->name, lyd_get_value(key));
+    }
+    return list_step(node->schema->name, keys);
+  }
+  if (node->schema->nodetype == LYS_LEAFLIST) {
+    return list_step(node->schema->name, {{".", lyd_get_value(node)}});
+  }
+  return node->schema->name;
+}
+
+}  // namespace
+
+std::string list_step(std::string_view name,
+                      const std::vector<std::pair<std::string, std::string>>& keys) {
+  std::string step(name);
+  for (const auto& [key, value] : keys) {
+    step += '[' + key + '=';
+    for (const char c : value) {
+      if (c == ']' || c == '\\') step += '\\';
+      step += c;
+    }
+    step += ']';
+  }
+  return step;
+}
+
+std::string path_of(const lyd_node* node) {
+  std::string path;
+  for (; node != nullptr; node = lyd_parent(node)) path.insert(0, "/" + step_of(node));
+  return path;
+}
+
+void Findings::add(ConfigError error) {
+  if (errors_.size() > kErrorsMax) return;
+  if (errors_.size() == kErrorsMax) {
+    error = ConfigError{.line = 0, .column = 0, .path = "", .text = "and more errors"};
+  }
+  errors_.push_back(std::move(error));
+}
+
+ConfigErrors Findings::take() {
+  // The whole text's errors (line 0) come last.
+  std::ranges::stable_sort(errors_, [](const ConfigError& a, const ConfigError& b) {
+    return std::pair(a.line - 1U, a.column) < std::pair(b.line - 1U, b.column);
+  });
+  return std::move(errors_);
+}
+
+void Draft::refuse(const std::string& path, std::string text) {
+  // Cutting at a slash inside a key's value only makes a path that no mark has.
+  std::string ancestor = path;
+  while (!ancestor.empty()) {
+    const auto at = marks.find(ancestor);
+    if (at != marks.end()) {
+      findings.add(ConfigError{.line = at->second.line,
+                               .column = at->second.column,
+                               .path = path,
+                               .text = std::move(text)});
+      return;
+    }
+    const size_t slash = ancestor.rfind('/');
+    ancestor.resize(slash == std::string::npos ? 0 : slash);
+  }
+  findings.add(ConfigError{.line = 0, .column = 0, .path = path, .text = std::move(text)});
+}
+
+std::string text(const ConfigError& error) {
+  std::string line;
+  if (error.line != 0) {
+    line = "line " + std::to_string(error.line) + ", column " + std::to_string(error.column) + ": ";
+  }
+  if (!error.path.empty()) line += error.path + ": ";
+  return line + error.text;
+}
+
+}  // namespace segw::config

@@ -1,0 +1,62 @@
+// With an eligible node and faults off for T: exactly one active, every client has a tunnel, and
+// traffic flows.
+#include <fmt/format.h>
+
+#include "sim/checkers/checker.h"
+
+namespace segw::sim {
+namespace {
+
+// ISA restart with its longest back-off, and neighbours that look for the gateway again.
+constexpr Duration kElectionMargin = std::chrono::seconds(15);
+// A client that gave up its IKE SA, counted its retransmissions and authenticated again.
+constexpr Duration kClientMargin = std::chrono::seconds(35);
+constexpr Duration kSilence = std::chrono::seconds(5);
+
+class Liveness final : public Checker {
+ public:
+  explicit Liveness(const CheckerView& view) : Checker(view, "liveness") {}
+
+  void after_event() override {
+    const Instant now = view().world.now();
+    if (now < next_look_) return;
+    next_look_ = now + std::chrono::milliseconds(100);
+    if (!somebody_can_act() || view().network.lossy(0, 1)) return;
+    const Duration quiet = now - view().network.disturbed_until();
+    const Duration elected = view().timing.discovery + view().timing.hold + kElectionMargin;
+    if (quiet < elected) return;
+    const size_t acting = view().roles.acting_count();
+    if (acting != 1) {
+      violate(fmt::format("{} chassis act although all is well for {} s", acting,
+                          quiet / std::chrono::seconds(1)));
+    }
+    if (quiet < elected + kClientMargin) return;
+    for (const ClientView& client : view().clients()) {
+      if (!client.has_tunnel) {
+        violate(client.name + " has no tunnel");
+      } else if (now - client.last_echo > kSilence) {
+        violate(fmt::format("{} gets no traffic for {} s", client.name,
+                            (now - client.last_echo) / std::chrono::seconds(1)));
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] bool somebody_can_act() const {
+    bool somebody = false;
+    for (const SimHost* host : view().hosts) {
+      if (host->paused()) return false;
+      somebody = somebody || host->running();
+    }
+    return somebody;
+  }
+  Instant next_look_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> make_liveness(const CheckerView& view) {
+  return std::make_unique<Liveness>(view);
+}
+
+}  // namespace segw::sim

@@ -1,0 +1,183 @@
+// The state that a message implied when it left exists on the next active, unless its takeover was
+// unclean (counted) or it restarted since. Requests of ours count like responses.
+#include <fmt/format.h>
+
+#include <map>
+#include <utility>
+
+#include "sim/checkers/checker.h"
+#include "sim/ike_header.h"
+#include "sim/ip_packet.h"
+
+namespace segw::sim {
+namespace {
+
+struct Told {
+  Instant at{};
+  bool answered = false;  // `answer` and `answer_hash` are set
+  uint32_t answer = 0;
+  uint64_t answer_hash = 0;
+  bool asked = false;
+  uint32_t request = 0;
+  std::vector<Spi> children;
+};
+
+class ToldMeansKept final : public Checker {
+ public:
+  explicit ToldMeansKept(const CheckerView& view) : Checker(view, "told_means_kept") {}
+
+  void add_to(CheckerCounts& counts) const override {
+    counts.clean_takeovers += clean_;
+    counts.unclean_takeovers += unclean_;
+  }
+
+  void on_isa_out(HostId host, platform::Side side, ByteView packet) override {
+    if (side != platform::Side::Public) return;
+    const auto ike = ike_of(packet);
+    const auto* state = state_of(host);
+    if (!ike || state == nullptr) return;
+    const auto header = decode_ike_header(ike->bytes);
+    if (!header) return;
+    const IkeSpi spi{header->from_initiator ? header->initiator_spi : header->responder_spi};
+    const auto sa = state->ike_sas.find(spi);
+    if (sa == state->ike_sas.end()) {
+      told_.erase({host, spi});
+      return;
+    }
+    note(host, sa->second, *header, ike->bytes);
+    if (header->response && header->exchange == kCreateChildSa) note_new(host, *state, sa->second);
+  }
+
+  void on_isa_told(HostId host, const isa::ToIsa& message) override {
+    if (makes_act(message)) check(host);
+    if (!ends_acting(message)) return;
+    // Of two that acted at once, one loses what it told (rule 17 is for them).
+    for (const SimHost* other : view().hosts) {
+      if (other->id() != host && view().roles.acting(other->id())) forget(host);
+    }
+  }
+
+  // What its owner forgot without a message (time-outs) is nobody's duty any more.
+  void after_event() override {
+    if (told_.empty() || view().world.now() < next_look_) return;
+    next_look_ = view().world.now() + std::chrono::milliseconds(1);
+    for (auto at = told_.begin(); at != told_.end();) {
+      const auto* state = state_of(at->first.first);
+      if (state != nullptr && !state->ike_sas.contains(at->first.second)) {
+        at = told_.erase(at);
+        continue;
+      }
+      if (state != nullptr) {
+        std::erase_if(at->second.children,
+                      [&](const Spi& spi) { return !state->child_sas.contains(spi); });
+      }
+      ++at;
+    }
+  }
+
+ private:
+  using Key = std::pair<HostId, IkeSpi>;
+
+  [[nodiscard]] const mcs::GroupState* state_of(HostId host) const {
+    const chassis::Chassis* chassis = view().hosts[host]->chassis();
+    return chassis == nullptr ? nullptr : chassis->group_state(view().group);
+  }
+
+  void note(HostId host, const ike::IkeSa& sa, const IkeHeader& header, ByteView bytes) {
+    Told& told = told_[{host, sa.our_spi()}];
+    told.at = view().world.now();
+    if (header.response) {
+      told.answered = true;
+      told.answer = header.message_id;
+      told.answer_hash = hash_of(bytes);
+    } else {
+      told.asked = true;
+      told.request = header.message_id;
+    }
+    told.children = sa.children;
+  }
+
+  // The successor that the answer to a rekey announced.
+  void note_new(HostId host, const mcs::GroupState& state, const ike::IkeSa& old) {
+    for (const auto& [spi, sa] : state.ike_sas) {
+      if (sa.remote != old.remote || sa.state != ike::IkeState::Established) continue;
+      if (sa.next_request_in != 0 || told_.contains({host, spi})) continue;
+      told_[{host, spi}] = Told{.at = view().world.now(), .children = sa.children};
+    }
+  }
+
+  void forget(HostId host) {
+    std::erase_if(told_, [&](const auto& entry) { return entry.first.first == host; });
+  }
+
+  [[nodiscard]] bool took_over_cleanly(HostId host) {
+    const chassis::Status status = view().hosts[host]->chassis()->status();
+    if (status.peers.empty() || status.peers.front().groups.empty()) return true;
+    const uint64_t unclean = status.peers.front().groups.front().unclean_takeovers;
+    const std::pair<Instant, uint64_t> now{view().hosts[host]->booted_at(), unclean};
+    const auto before = seen_unclean_[host];
+    seen_unclean_[host] = now;
+    return unclean == (before.first == now.first ? before.second : 0);
+  }
+
+  void check(HostId next) {
+    if (state_of(next) == nullptr) return;
+    const bool clean = took_over_cleanly(next);
+    ++(clean ? clean_ : unclean_);
+    const Instant booted = view().hosts[next]->booted_at();
+    std::map<Key, Told> kept;
+    for (const auto& [key, told] : told_) {
+      const bool own = key.first == next;
+      if (own && told.at < booted) continue;  // lost with its memory
+      if (own) {
+        kept[key] = told;
+      } else if (clean && told.at >= booted) {
+        check_one(next, key, told);
+        kept[{next, key.second}] = told;
+      }
+    }
+    told_ = std::move(kept);
+  }
+
+  void check_one(HostId next, const Key& key, const Told& told) {
+    const auto* state = state_of(next);
+    const std::string who = fmt::format("{} acts next, but of what {} told on IKE SA {:016x} it ",
+                                        host_name(next), host_name(key.first), key.second.value);
+    const auto at = state->ike_sas.find(key.second);
+    if (at == state->ike_sas.end()) {
+      violate(who + "holds nothing");
+      return;
+    }
+    const ike::IkeSa& sa = at->second;
+    if (told.answered && sa.next_request_in <= told.answer) {
+      violate(fmt::format("{}misses answer {}", who, told.answer));
+    }
+    if (told.answered && sa.last_answer && sa.last_answer->message_id == told.answer &&
+        !sa.last_answer->response.empty() &&
+        hash_of(sa.last_answer->response.back()) != told.answer_hash) {
+      violate(fmt::format("{}holds another answer {}", who, told.answer));
+    }
+    if (told.asked && sa.next_request_out <= told.request) {
+      violate(fmt::format("{}misses request {}", who, told.request));
+    }
+    for (const Spi child : told.children) {
+      if (!state->child_sas.contains(child)) {
+        violate(fmt::format("{}misses CHILD SA {:08x}", who, child.value));
+      }
+    }
+  }
+
+  std::map<Key, Told> told_;
+  std::map<HostId, std::pair<Instant, uint64_t>> seen_unclean_;
+  Instant next_look_{};
+  uint64_t clean_ = 0;
+  uint64_t unclean_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> make_told_means_kept(const CheckerView& view) {
+  return std::make_unique<ToldMeansKept>(view);
+}
+
+}  // namespace segw::sim

@@ -1,0 +1,117 @@
+#pragma once
+
+// One chassis host: what survives the death of its processes (the disk; the kernel's forwarding;
+// the ISA while segwd is only stopped) and what does not.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chassis/chassis.h"
+#include "sim/isa_process.h"
+#include "sim/network.h"
+#include "sim/observer.h"
+#include "sim/packet_world.h"
+#include "sim/streams.h"
+
+namespace segw::sim {
+
+class SimHost;
+class SimPlatform;
+
+// Everything around a host.
+struct Surroundings {
+  World& world;
+  Network& network;
+  StreamNet& streams;
+  PacketWorld& packets;
+  Observer& observer;
+  std::vector<SimHost*>& hosts;  // by HostId
+};
+
+class SimHost final : public NextHop {
+ public:
+  SimHost(Surroundings around, std::string name, IpAddress address,
+          std::shared_ptr<const config::Config> config);
+  ~SimHost() override;
+  SimHost(const SimHost&) = delete;
+  SimHost& operator=(const SimHost&) = delete;
+
+  void boot();
+  void crash();       // power off: everything of it ends now
+  void lose_disk();   // while it is off
+  void kill_segwd();  // the keeper makes the forwarding safe and stops the ISA
+  void pause();       // SIGSTOP of segwd alone
+  void go_on();
+  void crash_isa();
+
+  [[nodiscard]] bool powered() const { return powered_; }
+  [[nodiscard]] bool running() const;  // segwd lives
+  [[nodiscard]] bool paused() const;
+  [[nodiscard]] bool started() const { return running() && started_; }
+  [[nodiscard]] chassis::Chassis* chassis() const;
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] HostId id() const { return id_; }
+  [[nodiscard]] Instant booted_at() const { return booted_at_; }
+  [[nodiscard]] const IpAddress& address() const { return address_; }
+
+  // ---- for SimPlatform ----
+  Surroundings& around() { return around_; }
+  std::map<std::string, Bytes>& disk() { return disk_; }
+  Result<std::unique_ptr<platform::Isa>> start_isa(const platform::IsaSpec& spec, ProcessId segwd,
+                                                   platform::IsaHandler& handler);
+  Result<void> declare(const platform::SteeringSpec& spec);
+  void steer(TunnelGroupId group, const platform::SteeringState& state);
+  void deliver_datagram(const Endpoint& to, const Endpoint& from, const Bytes& bytes);
+  Rng& rng() { return rng_; }
+  void set_started(const Result<void>& result);
+
+  // ---- the forwarding plane ----
+  [[nodiscard]] bool answers_arp() const override;
+  [[nodiscard]] bool receives() const override { return powered_; }
+  void receive(platform::Side side, Bytes packet) override { forward(side, false, packet); }
+  void receive_shunted(platform::Side side, Bytes packet) { forward(side, true, packet); }
+  void isa_sends(platform::Side side, Bytes packet);
+  void set_peer(SimHost& peer) { peer_ = &peer; }
+  [[nodiscard]] const platform::SteeringState* steering() const;
+
+ private:
+  struct Boot;  // one segwd's parts, as long as it lives
+  class IsaHandle;
+  struct Steered {
+    platform::SteeringSpec spec;
+    platform::SteeringState state;
+    bool routed = true;
+  };
+  void forward(platform::Side side, bool from_shunt, Bytes packet);
+  void shunt(platform::Side side, const Bytes& packet);
+  void stop_isa();
+  void make_forwarding_safe();
+  void end_segwd();
+  void isa_tells(uint64_t serial, Bytes message);
+
+  Surroundings around_;
+  std::string name_;
+  IpAddress address_;
+  std::shared_ptr<const config::Config> config_;
+  HostId id_;
+  Rng rng_;
+  SimHost* peer_ = nullptr;
+  bool powered_ = false;
+  bool started_ = false;
+  Instant booted_at_{};
+  std::map<std::string, Bytes> disk_;
+  std::map<TunnelGroupId, Steered> steering_;
+  std::unique_ptr<IsaProcess> isa_;
+  platform::IsaHandler* isa_handler_ = nullptr;
+  ProcessId isa_owner_ = kNature;
+  uint64_t isa_serial_ = 0;
+  std::unique_ptr<Boot> boot_;
+  // What died while it was, perhaps, on the stack.
+  std::vector<std::unique_ptr<Boot>> dead_boots_;
+  std::vector<std::unique_ptr<IsaProcess>> dead_isas_;
+};
+
+}  // namespace segw::sim

@@ -103,6 +103,7 @@ std::vector<McPeer> build_peers(const View& root, const Config& config) {
     McPeer peer;
     read_addresses(entry, config, peer);
     peer.name = entry.text("peer-name");
+    peer.description = entry.text("description");
     peer.enabled = entry.enabled();
     peer.authentication_key = SecretBytes(as_bytes(entry.text("authentication-key")));
     const View sync = entry.at("sync");

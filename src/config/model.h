@@ -31,6 +31,7 @@ struct McPeer {  // redundancy multi-chassis peer
   IpAddress address;
   IpAddress source_address;  // the system address where unset
   std::string name;
+  std::string description;
   bool enabled = false;
   SecretBytes authentication_key;  // empty: mcs.key of the state folder
   bool mc_ipsec = false;

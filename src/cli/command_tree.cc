@@ -1,0 +1,145 @@
+#include "cli/command_tree.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace segw::cli {
+namespace {
+
+struct Form {
+  std::string_view words;  // <name>: an argument
+  Action action;
+  bool json;  // | json is possible
+};
+
+constexpr std::array kForms = {
+    Form{"show redundancy multi-chassis mc-ipsec peer ip-address <address>", Action::ShowPeer,
+         true},
+    Form{"show redundancy multi-chassis mc-ipsec peer ip-address <address> detail",
+         Action::ShowPeerDetail, true},
+    Form{"show redundancy multi-chassis sync", Action::ShowSync, true},
+    Form{"show redundancy multi-chassis all", Action::ShowMultiChassis, true},
+    Form{"show ipsec tunnel", Action::ShowTunnels, true},
+    Form{"show ipsec tunnel <name>", Action::ShowTunnel, true},
+    Form{"show isa tunnel-group", Action::ShowTunnelGroups, true},
+    Form{"show counters", Action::ShowCounters, true},
+    Form{"show log log-id <id>", Action::ShowLog, true},
+    Form{"show version", Action::ShowVersion, true},
+    Form{"info", Action::Info, true},
+    Form{"tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group <id>",
+         Action::ForceSwitchover, false},
+    Form{"tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group <id> now",
+         Action::ForceSwitchoverNow, false},
+    Form{"tools lab export-keys", Action::ExportKeys, false},
+};
+
+constexpr std::string_view kEnd = "<end of the command>";
+
+// Words by blanks; "quoted words" may have blanks in them. `|` is a word.
+std::vector<std::string> split(std::string_view line) {
+  std::vector<std::string> words;
+  std::string word;
+  bool quoted = false;
+  bool begun = false;
+  const auto finish = [&] {
+    if (begun) words.push_back(std::move(word));
+    word.clear();
+    begun = false;
+  };
+  for (const char c : line) {
+    if (c == '"') {
+      quoted = !quoted;
+      begun = true;
+    } else if (!quoted && (c == ' ' || c == '\t' || c == '\r' || c == '\n')) {
+      finish();
+    } else if (!quoted && c == '|') {
+      finish();
+      words.emplace_back("|");
+    } else {
+      word += c;
+      begun = true;
+    }
+  }
+  finish();
+  return words;
+}
+
+bool is_argument(std::string_view step) { return step.front() == '<'; }
+
+struct Candidate {
+  const Form* form;
+  std::vector<std::string> steps;
+  [[nodiscard]] std::string_view step(size_t at) const {
+    return at < steps.size() ? std::string_view(steps[at]) : kEnd;
+  }
+};
+using Candidates = std::vector<Candidate>;
+
+std::set<std::string_view> steps_at(const Candidates& candidates, size_t at) {
+  std::set<std::string_view> steps;
+  for (const Candidate& candidate : candidates) steps.insert(candidate.step(at));
+  return steps;
+}
+
+// The one step that `word` stands for: itself, the only one that begins so, or an argument.
+Result<std::string> resolve(const std::set<std::string_view>& steps, const std::string& word) {
+  std::vector<std::string_view> begun;
+  std::string_view argument;
+  for (const std::string_view step : steps) {
+    if (step == word && !is_argument(step)) return word;
+    if (is_argument(step)) {
+      if (step != kEnd) argument = step;
+    } else if (step.starts_with(word) && !word.empty()) {
+      begun.push_back(step);
+    }
+  }
+  if (begun.size() == 1) return std::string(begun.front());
+  if (begun.size() > 1) {
+    return failure(fmt::format("'{}' could be {}", word, fmt::join(begun, ", ")));
+  }
+  if (!argument.empty() && word != "|") return std::string(argument);
+  return failure(fmt::format("'{}' is not known here; expected: {}", word, fmt::join(steps, ", ")));
+}
+
+Result<bool> take_json(std::vector<std::string>& words) {
+  const auto bar = std::ranges::find(words, "|");
+  if (bar == words.end()) return false;
+  const bool json =
+      bar + 2 == words.end() && !bar[1].empty() && std::string_view("json").starts_with(bar[1]);
+  if (!json) return failure("behind '|' json is expected, and nothing else");
+  words.erase(bar, words.end());
+  return true;
+}
+
+}  // namespace
+
+Result<Command> parse_command(std::string_view line) {
+  std::vector<std::string> words = split(line);
+  const auto json = take_json(words);
+  if (!json) return tl::unexpected(json.error());
+  Candidates candidates;
+  for (const Form& form : kForms) {
+    candidates.push_back(Candidate{.form = &form, .steps = split(form.words)});
+  }
+  Command command{.json = *json};
+  for (size_t at = 0; at < words.size(); ++at) {
+    const auto step = resolve(steps_at(candidates, at), words[at]);
+    if (!step) return tl::unexpected(step.error());
+    if (is_argument(*step)) command.arguments.push_back(words[at]);
+    std::erase_if(candidates, [&](const Candidate& other) { return other.step(at) != *step; });
+  }
+  for (const Candidate& candidate : candidates) {
+    if (candidate.steps.size() != words.size()) continue;
+    if (command.json && !candidate.form->json) return failure("'| json' is for show and info");
+    command.action = candidate.form->action;
+    return command;
+  }
+  return failure(fmt::format("the command is not complete; expected: {}",
+                             fmt::join(steps_at(candidates, words.size()), ", ")));
+}
+
+}  // namespace segw::cli

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace segw::cli {
+
+enum class Action : uint8_t {
+  ShowPeer,
+  ShowPeerDetail,
+  ShowSync,
+  ShowMultiChassis,
+  ShowTunnels,
+  ShowTunnel,
+  ShowTunnelGroups,
+  ShowCounters,
+  ShowLog,
+  ShowVersion,
+  Info,
+  ForceSwitchover,
+  ForceSwitchoverNow,
+  ExportKeys,
+};
+
+struct Command {
+  Action action = Action::ShowVersion;
+  std::vector<std::string> arguments;  // what stood in the <…> places
+  bool json = false;                   // | json
+};
+
+// Understands a line. Words may be cut short as long as one word only is meant. The error lists
+// what was expected at the first word that does not fit.
+[[nodiscard]] Result<Command> parse_command(std::string_view line);
+
+}  // namespace segw::cli

@@ -1,0 +1,179 @@
+#include "cli/console.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "cli/tables.h"
+
+namespace segw::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Answer = std::pair<int, std::string>;
+
+constexpr std::string_view kLogId = "99";  // the only log there is
+
+Answer done(std::string text) { return {kDone, std::move(text)}; }
+Answer refused(std::string text) { return {kRefused, "MINOR: CLI " + std::move(text) + "\n"}; }
+
+// Bytes that came from outside (an identity, a reason) may be no UTF-8: replaced, never thrown at.
+Answer json(const Json& value) {
+  constexpr int kIndent = 2;
+  return done(value.dump(kIndent, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) +
+              "\n");
+}
+
+Answer show_peer(const chassis::Status& status, const Command& command) {
+  const auto address = IpAddress::parse(command.arguments.front());
+  if (!address) return refused(address.error().text);
+  const auto peer = std::ranges::find(status.peers, *address, &chassis::PeerStatus::address);
+  if (peer == status.peers.end()) {
+    return refused(fmt::format("multi-chassis peer {} is not configured", address->text()));
+  }
+  if (command.json) return json(to_json(*peer));
+  return done(command.action == Action::ShowPeerDetail ? peer_detail(*peer) : peer_table(*peer));
+}
+
+Answer show_tunnel(const Snapshot& snapshot, const Command& command) {
+  const std::string& name = command.arguments.front();
+  const auto& tunnels = snapshot.status.tunnels;
+  const auto tunnel = std::ranges::find(tunnels, name, &chassis::TunnelStatus::name);
+  if (tunnel == tunnels.end()) {
+    return refused(fmt::format("ipsec-tunnel \"{}\" is not configured", name));
+  }
+  return command.json ? json(to_json(*tunnel)) : done(tunnel_detail(snapshot, *tunnel));
+}
+
+Answer show_log(const chassis::Status& status, const Command& command) {
+  if (command.arguments.front() != kLogId) return refused("log-id 99 is the only log");
+  return command.json ? json(log_json(status)) : done(log_table(status));
+}
+
+Answer show_version(const chassis::Status& status, const Command& command) {
+  if (command.json) return json(Json{{"version", SEGW_VERSION}, {"name", status.system_name}});
+  return done(fmt::format("OpenSeGW {} on {}\n", SEGW_VERSION, status.system_name));
+}
+
+std::optional<TunnelGroupId> parse_group(std::string_view text) {
+  uint16_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return TunnelGroupId{id};
+}
+
+const chassis::PeerGroupStatus* find_group(const chassis::Status& status, TunnelGroupId id) {
+  for (const chassis::PeerStatus& peer : status.peers) {
+    for (const chassis::PeerGroupStatus& group : peer.groups) {
+      if (group.id == id) return &group;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Console::Console(chassis::Chassis& chassis, config::Loaded loaded)
+    : chassis_(chassis), loaded_(std::move(loaded)) {}
+
+void Console::run(std::string_view command, Done done) {
+  if (command.size() > kCommandBytesMax) {
+    const Answer answer = refused("the command is too long");
+    return done(answer.first, answer.second);
+  }
+  const auto parsed = parse_command(command);
+  if (!parsed) {
+    const Answer answer = refused(parsed.error().text);
+    return done(answer.first, answer.second);
+  }
+  perform(*parsed, done);
+}
+
+void Console::perform(const Command& command, const Done& done) {
+  switch (command.action) {
+    case Action::ForceSwitchover:
+    case Action::ForceSwitchoverNow:
+      return force_switchover(command, done);
+    case Action::ExportKeys: {
+      const auto keys = chassis_.export_keys();
+      const Answer answer = keys ? cli::done(*keys) : refused(keys.error().text);
+      return done(answer.first, answer.second);
+    }
+    case Action::ShowPeer:
+    case Action::ShowPeerDetail:
+    case Action::ShowSync:
+    case Action::ShowMultiChassis:
+    case Action::ShowTunnels:
+    case Action::ShowTunnel:
+    case Action::ShowTunnelGroups:
+    case Action::ShowCounters:
+    case Action::ShowLog:
+    case Action::ShowVersion:
+    case Action::Info: {
+      Answer answer = show(command);
+      return done(answer.first, std::move(answer.second));
+    }
+  }
+}
+
+std::pair<int, std::string> Console::show(const Command& command) const {
+  const chassis::Status status = chassis_.status();
+  const Snapshot snapshot{.status = status, .config = *loaded_.config};
+  switch (command.action) {
+    case Action::ShowPeer:
+    case Action::ShowPeerDetail:
+      return show_peer(status, command);
+    case Action::ShowSync:
+      return command.json ? json(peers_json(status)) : done(sync_table(snapshot));
+    case Action::ShowMultiChassis:
+      return command.json ? json(peers_json(status)) : done(multi_chassis_table(snapshot));
+    case Action::ShowTunnels:
+      return command.json ? json(tunnels_json(status)) : done(tunnel_table(snapshot));
+    case Action::ShowTunnel:
+      return show_tunnel(snapshot, command);
+    case Action::ShowTunnelGroups:
+      return command.json ? json(isas_json(status)) : done(tunnel_group_table(snapshot));
+    case Action::ShowCounters:
+      return command.json ? json(Json(status.counters)) : done(counter_table(status));
+    case Action::ShowLog:
+      return show_log(status, command);
+    case Action::ShowVersion:
+      return show_version(status, command);
+    case Action::Info:
+      return done(command.json ? config::info_json(*loaded_.tree) + "\n"
+                               : config::info(*loaded_.tree));
+    case Action::ForceSwitchover:
+    case Action::ForceSwitchoverNow:
+    case Action::ExportKeys:
+      break;
+  }
+  return refused("this command shows nothing");
+}
+
+void Console::force_switchover(const Command& command, const Done& done) {
+  const auto refuse = [&done](std::string why) {
+    const Answer answer = refused(std::move(why));
+    done(answer.first, answer.second);
+  };
+  const auto id = parse_group(command.arguments.front());
+  const chassis::Status status = chassis_.status();
+  const chassis::PeerGroupStatus* group = id ? find_group(status, *id) : nullptr;
+  if (group == nullptr) {
+    return refuse(fmt::format("tunnel-group {} is shared with no multi-chassis peer",
+                              command.arguments.front()));
+  }
+  if (command.action == Action::ForceSwitchover) {
+    return done(
+        kMustConfirm,
+        fmt::format("WARNING! Forcing a mastership switchover may {}impact traffic. Are you "
+                    "sure (y/n)?\n",
+                    group->nominal ? "" : "significantly "));
+  }
+  chassis_.force_switchover(*id, [done](const Result<std::string>& moved) {
+    const Answer answer = moved ? cli::done(*moved + "\n") : refused(moved.error().text);
+    done(answer.first, answer.second);
+  });
+}
+
+}  // namespace segw::cli

@@ -1,0 +1,44 @@
+#pragma once
+
+// The operator's commands: one line in, an exit code and a text out. Tables and JSON come from
+// snapshots (chassis/status.h), so a command changes nothing unless it begins with `tools`.
+// docs/manual/commands.md shows each with its output.
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "chassis/chassis.h"
+#include "cli/command_tree.h"
+#include "config/load.h"
+
+namespace segw::cli {
+
+constexpr size_t kCommandBytesMax = 4096;
+
+// Exit codes, which `segw` hands on to the shell.
+constexpr int kDone = 0;
+constexpr int kRefused = 1;
+// The text is a yes/no question; the command does what it says once `now` is added.
+constexpr int kMustConfirm = 2;
+
+using Done = std::function<void(int code, std::string text)>;
+
+class Console {
+ public:
+  Console(chassis::Chassis& chassis, config::Loaded loaded);
+
+  // `done` is called once, maybe later (a switchover takes time). The console may be gone by then;
+  // the chassis may not.
+  void run(std::string_view command, Done done);
+
+ private:
+  void perform(const Command& command, const Done& done);
+  [[nodiscard]] std::pair<int, std::string> show(const Command& command) const;
+  void force_switchover(const Command& command, const Done& done);
+
+  chassis::Chassis& chassis_;
+  config::Loaded loaded_;
+};
+
+}  // namespace segw::cli

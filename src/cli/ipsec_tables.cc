@@ -1,0 +1,112 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/tables.h"
+
+namespace segw::cli {
+namespace {
+
+std::string service_name(const config::Config& config, uint32_t id) {
+  for (const config::Service& service : config.services) {
+    if (service.kind != config::Service::Kind::Base && service.id == id) return service.name;
+  }
+  return std::to_string(id);
+}
+
+std::string whole_seconds(Duration duration) {
+  return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(duration).count());
+}
+
+std::string sa_detail(const chassis::SaStatus& sa) {
+  std::string text =
+      fmt::format("CHILD SA {:#010x} in, {:#010x} out{}{}\n", sa.inbound_spi, sa.outbound_spi,
+                  sa.rekeyed ? ", replaced" : "", sa.may_seal ? "" : ", may not send");
+  text += fmt::format("  Algorithm          : {}\n", sa.algorithm);
+  text += fmt::format("  Remote             : {}\n", sa.remote);
+  text += fmt::format("  Age / Lifetime     : {} / {}\n", whole_seconds(sa.age),
+                      whole_seconds(sa.lifetime));
+  text += fmt::format("  Next Seq Out       : {:<19}Highest Seq In     : {}\n", sa.outbound_next,
+                      sa.inbound_highest);
+  text += fmt::format("  Packets In         : {:<19}Bytes In           : {}\n", sa.packets_in,
+                      sa.bytes_in);
+  text += fmt::format("  Packets Out        : {:<19}Bytes Out          : {}\n", sa.packets_out,
+                      sa.bytes_out);
+  text += fmt::format("  Replay Drops       : {:<19}Integrity Drops    : {}\n", sa.drops_replay,
+                      sa.drops_integrity);
+  text += fmt::format("  Selector Drops     : {:<19}Sequence Drops     : {}\n", sa.drops_selector,
+                      sa.drops_sequence);
+  return text;
+}
+
+const config::TunnelGroup* find_group(const config::Config& config, TunnelGroupId id) {
+  const auto at = std::ranges::find(config.tunnel_groups, id, &config::TunnelGroup::id);
+  return at == config.tunnel_groups.end() ? nullptr : &*at;
+}
+
+}  // namespace
+
+std::string tunnel_table(const Snapshot& snapshot) {
+  constexpr std::string_view kRow = "{:<33}{:<18}{:<13}{:<7}{}\n";
+  std::string table = "\n" + title("IPsec Tunnels");
+  table += fmt::format(fmt::runtime(kRow), "TunnelName", "LocalAddress", "SvcId", "Admn", "Keying");
+  table += fmt::format(fmt::runtime(kRow), "  SapId", "  RemoteAddress", "  DlvrySvcId", "  Oper",
+                       "  Sec");
+  table += fmt::format("{:73}Plcy\n", "");
+  table += thin_line();
+  for (const chassis::TunnelStatus& tunnel : snapshot.status.tunnels) {
+    table += fmt::format(fmt::runtime(kRow), tunnel.name, tunnel.local.text(), tunnel.service_id,
+                         up_down(tunnel.admin_up), "Dynamic");
+    table +=
+        fmt::format(fmt::runtime(kRow), "  " + tunnel.sap, "  " + tunnel.remote.text(),
+                    "  " + service_name(snapshot.config, tunnel.delivery_service_id),
+                    "  " + up_down(tunnel.oper_up), "  " + std::to_string(tunnel.security_policy));
+  }
+  table += thin_line();
+  table += fmt::format("IPsec Tunnels: {}\n", snapshot.status.tunnels.size());
+  return table + thick_line();
+}
+
+std::string tunnel_detail(const Snapshot& snapshot, const chassis::TunnelStatus& tunnel) {
+  std::string text = "\n" + title("IPsec Tunnel " + tunnel.name);
+  text += fmt::format("Sap Id               : {}\n", tunnel.sap);
+  text +=
+      fmt::format("Service              : {}\n", service_name(snapshot.config, tunnel.service_id));
+  text += fmt::format("Delivery Service     : {}\n",
+                      service_name(snapshot.config, tunnel.delivery_service_id));
+  text += fmt::format("Local Address        : {}\n", tunnel.local.text());
+  text += fmt::format("Remote Address       : {}\n", tunnel.remote.text());
+  text += fmt::format("Security Policy      : {}\n", tunnel.security_policy);
+  text += fmt::format("Admin State          : {:<19}Oper State         : {}\n",
+                      up_down(tunnel.admin_up), up_down(tunnel.oper_up));
+  text += fmt::format("IKE SA               : {}\n",
+                      tunnel.ike_state.empty() ? "none" : tunnel.ike_state);
+  if (!tunnel.ike_state.empty()) {
+    text += fmt::format("IKE SPIs             : {:#018x} / {:#018x}\n", tunnel.ike_spi_i,
+                        tunnel.ike_spi_r);
+  }
+  text += thin_line();
+  for (const chassis::SaStatus& sa : tunnel.sas) text += sa_detail(sa);
+  text += thin_line();
+  text += fmt::format("CHILD SAs: {}\n", tunnel.sas.size());
+  return text + thick_line();
+}
+
+std::string tunnel_group_table(const Snapshot& snapshot) {
+  constexpr std::string_view kRow = "{:<7}{:<9}{:<7}{:<7}{}\n";
+  std::string table = "\n" + title("ISA Tunnel Groups");
+  table += fmt::format(fmt::runtime(kRow), "Group", "Isa", "Admin", "Oper", "Crypto");
+  table += thin_line();
+  for (const chassis::IsaStatus& isa : snapshot.status.isas) {
+    const config::TunnelGroup* group = find_group(snapshot.config, isa.group);
+    table += fmt::format(fmt::runtime(kRow), isa.group.value, isa.isa,
+                         up_down(group != nullptr && group->enabled), up_down(isa.up),
+                         isa.up ? isa.crypto : isa.down_reason);
+    table += counter_lines(isa.drops, 4);
+  }
+  table += thin_line();
+  table += fmt::format("Tunnel Groups: {}\n", snapshot.status.isas.size());
+  return table + thick_line();
+}
+
+}  // namespace segw::cli

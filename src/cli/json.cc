@@ -1,0 +1,139 @@
+#include "cli/tables.h"
+
+// The JSON twins of the tables: every field of the snapshot under its operator's name. Numbers of
+// 64 bits that identify (IKE SPIs) are hexadecimal text, since JSON readers round large numbers.
+
+#include <fmt/format.h>
+
+namespace segw::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+int64_t milliseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+template <typename Values>
+Json list(const Values& values) {
+  Json items = Json::array();
+  for (const auto& value : values) items.push_back(to_json(value));
+  return items;
+}
+
+Json group_json(const chassis::PeerGroupStatus& group) {
+  Json history = Json::array();
+  for (const History::Entry& entry : group.history) {
+    history.push_back(
+        Json{{"at-ms", milliseconds(entry.at.time_since_epoch())}, {"text", entry.text}});
+  }
+  return Json{{"id", group.id.value},
+              {"peer-group", effective_peer_group(group).value},
+              {"priority", group.priority},
+              {"admin-state", up_down(group.admin_up)},
+              {"mastership", mimp::text(group.mastership)},
+              {"peer-state", mimp::text(group.peer_state)},
+              {"peer-reachable", group.peer_reachable},
+              {"protection-status", protection_text(group.nominal)},
+              {"not-nominal-reason", group.not_nominal_reason},
+              {"in-sync", group.in_sync},
+              {"activation", group.activation},
+              {"clean-takeovers", group.clean_takeovers},
+              {"unclean-takeovers", group.unclean_takeovers},
+              {"counters", group.counters},
+              {"history", std::move(history)}};
+}
+
+Json sa_json(const chassis::SaStatus& sa) {
+  return Json{{"inbound-spi", fmt::format("{:#010x}", sa.inbound_spi)},
+              {"outbound-spi", fmt::format("{:#010x}", sa.outbound_spi)},
+              {"algorithm", sa.algorithm},
+              {"remote", sa.remote},
+              {"outbound-next", sa.outbound_next},
+              {"inbound-highest", sa.inbound_highest},
+              {"packets-in", sa.packets_in},
+              {"bytes-in", sa.bytes_in},
+              {"packets-out", sa.packets_out},
+              {"bytes-out", sa.bytes_out},
+              {"drops-replay", sa.drops_replay},
+              {"drops-integrity", sa.drops_integrity},
+              {"drops-selector", sa.drops_selector},
+              {"drops-sequence", sa.drops_sequence},
+              {"age-ms", milliseconds(sa.age)},
+              {"lifetime-ms", milliseconds(sa.lifetime)},
+              {"rekeyed", sa.rekeyed},
+              {"may-seal", sa.may_seal}};
+}
+
+}  // namespace
+
+Json to_json(const chassis::PeerStatus& peer) {
+  Json groups = Json::array();
+  for (const auto& group : peer.groups) groups.push_back(group_json(group));
+  return Json{{"ip-address", peer.address.text()},
+              {"source-address", peer.source_address.text()},
+              {"peer-name", peer.name},
+              {"admin-state", up_down(peer.admin_up)},
+              {"keep-alive-ms", milliseconds(peer.keep_alive)},
+              {"hold-on-neighbor-failure", peer.hold_on_neighbor_failure},
+              {"discovery-ms", milliseconds(peer.discovery)},
+              {"discovery-boot-ms", milliseconds(peer.discovery_boot)},
+              {"bfd", peer.bfd},
+              {"last-update", utc_timestamp(peer.last_update)},
+              {"authentication", peer.authentication},
+              {"sync-admin-state", up_down(peer.sync_admin_up)},
+              {"sync-oper-state", up_down(peer.mcs_connected)},
+              {"sync-down-reason", peer.mcs_down_reason},
+              {"db-sync-state", mcs::text(peer.sync_state)},
+              {"entries", peer.entries},
+              {"alarm-entries", peer.alarms},
+              {"remote-alarm-entries", peer.remote_alarms},
+              {"mcs-counters", peer.mcs_counters},
+              {"tunnel-groups", std::move(groups)}};
+}
+
+Json to_json(const chassis::TunnelStatus& tunnel) {
+  Json sas = Json::array();
+  for (const auto& sa : tunnel.sas) sas.push_back(sa_json(sa));
+  return Json{{"name", tunnel.name},
+              {"sap", tunnel.sap},
+              {"local-address", tunnel.local.text()},
+              {"remote-address", tunnel.remote.text()},
+              {"service-id", tunnel.service_id},
+              {"delivery-service-id", tunnel.delivery_service_id},
+              {"admin-state", up_down(tunnel.admin_up)},
+              {"oper-state", up_down(tunnel.oper_up)},
+              {"security-policy", tunnel.security_policy},
+              {"ike-state", tunnel.ike_state},
+              {"ike-spi-initiator", fmt::format("{:#018x}", tunnel.ike_spi_i)},
+              {"ike-spi-responder", fmt::format("{:#018x}", tunnel.ike_spi_r)},
+              {"child-sas", std::move(sas)}};
+}
+
+Json to_json(const chassis::IsaStatus& isa) {
+  return Json{{"tunnel-group", isa.group.value}, {"isa", isa.isa},
+              {"oper-state", up_down(isa.up)},   {"crypto", isa.crypto},
+              {"down-reason", isa.down_reason},  {"drops", isa.drops}};
+}
+
+Json to_json(const chassis::LogEntry& entry) {
+  return Json{{"number", entry.number},
+              {"at", utc_timestamp(entry.at)},
+              {"severity", entry.severity},
+              {"name", entry.name},
+              {"text", entry.text}};
+}
+
+Json peers_json(const chassis::Status& status) {
+  return Json{{"system-name", status.system_name},
+              {"system-address", status.system_address.text()},
+              {"peers", list(status.peers)}};
+}
+
+Json tunnels_json(const chassis::Status& status) { return Json{{"tunnels", list(status.tunnels)}}; }
+
+Json isas_json(const chassis::Status& status) { return Json{{"tunnel-groups", list(status.isas)}}; }
+
+Json log_json(const chassis::Status& status) { return Json{{"log", list(status.log)}}; }
+
+}  // namespace segw::cli

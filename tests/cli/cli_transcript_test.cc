@@ -1,0 +1,121 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "cli/console.h"
+#include "snapshots.h"
+
+namespace segw::cli {
+namespace {
+
+constexpr std::string_view kPrompt = "A:admin@SeGW-A# ";
+
+std::string read(const std::string& path) {
+  std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/" + path);
+  std::stringstream content;
+  content << in.rdbuf();
+  return content.str();
+}
+
+// A chassis that is as its snapshot says.
+class StillChassis : public chassis::Chassis {
+ public:
+  explicit StillChassis(chassis::Status status) : status_(std::move(status)) {}
+  void start(std::function<void(Result<void>)> started) override { started({}); }
+  [[nodiscard]] chassis::Status status() const override { return status_; }
+  void force_switchover(TunnelGroupId group,
+                        std::function<void(Result<std::string>)> done) override {
+    ++switchovers;
+    if (status_.peers.front().groups.front().in_sync) {
+      done("tunnel-group " + std::to_string(group.value) + " is now standby here");
+    } else {
+      done(failure("the peer is not in sync"));
+    }
+  }
+  [[nodiscard]] const mcs::GroupState* group_state(TunnelGroupId) const override { return nullptr; }
+  [[nodiscard]] Result<std::string> export_keys() const override {
+    return failure("the chassis was not started with --allow-key-export");
+  }
+
+  int switchovers = 0;
+
+ private:
+  chassis::Status status_;
+};
+
+config::Loaded configuration() {
+  const auto ports = config::parse_ports(read("labs/pair/a.ports"));
+  auto loaded = config::load(read("labs/pair/a.cfg"), *ports);
+  EXPECT_TRUE(loaded);
+  return *loaded;
+}
+
+std::string answer(Console& console, std::string_view command) {
+  std::string answered;
+  console.run(command, [&](int code, const std::string& text) {
+    answered = text;
+    if (code != 0) answered += "exit code " + std::to_string(code) + "\n";
+  });
+  return answered;
+}
+
+struct Session {
+  const char* file;
+  chassis::Status (*snapshot)();
+};
+void PrintTo(const Session& session, std::ostream* out) { *out << session.file; }
+
+class Transcript : public testing::TestWithParam<Session> {};
+
+TEST_P(Transcript, IsWhatTheConsolePrints) {
+  const std::string expected = read(std::string("tests/cli/") + GetParam().file + ".transcript");
+  StillChassis still(GetParam().snapshot());
+  Console console(still, configuration());
+  std::string printed;
+  std::istringstream lines(expected);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(kPrompt)) {
+      printed += line + "\n" + answer(console, std::string_view(line).substr(kPrompt.size()));
+    } else if (line.starts_with("#")) {
+      printed += line + "\n";
+    }
+  }
+  EXPECT_EQ(printed, expected);
+  if (printed != expected) std::ofstream(std::string(GetParam().file) + ".actual") << printed;
+}
+
+INSTANTIATE_TEST_SUITE_P(Console, Transcript,
+                         testing::Values(Session{"master", master_snapshot},
+                                         Session{"alone", alone_snapshot},
+                                         Session{"standby", standby_snapshot},
+                                         Session{"json", master_snapshot},
+                                         Session{"words", master_snapshot}));
+
+TEST(Console, AsksBeforeASwitchoverAndDoesNothingYet) {
+  StillChassis still(master_snapshot());
+  Console console(still, configuration());
+  answer(console,
+         "tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group 1");
+  EXPECT_EQ(still.switchovers, 0);
+  answer(console,
+         "tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group 1 now");
+  EXPECT_EQ(still.switchovers, 1);
+}
+
+TEST(Console, RefusesAnEndlessCommand) {
+  StillChassis still(master_snapshot());
+  Console console(still, configuration());
+  EXPECT_THAT(answer(console, std::string(100000, 's')), testing::HasSubstr("too long"));
+}
+
+TEST(Console, NeverPrintsTheSecretsOfTheConfiguration) {
+  StillChassis still(master_snapshot());
+  Console console(still, configuration());
+  EXPECT_EQ(answer(console, "info").find("a shared secret"), std::string::npos);
+  EXPECT_EQ(answer(console, "info | json").find("a shared secret"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace segw::cli

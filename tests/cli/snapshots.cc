@@ -1,0 +1,153 @@
+#include "snapshots.h"
+
+namespace segw::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::chrono::system_clock::time_point wall(int second) {
+  using namespace std::chrono_literals;
+  return std::chrono::sys_days(std::chrono::year(2026) / 11 / 23) + 10h + 9min + seconds(second) +
+         milliseconds(123);
+}
+
+IpAddress v4(uint32_t address) { return IpAddress::v4(address); }
+
+chassis::PeerGroupStatus group() {
+  chassis::PeerGroupStatus group;
+  group.id = TunnelGroupId{1};
+  group.peer_group = TunnelGroupId{1};
+  group.priority = 200;
+  group.admin_up = true;
+  group.mastership = mimp::MasterState::Master;
+  group.peer_state = mimp::MasterState::Standby;
+  group.peer_reachable = true;
+  group.nominal = true;
+  group.activation = 7;
+  group.clean_takeovers = 1;
+  group.in_sync = true;
+  group.counters = {{"hello-bad-hmac", 0}, {"hello-in", 12345}, {"hello-out", 12340}};
+  group.history = {
+      History::Entry{.at = Instant(milliseconds(1500)), .text = "discovery -> eligible (alone)"},
+      History::Entry{.at = Instant(milliseconds(62750)),
+                     .text = "eligible -> master (peer heard)"}};
+  return group;
+}
+
+chassis::PeerStatus peer() {
+  chassis::PeerStatus peer;
+  peer.address = v4(0xC0000202);
+  peer.source_address = v4(0xC0000201);
+  peer.admin_up = true;
+  peer.keep_alive = milliseconds(500);
+  peer.hold_on_neighbor_failure = 2;
+  peer.discovery = seconds(5);
+  peer.discovery_boot = seconds(5);
+  peer.last_update = wall(10);
+  peer.authentication = true;
+  peer.sync_admin_up = true;
+  peer.mcs_connected = true;
+  peer.sync_state = mcs::SyncState::InSync;
+  peer.entries = 2;
+  peer.mcs_counters = {{"records-in", 0}, {"records-out", 17}};
+  peer.groups = {group()};
+  return peer;
+}
+
+chassis::SaStatus sa() {
+  chassis::SaStatus sa;
+  sa.inbound_spi = 0x00C0FFEE;
+  sa.outbound_spi = 0xC1D2E3F4;
+  sa.algorithm = "aes256-gcm16";
+  sa.remote = "10.10.10.1";
+  sa.outbound_next = 16390;
+  sa.inbound_highest = 1204;
+  sa.packets_in = 1204;
+  sa.bytes_in = 101136;
+  sa.packets_out = 1205;
+  sa.bytes_out = 101220;
+  sa.drops_replay = 1;
+  sa.age = seconds(61);
+  sa.lifetime = seconds(7200);
+  return sa;
+}
+
+chassis::TunnelStatus tunnel() {
+  chassis::TunnelStatus tunnel;
+  tunnel.name = "tunnel-1";
+  tunnel.sap = "tunnel-1.private:1";
+  tunnel.local = v4(0x0A0A1401);
+  tunnel.remote = v4(0x0A0A0A01);
+  tunnel.service_id = 2;
+  tunnel.delivery_service_id = 1;
+  tunnel.admin_up = true;
+  tunnel.oper_up = true;
+  tunnel.security_policy = 1;
+  tunnel.ike_spi_i = 0x0123456789ABCDEF;
+  tunnel.ike_spi_r = 0x00FEDCBA98765432;
+  tunnel.ike_state = "established";
+  tunnel.sas = {sa()};
+  return tunnel;
+}
+
+}  // namespace
+
+chassis::Status master_snapshot() {
+  chassis::Status status;
+  status.system_name = "SeGW-A";
+  status.system_address = v4(0xC0000201);
+  status.peers = {peer()};
+  status.tunnels = {tunnel()};
+  chassis::IsaStatus isa;
+  isa.group = TunnelGroupId{1};
+  isa.isa = "1/2";
+  isa.up = true;
+  isa.crypto = "libipsec-mb";
+  isa.drops = {{"esp-unknown-spi", 3}, {"replay", 1}};
+  status.isas = {isa};
+  status.counters = {{"ike", {{"bad-length", 2}, {"unknown-spi", 1}}}, {"mimp", {{"bad-hmac", 0}}}};
+  status.log = {
+      chassis::LogEntry{.number = 2,
+                        .at = wall(12),
+                        .severity = "WARNING",
+                        .name = "MIMP_MASTER_CHANGED",
+                        .text = "Tunnel group 1 changed from eligible to master (peer heard)"},
+      chassis::LogEntry{.number = 1,
+                        .at = wall(11),
+                        .severity = "MINOR",
+                        .name = "MCS_SYNC_CHANGED",
+                        .text = "The sync status of peer 192.0.2.2 changed to inSync"}};
+  return status;
+}
+
+chassis::Status alone_snapshot() {
+  chassis::Status status = master_snapshot();
+  chassis::PeerStatus& lost = status.peers.front();
+  lost.mcs_connected = false;
+  lost.mcs_down_reason = "mcs.key is missing in the state folder";
+  lost.sync_state = mcs::SyncState::OutOfSync;
+  lost.remote_alarms = 1;
+  chassis::PeerGroupStatus& group = lost.groups.front();
+  group.mastership = mimp::MasterState::Eligible;
+  group.peer_reachable = false;
+  group.in_sync = false;
+  group.nominal = false;
+  group.not_nominal_reason = "no peer is reachable";
+  return status;
+}
+
+chassis::Status standby_snapshot() {
+  chassis::Status status = master_snapshot();
+  chassis::PeerGroupStatus& group = status.peers.front().groups.front();
+  group.mastership = mimp::MasterState::Standby;
+  group.peer_state = mimp::MasterState::Master;
+  group.priority = 150;
+  status.tunnels.front().sas.front().may_seal = false;
+  status.isas.front().up = false;
+  status.isas.front().down_reason = "its process died";
+  status.log.clear();
+  return status;
+}
+
+}  // namespace segw::cli

@@ -1,0 +1,97 @@
+#include "mcs_key.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/bytes.h"
+#include "base/secret_bytes.h"
+
+namespace segw::app {
+namespace {
+
+constexpr size_t kKeyBytes = 32;
+
+tl::unexpected<Error> system_failure(const std::string& what) {
+  return failure(
+      fmt::format("{}: {}", what, std::strerror(errno)));  // NOLINT(concurrency-mt-unsafe)
+}
+
+Result<> fill_random(MutableBytes bytes) {
+  while (!bytes.empty()) {
+    const ssize_t got = ::getrandom(bytes.data(), bytes.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return system_failure("getrandom");
+    bytes = bytes.subspan(static_cast<size_t>(got));
+  }
+  return {};
+}
+
+SecretBytes hex_line(ByteView key) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  SecretBytes line(key.size() * 2 + 1);
+  const MutableBytes out = line.writable();
+  for (size_t i = 0; i < key.size(); ++i) {
+    out[2 * i] = static_cast<uint8_t>(kDigits[key[i] >> 4U]);
+    out[2 * i + 1] = static_cast<uint8_t>(kDigits[key[i] & 0x0FU]);
+  }
+  out.back() = '\n';
+  return line;
+}
+
+Result<> write_new_file(const std::string& path, ByteView content) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return system_failure(path);
+  // The umask may have taken bits, but a creation mode can add none: 0600 is exact after this.
+  const bool written =
+      ::fchmod(fd, 0600) == 0 &&
+      ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
+      ::fsync(fd) == 0;
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  if (written) return {};
+  auto failed = system_failure(path);
+  ::unlink(path.c_str());
+  return failed;
+}
+
+void sync_folder(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
+}  // namespace
+
+Result<std::string> generate_mcs_key(const std::string& state_folder) {
+  const std::string path = state_folder + "/mcs.key";
+  struct stat found{};
+  if (::lstat(path.c_str(), &found) == 0) {
+    return failure(path + " exists; it is not overwritten");
+  }
+  SecretBytes key(kKeyBytes);
+  if (auto filled = fill_random(key.writable()); !filled) return tl::unexpected(filled.error());
+  // Written under another name first, so that nobody ever reads half a key; link() does not
+  // replace.
+  const std::string unfinished = fmt::format("{}.{}", path, ::getpid());
+  const SecretBytes line = hex_line(key.view());
+  if (auto written = write_new_file(unfinished, line.view()); !written) {
+    return tl::unexpected(written.error());
+  }
+  const int linked = ::link(unfinished.c_str(), path.c_str());
+  const int error = errno;
+  ::unlink(unfinished.c_str());
+  errno = error;
+  if (linked != 0) return system_failure(path);
+  sync_folder(state_folder);
+  return path;
+}
+
+}  // namespace segw::app

@@ -1,0 +1,36 @@
+#!/bin/sh
+# segw as its operator runs it, without a segwd: segw_test.sh SEGW SOURCE_DIR
+set -eu
+segw=$1
+source=$2
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+fail() {
+  echo "FAILED: $1" >&2
+  exit 1
+}
+
+"$segw" check "$source/labs/pair/a.cfg" --ports "$source/labs/pair/a.ports" >"$dir/out" ||
+  fail "the sample is accepted"
+grep -q "a.cfg: no errors" "$dir/out" || fail "says that there are no errors"
+
+sed -e 's/priority 200/priority 999/' -e 's/service-id 2/service-id 0/' \
+  "$source/labs/pair/a.cfg" >"$dir/bad.cfg"
+if "$segw" check "$dir/bad.cfg" --ports "$source/labs/pair/a.ports" 2>"$dir/out"; then
+  fail "a bad configuration is refused"
+fi
+# Both vrrp priorities, the mastership's and the service's id.
+[ "$(grep -c "bad.cfg: line " "$dir/out")" = 4 ] || fail "every error has its line"
+if "$segw" check "$dir/none.cfg" --ports "$dir/none" 2>/dev/null; then fail "no file, no success"; fi
+
+"$segw" tools mcs-key generate --state "$dir" >/dev/null || fail "a key is made"
+[ "$(stat -c %a "$dir/mcs.key")" = 600 ] || fail "the key is its owner's"
+grep -Eqx '[0-9a-f]{64}' "$dir/mcs.key" || fail "the key has 64 digits"
+cp "$dir/mcs.key" "$dir/copy"
+if "$segw" --state "$dir" tools mcs-key generate 2>/dev/null; then fail "no key is overwritten"; fi
+cmp -s "$dir/mcs.key" "$dir/copy" || fail "the key is as it was"
+[ "$(ls "$dir" | wc -l)" = 4 ] || fail "nothing half done is left"
+
+if "$segw" --state "$dir" show version 2>"$dir/err"; then fail "without segwd nothing is shown"; fi
+grep -q "no segwd listens on $dir/control" "$dir/err" || fail "says that there is no segwd"
+echo ok

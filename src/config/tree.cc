@@ -1,6 +1,6 @@
 #include "config/tree.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace segw::config {
 namespace {
@@ -47,15 +47,17 @@ void Findings::add(ConfigError error) {
   if (errors_.size() == kErrorsMax) {
     error = ConfigError{.line = 0, .column = 0, .path = "", .text = "and more errors"};
   }
-  errors_.push_back(std::move(error));
+  // The whole text's errors (line 0) come last.
+  const auto place = std::pair(error.line - 1U, error.column);
+  errors_.emplace(place, std::move(error));
 }
 
 ConfigErrors Findings::take() {
-  // The whole text's errors (line 0) come last.
-  std::ranges::stable_sort(errors_, [](const ConfigError& a, const ConfigError& b) {
-    return std::pair(a.line - 1U, a.column) < std::pair(b.line - 1U, b.column);
-  });
-  return std::move(errors_);
+  ConfigErrors sorted;
+  sorted.reserve(errors_.size());
+  for (auto& [place, error] : errors_) sorted.push_back(std::move(error));
+  errors_.clear();
+  return sorted;
 }
 
 void Draft::refuse(const std::string& path, std::string text) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/load.h"
@@ -35,16 +36,16 @@ struct Mark {
 };
 using Marks = std::map<std::string, Mark, std::less<>>;
 
-// Errors in the order in which they are found; bounded.
+// Errors by their place in the text, those of one place in the order in which they were found;
+// bounded.
 class Findings {
  public:
   void add(ConfigError error);
-  // Sorted by place in the text.
   [[nodiscard]] ConfigErrors take();
   [[nodiscard]] bool empty() const { return errors_.empty(); }
 
  private:
-  ConfigErrors errors_;
+  std::multimap<std::pair<unsigned, unsigned>, ConfigError> errors_;
 };
 
 // A configuration while it is read and checked.

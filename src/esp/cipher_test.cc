@@ -1,0 +1,90 @@
+#include "esp/cipher.h"
+
+#include <gtest/gtest.h>
+
+namespace segw::esp {
+namespace {
+
+struct Case {
+  Suite suite;
+  const char* name;
+};
+
+class EverySuite : public testing::TestWithParam<Case> {
+ protected:
+  Bytes packet(size_t plain_blocks) {
+    const Suite& suite = GetParam().suite;
+    Bytes bytes(kHeaderSize + iv_size(suite) + plain_blocks * block_size(suite) + kIcvSize, 0);
+    for (size_t i = 0; i < bytes.size() - kIcvSize; ++i) bytes[i] = static_cast<uint8_t>(i * 7);
+    return bytes;
+  }
+  SecretBytes key() {
+    SecretBytes key(key_size(GetParam().suite));
+    for (size_t i = 0; i < key.size(); ++i) key.writable()[i] = static_cast<uint8_t>(i);
+    return key;
+  }
+};
+
+TEST_P(EverySuite, BothBackendsSealTheSameBytesAndOpenEachOthers) {
+  const auto openssl = make_openssl_backend();
+  const auto fast = make_backend();
+  const auto a = openssl->make(GetParam().suite, key());
+  const auto b = fast->make(GetParam().suite, key());
+  ASSERT_TRUE(a && b);
+  for (const size_t blocks : {1U, 2U, 5U, 90U}) {
+    const Bytes plain = packet(blocks);
+    Bytes from_a = plain;
+    Bytes from_b = plain;
+    a->seal(from_a, 9);
+    b->seal(from_b, 9);
+    EXPECT_EQ(from_a, from_b) << fast->name();
+    Bytes opened = from_a;
+    EXPECT_TRUE(b->open(opened, 9));
+    opened.resize(opened.size() - kIcvSize);
+    EXPECT_TRUE(std::equal(opened.begin(), opened.end(), plain.begin()));
+  }
+}
+
+TEST_P(EverySuite, RefusesEveryFlippedByteAndEveryTruncation) {
+  for (const auto& backend : {make_openssl_backend(), make_backend()}) {
+    const auto cipher = backend->make(GetParam().suite, key());
+    Bytes sealed = packet(3);
+    cipher->seal(sealed, 1);
+    for (size_t at = 0; at < sealed.size(); ++at) {
+      Bytes damaged = sealed;
+      damaged[at] ^= 0x40;
+      EXPECT_FALSE(cipher->open(damaged, 1)) << at;
+      Bytes cut(sealed.begin(), sealed.begin() + static_cast<long>(at));
+      EXPECT_FALSE(cipher->open(cut, 1)) << at;
+    }
+    Bytes other_high = sealed;
+    EXPECT_EQ(cipher->open(other_high, 2), !GetParam().suite.extended_sequence_numbers);
+  }
+}
+
+TEST_P(EverySuite, RefusesAKeyOfTheWrongSize) {
+  for (const auto& backend : {make_openssl_backend(), make_backend()}) {
+    EXPECT_EQ(backend->make(GetParam().suite, SecretBytes(key().size() - 1)), nullptr);
+    EXPECT_EQ(backend->make(GetParam().suite, SecretBytes()), nullptr);
+  }
+}
+
+constexpr Suite suite(Encryption encryption, uint16_t bits, bool extended) {
+  return Suite{
+      .encryption = encryption,
+      .key_bits = bits,
+      .integrity = encryption == Encryption::AesCbc ? Integrity::HmacSha256_128 : Integrity::None,
+      .extended_sequence_numbers = extended};
+}
+
+INSTANTIATE_TEST_SUITE_P(Cipher, EverySuite,
+                         testing::Values(Case{suite(Encryption::AesGcm16, 128, false), "Gcm128"},
+                                         Case{suite(Encryption::AesGcm16, 192, false), "Gcm192"},
+                                         Case{suite(Encryption::AesGcm16, 256, true), "Gcm256Esn"},
+                                         Case{suite(Encryption::AesCbc, 128, false), "Cbc128"},
+                                         Case{suite(Encryption::AesCbc, 192, true), "Cbc192Esn"},
+                                         Case{suite(Encryption::AesCbc, 256, false), "Cbc256"}),
+                         [](const auto& parameter) { return parameter.param.name; });
+
+}  // namespace
+}  // namespace segw::esp

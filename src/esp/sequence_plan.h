@@ -1,0 +1,38 @@
+#pragma once
+
+// Which outbound sequence numbers a chassis may use (redundancy rule 11). Pure.
+//
+//   block      0    1    2    3    4    5      block b belongs to slot b mod slots
+//   owner      0    1    0    1    0    1
+//   bound[1] = start of block 4: slot 1 gave its blocks 1 and 3 to the grantee
+
+#include <cstdint>
+#include <optional>
+
+#include "base/ids.h"
+#include "esp/child_sa.h"
+
+namespace segw::esp {
+
+constexpr int kBlockBits = 14;
+constexpr uint64_t kBlockSize = uint64_t{1} << kBlockBits;
+// Without extended numbers: "stop at 2^32 − 2^24, never wrap".
+constexpr uint64_t kShortEnd = (uint64_t{1} << 32) - (uint64_t{1} << 24);
+// Redundancy rule 12: an SA is dead at 2^40, where its IVs would repeat.
+constexpr uint64_t kLongEnd = uint64_t{1} << 40;
+
+[[nodiscard]] Slot owner_of(uint64_t sequence, uint8_t slots);
+[[nodiscard]] bool allowed(const SequenceGrants& grants, Slot own, uint64_t sequence);
+// The first number at or above `from` that `own` may use; nothing where the space ends.
+[[nodiscard]] std::optional<uint64_t> next_allowed(const SequenceGrants& grants, Slot own,
+                                                   uint64_t from, bool extended);
+// Where a chassis that begins to act goes on: its first own block above every bound it knows and
+// above the position last reported.
+[[nodiscard]] uint64_t takeover_start(const SequenceGrants& grants, Slot own, uint64_t reported);
+// How many more numbers may be used before another slot's block is in the way.
+[[nodiscard]] uint64_t unhindered(const SequenceGrants& grants, Slot own, uint64_t next);
+
+// The 8-byte IV of AES-GCM (rule 12): slot, iv_epoch, low 40 bits of the sequence number.
+[[nodiscard]] uint64_t gcm_iv(Slot slot, uint32_t iv_epoch, uint64_t sequence);
+
+}  // namespace segw::esp

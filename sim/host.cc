@@ -267,6 +267,10 @@ void SimHost::shunt(platform::Side side, const Bytes& packet) {
   }
 }
 
+void SimHost::receive_clear_text(const Bytes& packet) {
+  if (powered_ && isa_) isa_->packet(platform::Side::Public, packet);
+}
+
 void SimHost::isa_sends(platform::Side side, Bytes packet) {
   around_.observer.on_isa_out(id_, side, packet);
   around_.packets.leave_chassis(side, std::move(packet));

@@ -1,0 +1,118 @@
+#pragma once
+
+// The test language: two chassis A and B with their clients and a core host, every checker running.
+//
+//   Cluster c(seed());
+//   c.converge();
+//   c.net().cut(A, B);
+//   c.run_for(c.hold_time());
+//   EXPECT_EQ(c.master_count(), 2);
+//   c.net().heal();
+//   c.run_until([&] { return c.master_count() == 1; }, 10s);
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/checkers/checker.h"
+#include "sim/client.h"
+#include "sim/host.h"
+
+namespace segw::sim {
+
+constexpr HostId A = 0;
+constexpr HostId B = 1;
+constexpr TunnelGroupId kGroup{1};
+
+struct ClusterOptions {
+  uint8_t clients = 1;
+  Duration keep_alive = std::chrono::milliseconds(500);
+  uint8_t hold_count = 3;
+  Duration discovery = std::chrono::seconds(3);
+  ike::IkeSuite ike_suite{.group = ike::Group::Curve25519};
+  esp::Suite esp_suite;
+  std::optional<ike::Group> pfs;
+  uint32_t client_window = 32;
+  uint16_t gateway_window = 128;
+  uint8_t behind_nat = 0;  // bit n: client n is
+  Duration probe_interval = std::chrono::milliseconds(50);
+  Duration chore_min{};
+  Duration chore_max{};
+  Duration gateway_liveness{};  // zero: the gateway sends no liveness checks
+};
+
+struct Violation {
+  Instant at;
+  std::string checker;
+  std::string text;
+};
+
+class Cluster {
+ public:
+  explicit Cluster(uint64_t seed, const ClusterOptions& options = {});
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  // Boots both chassis and their clients; true when one acts, the other is its in-sync standby, and
+  // every client has a tunnel.
+  bool converge();
+  void boot();  // the same without waiting
+
+  void run_for(Duration length);
+  bool run_until(const std::function<bool()>& condition, Duration limit);
+
+  SimHost& host(HostId id) { return *hosts_[id]; }
+  Client& client(size_t index = 0) { return *clients_[index]; }
+  [[nodiscard]] size_t clients() const { return clients_.size(); }
+  Network& net() { return network_; }
+  World& world() { return world_; }
+  PacketWorld& packets() { return packets_; }
+
+  [[nodiscard]] Duration hold_time() const { return options_.keep_alive * options_.hold_count; }
+  [[nodiscard]] size_t master_count() const { return roles_.acting_count(); }
+  [[nodiscard]] std::optional<HostId> master() const;
+  [[nodiscard]] HostId standby() const { return master().value_or(A) == A ? B : A; }
+  [[nodiscard]] bool redundant() const;  // a master, and a standby in sync
+  [[nodiscard]] bool all_have_tunnels() const;
+  [[nodiscard]] chassis::PeerGroupStatus role_of(HostId id) const;
+
+  // tools perform … force-switchover at this chassis; false if it refuses or does not in time.
+  bool hand_over(HostId at);
+  // Power-fails the host as its k-th message from now (IKE to a client, or MCS) has left.
+  void crash_after_messages(HostId id, uint64_t count);
+  [[nodiscard]] uint64_t messages_sent(HostId id) const { return messages_[id]; }
+  // A packet that looks like one from a client's inner network, in clear, at every public entry.
+  void inject_clear_text();
+
+  [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
+  [[nodiscard]] std::string report() const;  // of violations, for test messages
+  [[nodiscard]] CheckerCounts counts() const;
+
+ private:
+  class Fanout;
+  void sent_message(HostId id);
+  void violate(std::string_view checker, std::string text);
+  void core_receives(Bytes packet);
+  [[nodiscard]] std::vector<ClientView> client_views() const;
+
+  ClusterOptions options_;
+  World world_;
+  Network network_;
+  PacketWorld packets_;
+  std::vector<SimHost*> host_list_;
+  IsaRoles roles_;
+  std::unique_ptr<Fanout> fanout_;
+  StreamNet streams_;
+  std::vector<std::unique_ptr<SimHost>> hosts_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::unique_ptr<CheckerView> view_;
+  std::vector<std::unique_ptr<Checker>> checkers_;
+  std::vector<Violation> violations_;
+  uint64_t messages_[2] = {0, 0};
+  std::optional<uint64_t> crash_at_[2];
+  uint64_t injected_ = 0;
+};
+
+}  // namespace segw::sim

@@ -1,0 +1,55 @@
+#pragma once
+
+// What goes wrong in a run: each seed picks some kinds of faults, and then lets them happen at
+// random until end().
+
+#include <string>
+#include <vector>
+
+#include "sim/cluster.h"
+
+namespace segw::sim {
+
+enum class Fault : uint8_t {
+  Crash,
+  LostDisk,
+  BothCrash,
+  KillSegwd,
+  Pause,
+  IsaCrash,
+  Cut,
+  OneWayCut,
+  Clog,
+  BadLink,
+  BadClientLink,
+  NatRebind,
+  Handover,
+  ClearText,
+};
+
+class Faults {
+ public:
+  Faults(Cluster& cluster, bool has_nat);
+  void start();
+  // Heals everything and boots whoever is down, but for one host at times.
+  void end();
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  void happen();
+  void strike(Fault fault);
+  void boot_later(HostId id, bool lost_disk);
+  void go_on_later(HostId id);
+  void hand_over();
+  void later(Duration low, Duration high, std::function<void()> action);
+  LinkQuality draw_quality(uint32_t loss_max, Duration delay_max);
+
+  Cluster& cluster_;
+  Rng rng_;
+  std::vector<Fault> kinds_;
+  Duration gap_min_{};
+  Duration gap_max_{};
+  bool on_ = false;
+};
+
+}  // namespace segw::sim

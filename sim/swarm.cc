@@ -1,0 +1,102 @@
+#include "sim/swarm.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/faults.h"
+
+namespace segw::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Of the whole run: long enough after it for everything that liveness promises.
+constexpr Duration kLivenessPhase = seconds(55);
+
+ike::Group draw_group(Rng& rng) {
+  const uint64_t dice = rng.below(10);
+  if (dice < 7) return ike::Group::Curve25519;
+  return dice < 9 ? ike::Group::Ecp256 : ike::Group::Modp2048;
+}
+
+uint16_t draw_key_bits(Rng& rng) { return rng.below(2) == 0 ? 128 : 256; }
+
+ClusterOptions draw_options(Rng& rng) {
+  ClusterOptions options;
+  options.clients = static_cast<uint8_t>(rng.from(1, 3));
+  options.keep_alive = rng.below(2) == 0 ? milliseconds(500) : milliseconds(1000);
+  options.hold_count = static_cast<uint8_t>(rng.from(2, 4));
+  options.ike_suite.group = draw_group(rng);
+  options.ike_suite.key_bits = draw_key_bits(rng);
+  if (rng.below(2) == 0) {
+    options.ike_suite.encryption = esp::Encryption::AesCbc;
+    options.ike_suite.integrity = esp::Integrity::HmacSha256_128;
+  }
+  options.esp_suite.key_bits = draw_key_bits(rng);
+  if (rng.below(2) == 0) {
+    options.esp_suite.encryption = esp::Encryption::AesCbc;
+    options.esp_suite.integrity = esp::Integrity::HmacSha256_128;
+  }
+  options.esp_suite.extended_sequence_numbers = rng.below(2) == 0;
+  if (rng.below(3) == 0) options.pfs = ike::Group::Curve25519;
+  options.client_window = static_cast<uint32_t>(32 << rng.below(3));
+  options.gateway_window = static_cast<uint16_t>(32 << rng.below(4));
+  options.behind_nat = static_cast<uint8_t>(rng.below(8));
+  options.probe_interval = milliseconds(rng.from(40, 120));
+  options.chore_min = milliseconds(rng.from(300, 2000));
+  options.chore_max = options.chore_min + milliseconds(rng.from(500, 8000));
+  if (rng.below(2) == 0) options.gateway_liveness = seconds(static_cast<int64_t>(rng.from(10, 20)));
+  return options;
+}
+
+std::string describe(const ClusterOptions& options) {
+  return fmt::format(
+      "clients={} nat={:03b} keep-alive={}ms hold={} ike={}/{}/group{} esp={}/{}{} window={} "
+      "probe={}ms",
+      options.clients, options.behind_nat, options.keep_alive / milliseconds(1), options.hold_count,
+      options.ike_suite.encryption == esp::Encryption::AesCbc ? "cbc" : "gcm",
+      options.ike_suite.key_bits, static_cast<int>(options.ike_suite.group),
+      options.esp_suite.encryption == esp::Encryption::AesCbc ? "cbc" : "gcm",
+      options.esp_suite.key_bits, options.esp_suite.extended_sequence_numbers ? "+esn" : "",
+      options.client_window, options.probe_interval / milliseconds(1));
+}
+
+void add(ClientCounts& to, const ClientCounts& more) {
+  to.probes += more.probes;
+  to.echoes += more.echoes;
+  to.authentications += more.authentications;
+  to.reauthentications += more.reauthentications;
+  to.rekeys += more.rekeys;
+  to.replays_refused += more.replays_refused;
+  to.integrity_failures += more.integrity_failures;
+}
+
+}  // namespace
+
+SeedOutcome run_seed(uint64_t seed, Duration length,
+                     const std::function<void(const std::string&)>& echo) {
+  Rng rng(seed, "swarm");
+  const ClusterOptions options = draw_options(rng);
+  Cluster cluster(seed, options);
+  if (echo) cluster.world().echo(echo);
+  Faults faults(cluster, options.behind_nat != 0);
+  SeedOutcome outcome{.seed = seed, .options = describe(options) + " " + faults.describe()};
+  cluster.world().note("options", outcome.options);
+  cluster.boot();
+  faults.start();
+  const Duration safety = std::max<Duration>(seconds(5), length - kLivenessPhase);
+  cluster.run_for(safety);
+  faults.end();
+  cluster.run_for(length - safety);
+  outcome.violations = cluster.violations();
+  if (!outcome.violations.empty()) outcome.history = cluster.report();
+  outcome.unseed = cluster.world().unseed();
+  outcome.events = cluster.world().events_run();
+  outcome.takeovers = cluster.counts();
+  for (size_t i = 0; i < cluster.clients(); ++i) add(outcome.clients, cluster.client(i).counts());
+  return outcome;
+}
+
+}  // namespace segw::sim

@@ -1,0 +1,155 @@
+#include "sim/topology.h"
+
+#include <fmt/format.h>
+
+namespace segw::sim {
+namespace {
+
+constexpr IsaId kIsa{.slot = 1, .mda = 2};
+constexpr uint8_t kPriorities[] = {110, 100};
+
+IpAddress address(uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
+  return IpAddress::v4(uint32_t{a} << 24 | uint32_t{b} << 16 | uint32_t{c} << 8 | d);
+}
+IpPrefix prefix(const IpAddress& of, uint8_t length) {
+  return IpPrefix{.address = of, .length = length};
+}
+
+const IpAddress kGateway = address(192, 0, 2, 10);
+const IpPrefix kCoreNetwork = prefix(address(10, 200, 0, 0), 16);
+const IpAddress kCoreHost = address(10, 200, 0, 1);
+
+SecretBytes peer_key() { return SecretBytes(as_bytes("0123456789abcdef0123456789abcdef")); }
+SecretBytes client_key(uint8_t index) {
+  return SecretBytes(as_bytes(fmt::format("client {} and its gateway", index)));
+}
+
+config::McPeer peer_of(const ClusterOptions& options, HostId host) {
+  config::McPeer peer;
+  peer.address = system_address(host == A ? B : A);
+  peer.source_address = system_address(host);
+  peer.name = host == A ? "B" : "A";
+  peer.enabled = true;
+  peer.authentication_key = peer_key();
+  peer.mc_ipsec = true;
+  peer.hold_on_neighbor_failure = options.hold_count;
+  peer.keep_alive_interval = options.keep_alive;
+  peer.discovery_interval = options.discovery;
+  peer.discovery_interval_boot = options.discovery;
+  peer.sync_enabled = true;
+  peer.sync_ipsec = true;
+  peer.tunnel_groups.push_back(config::PeerTunnelGroup{.id = kGroup,
+                                                       .enabled = true,
+                                                       .peer_group = {},
+                                                       .priority = kPriorities[host],
+                                                       .sync_tag = "tg1"});
+  return peer;
+}
+
+config::Interface access(HostId host, uint8_t network, std::string device) {
+  config::Interface interface;
+  interface.name = "access";
+  interface.device = std::move(device);
+  interface.address = prefix(address(203, 0, network, static_cast<uint8_t>(host + 1)), 24);
+  interface.vrrp_backup = {address(203, 0, network, 254)};
+  return interface;
+}
+
+config::Interface tunnel_interface(HostId host, uint8_t network, bool is_public) {
+  config::Interface interface;
+  interface.name = "tunnel";
+  interface.address = prefix(address(192, 0, network, 1), 24);
+  interface.shunt_next_hop = address(10, 255, network, static_cast<uint8_t>(host == A ? 2 : 1));
+  interface.tunnel_sap =
+      config::Interface::TunnelSap{.group = kGroup, .is_public = is_public, .tag = 1};
+  return interface;
+}
+
+std::vector<config::Service> services(HostId host) {
+  config::Interface system;
+  system.name = "system";
+  system.loopback = true;
+  system.address = prefix(system_address(host), 32);
+  config::Service base{.kind = config::Service::Kind::Base, .name = "Base"};
+  base.interfaces = {system};
+  config::Service outside{.kind = config::Service::Kind::Ies, .name = "outside", .id = 100};
+  outside.interfaces = {access(host, 113, "eth1"), tunnel_interface(host, 2, true)};
+  config::Service inside{.kind = config::Service::Kind::Vprn, .name = "inside", .id = 200};
+  inside.interfaces = {access(host, 114, "eth2"), tunnel_interface(host, 3, false)};
+  return {base, outside, inside};
+}
+
+config::IpsecTunnel tunnel(const ClusterOptions& options, uint8_t index) {
+  const ClientSpec client = client_spec(options, index);
+  config::IpsecTunnel made;
+  made.name = client.name;
+  made.enabled = true;
+  made.group = kGroup;
+  made.private_service = "inside";
+  made.delivery_service = "outside";
+  made.delivery_service_id = 100;
+  made.private_service_id = 200;
+  made.local_gateway = client.gateway;
+  made.remote_gateway = client.outer;
+  made.pre_shared_key = client.pre_shared_key;
+  made.ike_policy.transforms = {config::IkeTransform{.encryption = options.ike_suite.encryption,
+                                                     .key_bits = options.ike_suite.key_bits,
+                                                     .integrity = options.ike_suite.integrity,
+                                                     .prf = options.ike_suite.prf,
+                                                     .group = options.ike_suite.group}};
+  made.ike_policy.pfs = options.pfs;
+  made.ike_policy.nat_traversal = true;
+  made.ike_policy.dpd = options.gateway_liveness > Duration{0};
+  made.ike_policy.dpd_interval = options.gateway_liveness;
+  made.transforms = {config::IpsecTransform{.suite = options.esp_suite, .lifetime = {}, .pfs = {}}};
+  made.security_policy = {config::SecurityPolicyEntry{
+      .id = 1, .local = client.core_network, .remote = client.inner_network}};
+  made.replay_window = options.gateway_window;
+  made.routed_prefixes = {client.inner_network};
+  return made;
+}
+
+}  // namespace
+
+IpAddress system_address(HostId host) {
+  return address(10, 255, 0, static_cast<uint8_t>(host + 1));
+}
+
+ClientSpec client_spec(const ClusterOptions& options, uint8_t index) {
+  const auto number = static_cast<uint8_t>(index + 1);
+  ClientSpec spec;
+  spec.index = number;
+  spec.name = fmt::format("client{}", number);
+  spec.outer = address(198, 51, 100, number);
+  if ((options.behind_nat >> index & 1) != 0) spec.behind_nat = address(172, 16, number, 2);
+  spec.gateway = kGateway;
+  spec.inner_network = prefix(address(10, 10, number, 0), 24);
+  spec.inner_host = address(10, 10, number, 7);
+  spec.core_network = kCoreNetwork;
+  spec.core_host = kCoreHost;
+  spec.pre_shared_key = client_key(number);
+  spec.ike_suite = options.ike_suite;
+  spec.esp_suite = options.esp_suite;
+  spec.pfs = options.pfs;
+  spec.window = options.client_window;
+  spec.probe_interval = options.probe_interval;
+  spec.chore_min = options.chore_min;
+  spec.chore_max = options.chore_max;
+  return spec;
+}
+
+std::shared_ptr<const config::Config> chassis_config(const ClusterOptions& options, HostId host) {
+  auto config = std::make_shared<config::Config>();
+  config->system_name = host == A ? "A" : "B";
+  config->system_address = system_address(host);
+  config->peers = {peer_of(options, host)};
+  config->tunnel_groups = {
+      config::TunnelGroup{.id = kGroup, .enabled = true, .spi_range_index = {}, .isas = {kIsa}}};
+  config->services = services(host);
+  for (uint8_t index = 0; index < options.clients; ++index) {
+    config->tunnels.push_back(tunnel(options, index));
+  }
+  return config;
+}
+
+}  // namespace segw::sim

@@ -34,15 +34,24 @@ std::vector<SecurityPolicyEntry> security_entries(const View& policy) {
   return entries;
 }
 
+// What the tunnels of a VPRN refer to, read once for all of them.
+struct Vprn {
+  View view;
+  std::map<std::string, std::vector<SecurityPolicyEntry>> policies;  // by id
+  std::map<std::string, std::vector<IpPrefix>> routes;               // by tunnel
+};
+
 class TunnelBuilder {
  public:
   TunnelBuilder(const IpsecParts& parts, Config& config) : parts_(parts), config_(config) {}
 
   void read_vprn(const View& vprn) {
+    const Vprn service = read_parts(vprn);
     for (const View& interface : vprn.each("interface")) {
       if (!interface.enabled()) continue;
-      for (const View& sap : interface.each("sap")) read_sap(vprn, sap);
+      for (const View& sap : interface.each("sap")) read_sap(service, sap);
     }
+    check_routes(vprn);
   }
 
   void finish(const View& root) {
@@ -55,7 +64,39 @@ class TunnelBuilder {
   }
 
  private:
-  void read_sap(const View& vprn, const View& sap) {
+  static Vprn read_parts(const View& vprn) {
+    Vprn parts{.view = vprn, .policies = {}, .routes = {}};
+    for (const View& policy : vprn.at("ipsec").each("security-policy")) {
+      parts.policies.emplace(policy.text("id"), security_entries(policy));
+    }
+    for (const View& route : vprn.at("static-routes").each("route")) {
+      for (const View& into : route.each("ipsec-tunnel")) {
+        const auto prefix = route.prefix("ip-prefix");
+        if (into.enabled() && prefix) parts.routes[into.text("tunnel-name")].push_back(*prefix);
+      }
+    }
+    return parts;
+  }
+
+  // Routes lead into tunnels of their own service.
+  static void check_routes(const View& vprn) {
+    std::set<std::string> names;
+    for (const View& interface : vprn.each("interface")) {
+      for (const View& sap : interface.each("sap")) {
+        for (const View& tunnel : sap.each("ipsec-tunnel")) names.insert(tunnel.text("name"));
+      }
+    }
+    for (const View& route : vprn.at("static-routes").each("route")) {
+      for (const View& into : route.each("ipsec-tunnel")) {
+        const std::string name = into.text("tunnel-name");
+        if (!names.contains(name)) {
+          into.refuse(fmt::format("ipsec-tunnel \"{}\" does not exist in this service", name));
+        }
+      }
+    }
+  }
+
+  void read_sap(const Vprn& vprn, const View& sap) {
     const auto parsed = parse_tunnel_sap(sap.text("sap-id"));
     const bool is_private = parsed && *parsed && !(*parsed)->is_public;
     for (const View& entry : sap.each("ipsec-tunnel")) {
@@ -67,18 +108,20 @@ class TunnelBuilder {
     }
   }
 
-  void read_tunnel(const View& vprn, const View& entry, TunnelGroupId group) {
+  void read_tunnel(const Vprn& vprn, const View& entry, TunnelGroupId group) {
     IpsecTunnel tunnel;
     tunnel.name = entry.text("name");
     tunnel.group = group;
-    tunnel.private_service = vprn.text("service-name");
-    tunnel.private_service_id = vprn.number<uint32_t>("service-id");
-    tunnel.enabled = entry.enabled() && vprn.enabled();
+    tunnel.private_service = vprn.view.text("service-name");
+    tunnel.private_service_id = vprn.view.number<uint32_t>("service-id");
+    tunnel.enabled = entry.enabled() && vprn.view.enabled();
     tunnel.replay_window = entry.number<uint16_t>("replay-window");
     read_keys(entry.at("key-exchange").at("dynamic"), tunnel);
     read_endpoint(entry.at("tunnel-endpoint"), tunnel);
     read_policy(vprn, entry.at("security-policy").at("id"), tunnel);
-    read_routes(vprn, tunnel);
+    const auto routes = vprn.routes.find(tunnel.name);
+    if (routes != vprn.routes.end()) tunnel.routed_prefixes = routes->second;
+    std::ranges::sort(tunnel.routed_prefixes);
     if (!names_.insert(tunnel.name).second) entry.refuse("another tunnel has this name");
     config_.tunnels.push_back(std::move(tunnel));
   }
@@ -133,27 +176,15 @@ class TunnelBuilder {
     }
   }
 
-  static void read_policy(const View& vprn, const View& id, IpsecTunnel& tunnel) {
-    for (const View& policy : vprn.at("ipsec").each("security-policy")) {
-      if (!id.exists() || policy.text("id") != id.value()) continue;
-      tunnel.security_policy_id = policy.number<uint32_t>("id");
-      tunnel.security_policy = security_entries(policy);
-      if (tunnel.security_policy.empty()) {
-        id.refuse(fmt::format("security-policy {} has no entry", id.value()));
-      }
+  static void read_policy(const Vprn& vprn, const View& id, IpsecTunnel& tunnel) {
+    const auto policy = vprn.policies.find(id.value());
+    if (policy == vprn.policies.end()) return;
+    std::from_chars(policy->first.data(), policy->first.data() + policy->first.size(),
+                    tunnel.security_policy_id);
+    tunnel.security_policy = policy->second;
+    if (tunnel.security_policy.empty()) {
+      id.refuse(fmt::format("security-policy {} has no entry", id.value()));
     }
-  }
-
-  static void read_routes(const View& vprn, IpsecTunnel& tunnel) {
-    for (const View& route : vprn.at("static-routes").each("route")) {
-      for (const View& into : route.each("ipsec-tunnel")) {
-        const auto prefix = route.prefix("ip-prefix");
-        if (into.enabled() && prefix && into.text("tunnel-name") == tunnel.name) {
-          tunnel.routed_prefixes.push_back(*prefix);
-        }
-      }
-    }
-    std::ranges::sort(tunnel.routed_prefixes);
   }
 
   void check_count(const View& group) const {

@@ -12,7 +12,10 @@ uint32_t max_entries(const lysc_node* node) {
   return reinterpret_cast<const lysc_node_leaflist*>(node)->max;
 }
 
-bool is_leafref(const lysc_type* type) { return type->basetype == LY_TYPE_LEAFREF; }
+bool must_exist(const lysc_type* type) {
+  return type->basetype == LY_TYPE_LEAFREF &&
+         reinterpret_cast<const lysc_type_leafref*>(type)->require_instance != 0;
+}
 
 class Validator {
  public:
@@ -60,7 +63,7 @@ class Validator {
 
   void check_reference(const lyd_node* node) {
     const lysc_type* type = type_of(node->schema);
-    if (!is_leafref(type)) return;
+    if (!must_exist(type)) return;
     const std::string value = lyd_get_value(node);
     const LY_ERR checked = lyd_value_validate(draft_.tree->schema().context(), node->schema,
                                               value.data(), value.size(), node, nullptr, nullptr);
@@ -72,8 +75,7 @@ class Validator {
   // What the reference is to: the name of the list entry whose key it must equal.
   static std::string what(const lyd_node* node) {
     const std::string_view name = node->schema->name;
-    const bool is_key = name == "id" || name == "tunnel-name";
-    return is_key ? lyd_parent(node)->schema->name : std::string(name);
+    return name == "id" ? lyd_parent(node)->schema->name : std::string(name);
   }
 
   Draft& draft_;

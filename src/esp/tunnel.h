@@ -1,0 +1,73 @@
+#pragma once
+
+// ESP tunnel mode over one CHILD SA (RFC 4303), either end: the gateway's ISA and the simulation's
+// client. Sans I/O; sequence numbers and IVs are given.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+#include "esp/child_sa.h"
+#include "esp/cipher.h"
+#include "esp/ip_packet.h"
+#include "esp/replay_window.h"
+#include "platform/platform.h"
+
+namespace segw::esp {
+
+struct Numbers {  // of one outbound packet
+  uint64_t sequence = 0;
+  uint64_t iv = 0;  // AES-GCM only; CBC draws its IV from the generator
+};
+
+class Sealer {
+ public:
+  // Null if the key does not fit the suite.
+  static std::unique_ptr<Sealer> make(const ChildSa& sa, Backend& backend);
+  // The outer packet. `inner` is a whole IPv4 packet that the selectors fit. The client's and our
+  // outer addresses are those of `sa`, which must be the SA that the sealer was made of.
+  [[nodiscard]] Bytes seal(const ChildSa& sa, ByteView inner, const Numbers& numbers,
+                           platform::Rng& rng, uint16_t identification);
+
+ private:
+  explicit Sealer(std::unique_ptr<Cipher> cipher) : cipher_(std::move(cipher)) {}
+  std::unique_ptr<Cipher> cipher_;
+};
+
+// Bytes that ESP and the outer headers add to an inner packet, at most.
+[[nodiscard]] size_t overhead(const ChildSa& sa);
+
+enum class Opening : uint8_t {
+  Ok,
+  Malformed,
+  Replayed,
+  NotAuthentic,
+  Dummy,
+  BadInner,
+  WrongSelectors
+};
+[[nodiscard]] std::string_view text(Opening opening);  // the name of its drop counter
+
+struct Opened {
+  Opening outcome = Opening::Malformed;
+  uint64_t sequence = 0;  // if it got as far as a number
+  Bytes inner;            // Ok: the inner packet, padding off
+};
+
+class Opener {
+ public:
+  static std::unique_ptr<Opener> make(const ChildSa& sa, Backend& backend);
+  // `packet` starts with the SPI. `outer_tos`: for ECN (RFC 6040 4.2).
+  [[nodiscard]] Opened open(const ChildSa& sa, ByteView packet, uint8_t outer_tos);
+  [[nodiscard]] ReplayWindow& window() { return window_; }
+  [[nodiscard]] const ReplayWindow& window() const { return window_; }
+
+ private:
+  Opener(std::unique_ptr<Cipher> cipher, uint16_t window)
+      : cipher_(std::move(cipher)), window_(window) {}
+  std::unique_ptr<Cipher> cipher_;
+  ReplayWindow window_;
+};
+
+}  // namespace segw::esp

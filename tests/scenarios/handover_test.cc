@@ -1,0 +1,71 @@
+// Planned handover (redundancy rule 23).
+#include "scenario.h"
+
+namespace segw::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+using HandoverScenario = Scenario;
+
+TEST_F(HandoverScenario, LosesNothingThereAndBack) {
+  Cluster& c = converged({.probe_interval = 10ms});
+  c.run_for(2s);
+  EXPECT_TRUE(c.hand_over(A)) << c.report();
+  EXPECT_EQ(c.master(), B);
+  c.run_for(3s);
+  EXPECT_TRUE(c.hand_over(B)) << c.report();
+  EXPECT_EQ(c.master(), A);
+  c.run_for(2s);
+  EXPECT_EQ(lost(), 0U);
+  EXPECT_EQ(c.client().counts().authentications, 1U);
+}
+
+TEST_F(HandoverScenario, CanBeAskedForAtTheStandby) {
+  Cluster& c = converged();
+  EXPECT_TRUE(c.hand_over(B)) << c.report();
+  EXPECT_EQ(c.master(), B);
+  c.run_for(2s);
+  EXPECT_EQ(lost(), 0U);
+}
+
+TEST_F(HandoverScenario, IsRefusedWithoutAStandbyInSync) {
+  Cluster& c = converged();
+  c.host(B).crash();
+  c.run_for(5s);
+  EXPECT_FALSE(c.hand_over(A));
+  EXPECT_EQ(c.master(), A);
+}
+
+TEST_F(HandoverScenario, ACrashAtAnyMomentOfItLeavesOneMaster) {
+  for (const HostId victim : {A, B}) {
+    for (int delay_us = 0; delay_us < 4000; delay_us += 250) {
+      Cluster& c = converged();
+      c.world().after(kNature, std::chrono::microseconds(delay_us),
+                      [&c, victim] { c.host(victim).crash(); });
+      c.hand_over(A);
+      const HostId survivor = victim == A ? B : A;
+      ASSERT_TRUE(c.run_until([&] { return c.master() == survivor; }, 6s)) << c.report();
+      const uint64_t echoes = c.client().counts().echoes;
+      c.run_for(3s);
+      ASSERT_GT(c.client().counts().echoes, echoes) << c.report();
+      ASSERT_EQ(c.client().counts().authentications, 1U) << c.report();
+      ASSERT_TRUE(c.violations().empty()) << c.report();
+    }
+  }
+}
+
+TEST_F(HandoverScenario, ACutInTheMiddleOfItEndsWithOneMasterAfterHealing) {
+  for (int delay_us = 0; delay_us < 4000; delay_us += 500) {
+    Cluster& c = converged();
+    c.world().after(kNature, std::chrono::microseconds(delay_us), [&c] { c.net().cut(A, B); });
+    c.hand_over(A);
+    c.net().heal();
+    ASSERT_TRUE(c.run_until([&] { return c.redundant(); }, 25s)) << delay_us << c.report();
+    ASSERT_EQ(c.client().counts().authentications, 1U) << c.report();
+    ASSERT_TRUE(c.violations().empty()) << c.report();
+  }
+}
+
+}  // namespace
+}  // namespace segw::sim

@@ -9,6 +9,10 @@
 #include "platform/platform.h"
 #include "sim/world.h"
 
+namespace segw::isa {
+struct Output;
+}
+
 namespace segw::sim {
 
 class IsaProcess {
@@ -31,6 +35,7 @@ class IsaProcess {
  private:
   struct Engine;
   void tick();
+  void put_out(isa::Output& out);
 
   World& world_;
   ProcessId process_;

@@ -129,8 +129,8 @@ void TunnelGroup::start_acting(bool clean) {
                                     id().value));
   }
   if (sync_) sync_->become_writer(activation_);
+  vouch();  // first: what the ISA kept for this moment is worked off at once
   give_isa_its_role();
-  vouch();
   engine_->activate(clean);
 }
 
@@ -258,8 +258,8 @@ void TunnelGroup::shunt_and_freeze(uint64_t cookie) {
 
 void TunnelGroup::resume_acting() {
   if (!mimp::acting(role_)) return;
-  give_isa_its_role();  // a new epoch
   vouch();
+  give_isa_its_role();  // a new epoch
   engine_->activate(true);
   steer();
 }

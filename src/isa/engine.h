@@ -1,0 +1,120 @@
+#pragma once
+
+// The data plane of one ISA, sans I/O: packets and messages in, packets and messages out. For real
+// it runs in segw-isa between two TUNs; in simulation it is called inline.
+//
+//                 control (isa_wire.h)
+//                        │
+//   public TUN ──▶ ESP: open ──────▶ private TUN
+//              ◀── ESP: seal ◀──────
+//                  IKE: punt to segwd, send for segwd
+//                  ICMP echo to our addresses: answered here
+//
+// Roles: Closed seals and opens nothing; Buffering keeps what arrives (bounded); Acting works until
+// the deadline that segwd vouched for (redundancy rule 8). One thread; SAs are looked up by SPI.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/counters.h"
+#include "esp/sequence_plan.h"
+#include "esp/tunnel.h"
+#include "isa/isa_wire.h"
+#include "platform/platform.h"
+
+namespace segw::isa {
+
+constexpr size_t kBatchMax = 32;       // packets for which the deadline is checked once
+constexpr size_t kBufferedMax = 4096;  // packets kept while Buffering
+constexpr Duration kActivityInterval = std::chrono::milliseconds(100);
+
+struct Output {
+  std::vector<Bytes> to_public;
+  std::vector<Bytes> to_private;
+  std::vector<FromIsa> to_segwd;
+};
+
+class Engine {
+ public:
+  Engine(platform::Rng& rng, std::unique_ptr<esp::Backend> backend);
+
+  void on_control(const ToIsa& message, Instant now, Output& out);
+  void on_public(std::span<const Bytes> packets, Instant now, Output& out);
+  void on_private(std::span<const Bytes> packets, Instant now, Output& out);
+  // To be called at least every kActivityInterval.
+  void on_timer(Instant now, Output& out);
+
+  [[nodiscard]] Role role() const { return role_; }
+  [[nodiscard]] Instant deadline() const { return deadline_; }
+  [[nodiscard]] const Counters& drops() const { return drops_; }
+
+ private:
+  struct Sa {
+    esp::ChildSa sa;
+    std::unique_ptr<esp::Opener> opener;
+    std::unique_ptr<esp::Sealer> sealer;
+    SaActivity activity;
+    bool outbound = false;
+    bool may_seal = true;
+    bool changed = false;      // since the last Activity
+    bool moved = false;        // since the engine began to act: its window goes with a handover
+    uint64_t installed = 0;    // order of installation
+    Instant preferred_from{};  // as the outbound SA among others that fit
+    uint64_t outbound_next = 1;
+    uint64_t packets_at_tick = 0;
+    uint64_t rate = 0;  // packets a second, outbound
+    Instant low_reported{};
+  };
+
+  struct Control;  // visitor over ToIsa
+
+  void setup(const Setup& message, Output& out);
+  void set_role(const SetRole& message, Instant now, Output& out);
+  void install(const InstallSa& message, Instant now);
+  void use_outbound(Spi spi, Instant now);
+  void set_window(const esp::SaWindow& window);
+  void set_peer_endpoint(const SetPeerEndpoint& message);
+  void send_ike(const IkeDatagram& datagram, Output& out);
+  void freeze(uint64_t cookie, Output& out);
+  void public_packet(const Bytes& bytes, Instant now, Output& out);
+  void private_packet(const Bytes& bytes, Instant now, Output& out);
+  void udp(const esp::Ipv4Packet& packet, Instant now, Output& out);
+  void esp(const esp::Ipv4Packet& packet, ByteView payload, std::optional<uint16_t> udp_port,
+           Output& out);
+  void punt(const esp::Ipv4Packet& packet, const esp::UdpDatagram& udp, ByteView message,
+            Output& out);
+  void seal(Sa& sa, const Bytes& inner, const esp::Ipv4Packet& packet, Instant now, Output& out);
+  void too_big(const Sa& sa, const esp::Ipv4Packet& packet, const Bytes& inner, Output& out);
+  void report_low(Sa& sa, Instant now, Output& out);
+  [[nodiscard]] Sa* outbound_sa(const esp::Ipv4Packet& packet, Instant now);
+  [[nodiscard]] bool ours(const IpAddress& address) const;
+  [[nodiscard]] bool fenced(Instant now) const;
+  [[nodiscard]] static esp::SaWindow window_of(const Sa& sa);
+  void drop(std::string_view reason) { drops_.add(reason); }
+
+  platform::Rng& rng_;
+  std::unique_ptr<esp::Backend> backend_;
+  Setup setup_;
+  Role role_ = Role::Closed;
+  uint32_t iv_epoch_ = 0;
+  Instant deadline_{};
+  std::map<Spi, Sa> sas_;
+  uint64_t installs_ = 0;
+  uint16_t identification_ = 0;
+  struct Kept {
+    bool from_public;
+    Bytes packet;
+  };
+  std::deque<Kept> kept_;
+  Counters drops_;
+  std::map<std::string, uint64_t> drops_told_;
+  Instant next_activity_{};
+};
+
+}  // namespace segw::isa

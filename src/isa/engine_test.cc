@@ -1,0 +1,249 @@
+#include "isa/engine.h"
+
+#include <gtest/gtest.h>
+
+#include "isa/testing.h"
+#include "platform/testing/fake_platform.h"
+
+namespace segw::isa {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::inner_packet;
+
+class EngineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto prefix = IpPrefix::parse("10.10.20.254/24").value_or(IpPrefix{});
+    tell(isa::Setup{.slot = {0},
+                    .public_interface = prefix,
+                    .private_interface = {},
+                    .gateways = {ends_.gateway.local}});
+    tell(InstallSa{.sa = ends_.gateway, .outbound = true});
+    client_sealer_ = esp::Sealer::make(ends_.client, *backend_);
+    client_opener_ = esp::Opener::make(ends_.client, *backend_);
+  }
+
+  void act() {
+    tell(Vouch{.deadline = now_ + seconds(1)});
+    tell(SetRole{.role = Role::Acting, .iv_epoch = 3});
+  }
+  void tell(const ToIsa& message) {
+    Output out;
+    engine_.on_control(message, now_, out);
+    last_ = std::move(out);
+  }
+  Output from_client(uint64_t sequence) {
+    const Bytes inner = inner_packet("192.168.1.1", "10.2.2.10", 40);
+    const std::vector<Bytes> packets{
+        client_sealer_->seal(ends_.client, inner, {.sequence = sequence, .iv = sequence}, rng_, 1)};
+    Output out;
+    engine_.on_public(packets, now_, out);
+    return out;
+  }
+  Output from_core(size_t size = 40, bool dont_fragment = false) {
+    const std::vector<Bytes> packets{
+        inner_packet("10.2.2.10", "192.168.1.1", size, 99, dont_fragment)};
+    Output out;
+    engine_.on_private(packets, now_, out);
+    return out;
+  }
+  uint64_t sequence_of(const Bytes& outer) {
+    const auto packet = esp::parse_ipv4(outer);
+    const auto udp = esp::parse_udp(packet->payload);
+    const auto opened = client_opener_->open(ends_.client, udp->payload, 0);
+    EXPECT_EQ(opened.outcome, esp::Opening::Ok);
+    return opened.sequence;
+  }
+
+  platform::testing::FakeRng rng_;
+  testing::Ends ends_ = testing::make_ends();
+  std::unique_ptr<esp::Backend> backend_ = esp::make_backend();
+  Engine engine_{rng_, esp::make_backend()};
+  std::unique_ptr<esp::Sealer> client_sealer_;
+  std::unique_ptr<esp::Opener> client_opener_;
+  Instant now_{seconds(10)};
+  Output last_;
+};
+
+TEST_F(EngineTest, ActingCarriesBothWays) {
+  act();
+  EXPECT_EQ(from_client(1).to_private.size(), 1U);
+  const Output out = from_core();
+  ASSERT_EQ(out.to_public.size(), 1U);
+  EXPECT_GT(sequence_of(out.to_public[0]), 0U);
+}
+
+TEST_F(EngineTest, ClosedCarriesNothing) {
+  EXPECT_TRUE(from_client(1).to_private.empty());
+  EXPECT_TRUE(from_core().to_public.empty());
+  EXPECT_EQ(engine_.drops().get("not-acting"), 2U);
+}
+
+TEST_F(EngineTest, StopsByItselfAtTheDeadline) {
+  act();
+  now_ += seconds(1) - milliseconds(1);
+  EXPECT_EQ(from_core().to_public.size(), 1U);
+  now_ += milliseconds(1);
+  EXPECT_TRUE(from_core().to_public.empty());
+  EXPECT_TRUE(from_client(5).to_private.empty());
+  EXPECT_EQ(engine_.drops().get("fenced"), 2U);
+}
+
+TEST_F(EngineTest, AcceptsAPacketOnce) {
+  act();
+  EXPECT_EQ(from_client(7).to_private.size(), 1U);
+  EXPECT_EQ(from_client(7).to_private.size(), 0U);
+}
+
+TEST_F(EngineTest, NothingLeavesOrEntersInClear) {
+  act();
+  Output out;
+  const std::vector<Bytes> clear{inner_packet("192.168.1.1", "10.2.2.10", 20),
+                                 inner_packet("192.168.1.1", "10.10.20.1", 20)};
+  engine_.on_public(clear, now_, out);
+  const std::vector<Bytes> foreign{inner_packet("10.2.2.10", "192.168.1.2", 20)};
+  engine_.on_private(foreign, now_, out);
+  EXPECT_TRUE(out.to_private.empty());
+  EXPECT_TRUE(out.to_public.empty());
+}
+
+TEST_F(EngineTest, EveryActivationStartsInAnOwnBlockAboveWhatWasUsed) {
+  act();
+  const uint64_t first = sequence_of(from_core().to_public.at(0));
+  tell(SetRole{.role = Role::Closed});
+  act();
+  const uint64_t second = sequence_of(from_core().to_public.at(0));
+  EXPECT_GT(second, first);
+  EXPECT_EQ(esp::owner_of(second, 2), Slot{0});
+  EXPECT_EQ(second % esp::kBlockSize, 0U);
+}
+
+TEST_F(EngineTest, BufferingKeepsPacketsInOrderForTheActivation) {
+  tell(SetRole{.role = Role::Buffering});
+  EXPECT_TRUE(from_client(1).to_private.empty());
+  EXPECT_TRUE(from_core().to_public.empty());
+  EXPECT_TRUE(from_client(2).to_private.empty());
+  act();
+  EXPECT_EQ(last_.to_private.size(), 2U);
+  EXPECT_EQ(last_.to_public.size(), 1U);
+}
+
+TEST_F(EngineTest, TheBufferIsBounded) {
+  tell(SetRole{.role = Role::Buffering});
+  for (size_t i = 0; i < kBufferedMax + 5; ++i) from_core();
+  EXPECT_EQ(engine_.drops().get("buffer-full"), 5U);
+  tell(SetRole{.role = Role::Closed});
+  EXPECT_EQ(engine_.drops().get("buffer-given-up"), kBufferedMax);
+}
+
+TEST_F(EngineTest, FreezeTellsTheExactWindowsAndCloses) {
+  act();
+  from_client(9);
+  const uint64_t sent = sequence_of(from_core().to_public.at(0));
+  tell(Freeze{.cookie = 5});
+  ASSERT_EQ(last_.to_segwd.size(), 1U);
+  const auto& frozen = std::get<Frozen>(last_.to_segwd[0]);
+  EXPECT_TRUE(frozen.last);
+  ASSERT_EQ(frozen.windows.size(), 1U);
+  EXPECT_EQ(frozen.windows[0].outbound_next, sent + 1);
+  EXPECT_EQ(frozen.windows[0].inbound_highest, 9U);
+  EXPECT_EQ(engine_.role(), Role::Closed);
+}
+
+TEST_F(EngineTest, ASynchronisedWindowRefusesWhatTheOtherAccepted) {
+  tell(SetWindow{.window = {.inbound_spi = ends_.gateway.inbound_spi,
+                            .outbound_next = 40000,
+                            .inbound_highest = 100,
+                            .seen = {}}});
+  act();
+  EXPECT_TRUE(from_client(100).to_private.empty());
+  EXPECT_EQ(from_client(101).to_private.size(), 1U);
+  EXPECT_GT(sequence_of(from_core().to_public.at(0)), 40000U);
+}
+
+TEST_F(EngineTest, AnSaThatMayNotSealOnlyReceives) {
+  tell(InstallSa{.sa = ends_.gateway, .outbound = true, .may_seal = false});
+  act();
+  EXPECT_TRUE(from_core().to_public.empty());
+  EXPECT_EQ(from_client(1).to_private.size(), 1U);
+}
+
+TEST_F(EngineTest, TheOldSaIsUsedUntilItGoesOrTwentyFiveSeconds) {
+  act();
+  auto successor = testing::make_ends(0x1003, 0x2004);
+  tell(InstallSa{.sa = successor.gateway});
+  tell(UseOutbound{.inbound_spi = successor.gateway.inbound_spi});
+  const auto spi_sent = [&] {
+    const Output out = from_core();
+    const auto packet = esp::parse_ipv4(out.to_public.at(0));
+    return esp::parse_udp(packet->payload)->payload[3];
+  };
+  EXPECT_EQ(spi_sent(), 0x02);
+  tell(RemoveSa{.inbound_spi = ends_.gateway.inbound_spi});
+  EXPECT_EQ(spi_sent(), 0x04);
+}
+
+TEST_F(EngineTest, PuntsIkeAndSendsItWithTheMarkerOnThePortForNat) {
+  act();
+  Bytes message(40, 7);
+  tell(SendIke{.datagram = {.local = {.address = ends_.gateway.local, .port = 4500},
+                            .remote = {.address = ends_.gateway.remote, .port = 4500},
+                            .message = message}});
+  ASSERT_EQ(last_.to_public.size(), 1U);
+  const auto packet = esp::parse_ipv4(last_.to_public[0]);
+  const auto udp = esp::parse_udp(packet->payload);
+  ASSERT_EQ(udp->payload.size(), 44U);
+  EXPECT_EQ(udp->payload[0], 0);
+  EXPECT_EQ(udp->payload[4], 7);
+  Output out;
+  const std::vector<Bytes> incoming{esp::udp_packet({.address = ends_.gateway.remote, .port = 999},
+                                                    {.address = ends_.gateway.local, .port = 4500},
+                                                    1, udp->payload)};
+  engine_.on_public(incoming, now_, out);
+  ASSERT_EQ(out.to_segwd.size(), 1U);
+  const auto& punt = std::get<PuntIke>(out.to_segwd[0]);
+  EXPECT_EQ(punt.datagram.message, message);
+  EXPECT_EQ(punt.datagram.remote.port, 999);
+}
+
+TEST_F(EngineTest, TellsTheSenderOfAPacketThatIsTooBig) {
+  act();
+  const Output big = from_core(1470, true);
+  EXPECT_TRUE(big.to_public.empty());
+  ASSERT_EQ(big.to_private.size(), 1U);
+  EXPECT_EQ(esp::parse_ipv4(big.to_private[0])->protocol, esp::kProtocolIcmp);
+  EXPECT_EQ(from_core(1470, false).to_public.size(), 1U);
+}
+
+TEST_F(EngineTest, ReportsActivityAndLowSequenceSpace) {
+  act();
+  from_client(1);
+  Output out;
+  now_ += kActivityInterval;
+  engine_.on_timer(now_, out);
+  ASSERT_FALSE(out.to_segwd.empty());
+  EXPECT_EQ(std::get<Activity>(out.to_segwd[0]).sas.at(0).packets_in, 1U);
+  // After the activation the numbers are above the first grant, so more is asked for.
+  const Output sent = from_core();
+  ASSERT_EQ(sent.to_segwd.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<SequenceLow>(sent.to_segwd[0]));
+}
+
+TEST_F(EngineTest, SurvivesEveryFlippedBitOfAPacket) {
+  act();
+  const Bytes inner = inner_packet("192.168.1.1", "10.2.2.10", 40);
+  const Bytes outer = client_sealer_->seal(ends_.client, inner, {.sequence = 3, .iv = 3}, rng_, 1);
+  for (size_t at = 0; at < outer.size() * 8; ++at) {
+    Bytes flipped = outer;
+    flipped[at / 8] = static_cast<uint8_t>(flipped[at / 8] ^ 1U << at % 8);
+    Output out;
+    const std::vector<Bytes> packets{flipped};
+    engine_.on_public(packets, now_, out);
+  }
+  SUCCEED();
+}
+
+}  // namespace
+}  // namespace segw::isa

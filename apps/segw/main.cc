@@ -6,6 +6,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
+#include <exception>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -48,7 +50,7 @@ Result<std::string> command_line(const std::vector<std::string>& words) {
 
 bool confirmed(const std::string& question) {
   fmt::print("{}", question);
-  std::fflush(stdout);
+  (void)std::fflush(stdout);
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";
@@ -113,4 +115,11 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace segw::app
 
-int main(int argc, char** argv) { return segw::app::main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return segw::app::main(argc, argv);
+  } catch (const std::exception& fault) {  // a library's: a closed output, no memory
+    (void)std::fprintf(stderr, "segw: %s\n", fault.what());
+    return 1;
+  }
+}

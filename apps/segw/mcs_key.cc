@@ -71,7 +71,7 @@ void sync_folder(const std::string& path) {
 }  // namespace
 
 Result<std::string> generate_mcs_key(const std::string& state_folder) {
-  const std::string path = state_folder + "/mcs.key";
+  std::string path = state_folder + "/mcs.key";
   struct stat found{};
   if (::lstat(path.c_str(), &found) == 0) {
     return failure(path + " exists; it is not overwritten");

@@ -16,25 +16,31 @@ struct Form {
   bool json;  // | json is possible
 };
 
+constexpr Form show(std::string_view words, Action action) {
+  return {.words = words, .action = action, .json = true};
+}
+constexpr Form tool(std::string_view words, Action action) {
+  return {.words = words, .action = action, .json = false};
+}
+
 constexpr std::array kForms = {
-    Form{"show redundancy multi-chassis mc-ipsec peer ip-address <address>", Action::ShowPeer,
-         true},
-    Form{"show redundancy multi-chassis mc-ipsec peer ip-address <address> detail",
-         Action::ShowPeerDetail, true},
-    Form{"show redundancy multi-chassis sync", Action::ShowSync, true},
-    Form{"show redundancy multi-chassis all", Action::ShowMultiChassis, true},
-    Form{"show ipsec tunnel", Action::ShowTunnels, true},
-    Form{"show ipsec tunnel <name>", Action::ShowTunnel, true},
-    Form{"show isa tunnel-group", Action::ShowTunnelGroups, true},
-    Form{"show counters", Action::ShowCounters, true},
-    Form{"show log log-id <id>", Action::ShowLog, true},
-    Form{"show version", Action::ShowVersion, true},
-    Form{"info", Action::Info, true},
-    Form{"tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group <id>",
-         Action::ForceSwitchover, false},
-    Form{"tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group <id> now",
-         Action::ForceSwitchoverNow, false},
-    Form{"tools lab export-keys", Action::ExportKeys, false},
+    show("show redundancy multi-chassis mc-ipsec peer ip-address <address>", Action::ShowPeer),
+    show("show redundancy multi-chassis mc-ipsec peer ip-address <address> detail",
+         Action::ShowPeerDetail),
+    show("show redundancy multi-chassis sync", Action::ShowSync),
+    show("show redundancy multi-chassis all", Action::ShowMultiChassis),
+    show("show ipsec tunnel", Action::ShowTunnels),
+    show("show ipsec tunnel <name>", Action::ShowTunnel),
+    show("show isa tunnel-group", Action::ShowTunnelGroups),
+    show("show counters", Action::ShowCounters),
+    show("show log log-id <id>", Action::ShowLog),
+    show("show version", Action::ShowVersion),
+    show("info", Action::Info),
+    tool("tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group <id>",
+         Action::ForceSwitchover),
+    tool("tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group <id> now",
+         Action::ForceSwitchoverNow),
+    tool("tools lab export-keys", Action::ExportKeys),
 };
 
 constexpr std::string_view kEnd = "<end of the command>";

@@ -14,6 +14,47 @@ bool ends_word(char c) {
   return is_blank(c) || is_control(c) || c == '{' || c == '}' || c == '[' || c == ']' || c == '"';
 }
 
+struct Utf8Form {  // RFC 3629 section 4
+  uint8_t first_least, first_most;
+  uint8_t second_least, second_most;
+  size_t size;
+};
+constexpr Utf8Form kUtf8Forms[] = {{0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
+                                   {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3},
+                                   {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
+                                   {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
+
+// Bytes of the character at the front, 0 if it is none.
+size_t utf8_size(std::string_view text) {
+  const auto byte = [&](size_t at) { return static_cast<uint8_t>(text[at]); };
+  if (byte(0) < 0x80) return 1;
+  for (const Utf8Form& form : kUtf8Forms) {
+    if (byte(0) < form.first_least || byte(0) > form.first_most) continue;
+    if (text.size() < form.size) return 0;
+    if (byte(1) < form.second_least || byte(1) > form.second_most) return 0;
+    for (size_t at = 2; at < form.size; ++at) {
+      if (byte(at) < 0x80 || byte(at) > 0xBF) return 0;
+    }
+    return form.size;
+  }
+  return 0;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t size = utf8_size(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+void refuse_other_than_utf8(Token& token) {
+  if (token.kind == Token::Kind::Bad || is_utf8(token.text)) return;
+  token.kind = Token::Kind::Bad;
+  token.text = "characters that are not UTF-8";
+}
+
 }  // namespace
 
 char Lexer::take() {
@@ -59,9 +100,11 @@ void Lexer::advance() {
       break;
     case '"':
       ahead_ = quoted();
+      refuse_other_than_utf8(ahead_);
       return;
     default:
       ahead_ = bare();
+      refuse_other_than_utf8(ahead_);
       return;
   }
   token.text = take();

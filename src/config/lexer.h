@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,7 +22,7 @@ struct Token {
   unsigned line = 1, column = 1;
 };
 
-// Cuts MD-CLI text into tokens. A # begins a comment where a token could begin.
+// Cuts MD-CLI text, UTF-8, into tokens. A # begins a comment where a token could begin.
 class Lexer {
  public:
   explicit Lexer(std::string_view text) : text_(text) { advance(); }

@@ -294,6 +294,14 @@ TEST(Refusal, ReadsDeepNonsenseWithoutRecursion) {
   EXPECT_THAT(errors_of("configure isa x " + std::string(200000, '{')), HasSubstr("'x'"));
 }
 
+TEST(Refusal, TakesUtf8Only) {
+  EXPECT_EQ(errors_of("configure system name \"Gr\u00fc\u00dfe \U0001F600\"\n"), "");
+  for (const char* bad : {"\xFF", "\xC3", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80"}) {
+    EXPECT_THAT(errors_of(std::string("configure system name \"a") + bad + "\"\n"),
+                HasSubstr("characters that are not UTF-8"));
+  }
+}
+
 TEST(Refusal, StopsCountingAtItsBound) {
   std::string text;
   for (size_t i = 0; i < kErrorsMax + 100; ++i) text += "nonsense\n";
@@ -373,7 +381,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"router \"Base\"", "router \"Other\"", "Base expected"},
         Case{"route-type unicast", "", "'{' found, 'route-type' expected"},
         Case{"address 10.2.2.252", "address 10.2.2", "an IPv4 address expected"},
-        Case{"address 10.2.2.0/24", "address 10.2.2.0/24\n any", "address"},
+        Case{"address 10.2.2.0/24", "address 10.2.2.0/24\n any",
+             "local-ip/address: excludes any, which is set too"},
         Case{"customer \"1\"", "customer \"1", "the closing quote is missing"},
         Case{"ike-transform [1 2 3]", "ike-transform [1 2\n", "']' expected"},
         Case{"hold-on-neighbor-failure 2", "hold-on-neighbor-failure",

@@ -29,6 +29,7 @@ class Validator {
     for (const lysc_node* child : draft_.tree->schema().children(node->schema)) {
       check_presence(node, child);
     }
+    check_choices(node);
     const lyd_node* child = nullptr;
     LY_LIST_FOR(lyd_child(node), child) check(child);
   }
@@ -59,6 +60,28 @@ class Validator {
     if (most != 0 && found > most) {
       draft_.refuse(path, fmt::format("{} entries, at most {} are possible", found, most));
     }
+  }
+
+  // One case of a choice only.
+  void check_choices(const lyd_node* parent) {
+    const lyd_node* child = nullptr;
+    LY_LIST_FOR(lyd_child(parent), child) {
+      if (child->schema->parent == nullptr || child->schema->parent->nodetype != LYS_CASE) continue;
+      const lyd_node* before = nullptr;
+      LY_LIST_FOR(lyd_child(parent), before) {
+        if (before == child) break;
+        if (!exclude_each_other(before->schema, child->schema)) continue;
+        draft_.refuse(path_of(child),
+                      fmt::format("excludes {}, which is set too", before->schema->name));
+      }
+    }
+  }
+
+  static bool exclude_each_other(const lysc_node* a, const lysc_node* b) {
+    const lysc_node* case_a = a->parent;
+    const lysc_node* case_b = b->parent;
+    return case_a != case_b && case_a->nodetype == LYS_CASE && case_b->nodetype == LYS_CASE &&
+           case_a->parent == case_b->parent;
   }
 
   void check_reference(const lyd_node* node) {

@@ -77,7 +77,7 @@ const chassis::PeerGroupStatus* find_group(const chassis::Status& status, Tunnel
 Console::Console(chassis::Chassis& chassis, config::Loaded loaded)
     : chassis_(chassis), loaded_(std::move(loaded)) {}
 
-void Console::run(std::string_view command, Done done) {
+void Console::run(std::string_view command, const Done& done) {
   if (command.size() > kCommandBytesMax) {
     const Answer answer = refused("the command is too long");
     return done(answer.first, answer.second);

@@ -30,7 +30,7 @@ class Console {
 
   // `done` is called once, maybe later (a switchover takes time). The console may be gone by then;
   // the chassis may not.
-  void run(std::string_view command, Done done);
+  void run(std::string_view command, const Done& done);
 
  private:
   void perform(const Command& command, const Done& done);

@@ -16,12 +16,16 @@ uint32_t tunnels_max(std::string_view mode) {
   return 2U << 10U;  // tunnel-limit-2k
 }
 
+uint8_t small_number(std::string_view digits) {
+  uint8_t number = 0;
+  std::from_chars(digits.begin(), digits.end(), number);
+  return number;
+}
+
 IsaId parse_isa(std::string_view text) {  // the schema has seen to slot/mda
   const size_t slash = text.find('/');
-  IsaId isa;
-  std::from_chars(text.data(), text.data() + slash, isa.slot);
-  std::from_chars(text.data() + slash + 1, text.data() + text.size(), isa.mda);
-  return isa;
+  return IsaId{.slot = small_number(text.substr(0, slash)),
+               .mda = small_number(text.substr(slash + 1))};
 }
 
 std::set<IsaId> disabled_engines(const View& root) {

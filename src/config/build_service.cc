@@ -46,8 +46,8 @@ void attach_port(const View& at, const std::string& port, Context& context, Inte
 }
 
 void attach_tunnel(const View& entry, const View& sap, Service::Kind kind, Context& context,
-                   Interface& interface) {
-  const Interface::TunnelSap& tunnel = *interface.tunnel_sap;
+                   Interface& interface, const Interface::TunnelSap& tunnel) {
+  interface.tunnel_sap = tunnel;
   if (!group_exists(context.config, tunnel.group)) {
     sap.refuse(fmt::format("isa tunnel-group {} does not exist", tunnel.group.value));
   }
@@ -83,8 +83,7 @@ void attach(const View& entry, Service::Kind kind, Context& context, Interface& 
   } else if (!*sap) {
     at.refuse(sap->error().text);
   } else {
-    interface.tunnel_sap = **sap;
-    attach_tunnel(entry, at, kind, context, interface);
+    attach_tunnel(entry, at, kind, context, interface, **sap);
   }
 }
 

@@ -44,8 +44,8 @@ tl::expected<Loaded, ConfigErrors> load(std::string_view text, const PortsMap& p
   return load(make_schema(), text, ports);
 }
 
-tl::expected<Loaded, ConfigErrors> load(std::shared_ptr<const Schema> schema, std::string_view text,
-                                        const PortsMap& ports) {
+tl::expected<Loaded, ConfigErrors> load(const std::shared_ptr<const Schema>& schema,
+                                        std::string_view text, const PortsMap& ports) {
   if (text.size() > kTextBytesMax) {
     return tl::unexpected(
         ConfigErrors{ConfigError{.line = 0,

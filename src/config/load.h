@@ -51,7 +51,7 @@ struct Loaded {
 [[nodiscard]] std::shared_ptr<const Schema> make_schema();
 
 [[nodiscard]] tl::expected<Loaded, ConfigErrors> load(std::string_view text, const PortsMap& ports);
-[[nodiscard]] tl::expected<Loaded, ConfigErrors> load(std::shared_ptr<const Schema> schema,
+[[nodiscard]] tl::expected<Loaded, ConfigErrors> load(const std::shared_ptr<const Schema>& schema,
                                                       std::string_view text, const PortsMap& ports);
 
 // The ports file: lines `1/1/1:1000 = eth1.1000`, # comments.

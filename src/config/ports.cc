@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "config/load.h"
@@ -34,9 +36,9 @@ std::string read_line(std::string_view line, PortsMap& ports) {
   if (!is_port(port)) return "the port's name before '=' is missing or has blanks in it";
   if (!is_device(device)) return "after '=' a device name of 1..15 characters expected";
   for (const auto& [other_port, other_device] : ports) {
-    if (other_port == port) return "port " + other_port + " has a device already";
+    if (other_port == port) return fmt::format("port {} has a device already", port);
     if (other_device == device) {
-      return "device " + other_device + " belongs to port " + other_port + " already";
+      return fmt::format("device {} belongs to port {} already", device, other_port);
     }
   }
   ports.emplace(port, device);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace segw::config {
 
@@ -28,7 +29,7 @@ class Lexer {
   explicit Lexer(std::string_view text) : text_(text) { advance(); }
   [[nodiscard]] const Token& peek() const { return ahead_; }
   Token next() {
-    Token token = std::move(ahead_);
+    Token token = std::exchange(ahead_, Token{});
     advance();
     return token;
   }

@@ -11,7 +11,7 @@
 namespace segw::config {
 namespace {
 
-constexpr std::string_view kTopModule = "opensegw-configure";
+constexpr const char* kTopModule = "opensegw-configure";
 
 template <typename T>
 std::span<T> sized_array(T* array) {
@@ -92,7 +92,7 @@ Schema::Schema() {
     const LY_ERR parsed = lys_parse_mem(context_, module.text, LYS_IN_YANG, nullptr);
     SEGW_ASSERT(parsed == LY_SUCCESS);
   }
-  top_ = ly_ctx_get_module_implemented(context_, kTopModule.data());
+  top_ = ly_ctx_get_module_implemented(context_, kTopModule);
   SEGW_ASSERT(top_ != nullptr);
 }
 

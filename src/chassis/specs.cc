@@ -16,12 +16,6 @@ std::string namespace_of(const config::Service& service) {
   return service.kind == config::Service::Kind::Vprn ? service.name : std::string(kBase);
 }
 
-const config::Service* find_service(const config::Config& config, std::string_view name) {
-  const auto at = std::ranges::find_if(
-      config.services, [&](const config::Service& service) { return service.name == name; });
-  return at == config.services.end() ? nullptr : &*at;
-}
-
 std::set<IpAddress> shunt_next_hops(const config::Config& config, std::string_view name) {
   std::set<IpAddress> next_hops;
   for (const config::Service& service : config.services) {

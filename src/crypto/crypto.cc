@@ -70,6 +70,13 @@ Bytes digest(Hash hash, std::initializer_list<ByteView> parts) {
   return out;
 }
 
+Bytes sha1(ByteView bytes) {
+  Bytes out(static_cast<size_t>(EVP_MD_get_size(EVP_sha1())));
+  SEGW_ASSERT(EVP_Digest(bytes.data(), bytes.size(), out.data(), nullptr, EVP_sha1(), nullptr) ==
+              1);
+  return out;
+}
+
 SecretBytes hmac(Hash hash, ByteView key, std::initializer_list<ByteView> parts) {
   Bytes message;
   for (const ByteView part : parts) append(message, part);

@@ -21,6 +21,8 @@ enum class Hash : uint8_t { Sha256, Sha384, Sha512 };
 
 // Parts are hashed one after the other.
 Bytes digest(Hash hash, std::initializer_list<ByteView> parts);
+// Only for RFC 7296's NAT detection, which is not a security function.
+Bytes sha1(ByteView bytes);
 SecretBytes hmac(Hash hash, ByteView key, std::initializer_list<ByteView> parts);
 [[nodiscard]] bool equal_constant_time(ByteView a, ByteView b);
 

@@ -72,11 +72,10 @@ TEST(AesCbc, RoundTripsAndRefusesPartBlocks) {
 }
 
 TEST(DiffieHellman, Curve25519AgreesWithRfc7748) {
-  const DhKeyPair bob{
-      .group = DhGroup::Curve25519,
-      .private_key =
-          SecretBytes(hex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb")),
-      .public_key = {}};
+  const DhKeyPair bob{.group = DhGroup::Curve25519,
+                      .private_key = SecretBytes(
+                          hex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb")),
+                      .public_key = {}};
   const auto secret =
       dh_shared(bob, hex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"));
   ASSERT_TRUE(secret);

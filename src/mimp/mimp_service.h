@@ -6,6 +6,7 @@
 // rest.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "base/history.h"
 #include "base/ids.h"
 #include "base/ip_address.h"
+#include "base/result.h"
 #include "base/secret_bytes.h"
 #include "base/time.h"
 #include "mimp/master_state.h"
@@ -49,7 +51,9 @@ struct RoleChange {
 class Host {
  public:
   virtual ~Host() = default;
-  // Posted (after the current event), once for every change, in order.
+  // Posted (after the current event), once for every change, in order. When two acting chassis met
+  // and this one goes on, it goes on under a new activation: acting to acting, perhaps the same
+  // state. The writer of records changes to that activation.
   virtual void on_role(const RoleChange& change) = 0;
   // The peer's adjacency came up or was lost (posted).
   virtual void on_peer(bool reachable) = 0;
@@ -66,11 +70,14 @@ class Host {
 class Service {
  public:
   virtual ~Service() = default;
-  virtual void start() = 0;
+  // Error: the port is taken or the address is not ours; one line.
+  virtual Result<void> start() = 0;
 
   // Facts from the chassis.
   virtual void set_eligible(bool eligible, uint8_t active_isas, std::string_view why) = 0;
   // Active: the peer holds the whole journal (MCS says so): grant it membership / stop granting.
+  // True counts for this activation and this boot of the peer: a new one of either starts as false.
+  // Before anything is told to a client without waiting for the peer, MCS says false.
   virtual void set_peer_synced(bool synced) = 0;
 
   // Planned handover (rule 23), driven by the chassis over MCS. The target calls take_over with the

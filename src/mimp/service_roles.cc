@@ -1,0 +1,171 @@
+// Facts, decision and state.
+
+#include <fmt/format.h>
+
+#include "base/planted.h"
+#include "mimp/service.h"
+
+namespace segw::mimp {
+
+bool MimpService::in_sync() const {
+  return acting(state_) || wrote_last() || grant_.valid(now(), activation_);
+}
+
+Standing MimpService::standing() const {
+  return Standing{.state = state_,
+                  .eligible = eligible_,
+                  .in_sync = in_sync(),
+                  .held = held_,
+                  .priority = settings_.priority,
+                  .active_isas = active_isas_,
+                  .activation = activation_,
+                  .acting_under = acting_under_,
+                  .succeeds = succeeds_};
+}
+
+MasterState MimpService::peer_state() const {
+  return peer_up_ && peer_ ? peer_->standing.state : MasterState::Discovery;
+}
+
+std::optional<PeerSide> MimpService::peer_side() const {
+  if (!peer_up_ || !peer_) return std::nullopt;
+  const uint64_t accepted = peer_->echo ? peer_->echo->accepted : 0;
+  const bool told = announced_ && announced_->standing == standing();
+  return PeerSide{
+      .standing = peer_->standing,
+      .address = settings_.peer,
+      .knows_us = told && accepted >= standing_beat_,
+      .knows_eligible = announced_ && announced_->standing.eligible && accepted >= eligible_beat_};
+}
+
+// After every event.
+void MimpService::settle() {
+  if (!started_) return;
+  decide();
+  update_set();
+  announce();
+}
+
+void MimpService::decide() {
+  const auto peer = peer_side();
+  if (!acting(state_) && !peer && now() < discovery_until_) return;
+  if (SEGW_PLANTED(liveness) && state_ == MasterState::Standby && !peer) return;
+  const LocalSide self{.standing = standing(), .address = settings_.local};
+  const std::string why(reason(self, peer));
+  const MasterState next = elect(self, peer);
+  if (next == MasterState::Discovery) return;  // until the peer's word
+  if (peer) discovery_until_ = now();          // an election was held
+  if (acting(next)) {
+    if (!acting(state_)) {
+      begin_acting(next, Takeover::ByElection, why);
+      return;
+    }
+    const bool contested =
+        peer && acting(peer->standing.state) && peer->standing.acting_under >= acting_under_;
+    if (contested || activation_ > acting_under_) renew_activation(next, why);
+    enter(next, true, why);
+    return;
+  }
+  if (acting(state_) && peer && succeeded_by(self.standing, peer->standing)) {
+    // The chassis finishes its side of the handover first: it calls yield() from on_keep_alive.
+    post_([this, why] {
+      if (woke_from_pause()) return;
+      host_.on_keep_alive();
+      const auto successor = peer_side();
+      if (!acting(state_) || !successor || !succeeded_by(standing(), successor->standing)) return;
+      enter(MasterState::Standby, true, why);
+      settle();
+    });
+    return;
+  }
+  const bool no_longer_eligible = next == MasterState::NotEligible && !eligible_why_.empty();
+  enter(next, true, no_longer_eligible ? eligible_why_ : why);
+}
+
+// Two acted, and we go on: what we write from now on must outrank what the other one wrote, or its
+// records and ours could not be told apart (redundancy rules 2 and 16).
+void MimpService::renew_activation(MasterState next, std::string_view why) {
+  activation_.value += 1;
+  acting_under_ = activation_;
+  succeeds_ = {};
+  peer_synced_ = false;
+  set_.begin(acting_under_);
+  counters_.add("activation-renewed");
+  history_.add(now(), fmt::format("activation {} ({})", activation_.value, why));
+  if (next != state_) return;  // enter() tells it
+  post_([this, change = RoleChange{.from = state_,
+                                   .to = state_,
+                                   .activation = activation_,
+                                   .clean = true,
+                                   .why = std::string(why)}] { host_.on_role(change); });
+}
+
+void MimpService::begin_acting(MasterState next, Takeover takeover, std::string_view why) {
+  const bool first_ever = activation_.value == 0;
+  const bool clean = takeover == Takeover::Planned || first_ever || in_sync();
+  succeeds_ = takeover == Takeover::Planned && peer_ ? peer_->standing.acting_under : Activation{};
+  // Redundancy rule 2: "max(own disk, all heard) + 1".
+  activation_.value += 1;
+  acting_under_ = activation_;
+  held_ = held_ || clean;
+  last_wrote_ = {};
+  grant_.clear();
+  peer_synced_ = false;
+  set_.begin(acting_under_);
+  set_.expire(now());
+  counters_.add(clean ? "takeover-clean" : "takeover-unclean");
+  enter(next, clean, why);
+}
+
+void MimpService::enter(MasterState next, bool clean, std::string_view why) {
+  if (next == state_) return;
+  if (acting(state_) && !acting(next)) {
+    if (next == MasterState::NotEligible) last_wrote_ = acting_under_;
+    acting_under_ = {};
+    succeeds_ = {};
+    set_.end();
+  }
+  history_.add(now(), fmt::format("{} -> {} ({})", text(state_), text(next), why));
+  counters_.add("role-changes");
+  const RoleChange change{.from = state_,
+                          .to = next,
+                          .activation = activation_,
+                          .clean = clean,
+                          .why = std::string(why)};
+  state_ = next;
+  post_([this, change] { host_.on_role(change); });
+}
+
+// No hello was accepted for hold.
+void MimpService::lose_peer() {
+  if (!peer_up_) return;
+  // It may have taken over with its grant by now.
+  if (set_.believed()) last_wrote_ = {};
+  set_peer_up(false);
+  counters_.add("peer-lost");
+  settle();
+}
+
+void MimpService::set_peer_up(bool up) {
+  peer_up_ = up;
+  history_.add(now(), up ? "the peer is reachable" : "the peer is lost");
+  post_([this, up] { host_.on_peer(up); });
+}
+
+// Grants membership to a peer that is reachable and, as MCS says, holds everything.
+void MimpService::update_set() {
+  if (acting(state_) && peer_synced_ && peer_up_) {
+    set_.admit();
+    held_ = true;
+  } else {
+    set_.remove();
+  }
+  set_.expire(now());
+  if (set_.waits() != waits_told_) {
+    waits_told_ = set_.waits();
+    post_([this] { host_.on_members_changed(); });
+  }
+  arm_set_timer();
+}
+
+}  // namespace segw::mimp

@@ -1,0 +1,432 @@
+#include "ike/engine.h"
+
+#include <algorithm>
+
+#include "crypto/crypto.h"
+#include "ike/engine_impl.h"
+#include "wire/writer.h"
+
+namespace segw::ike {
+namespace {
+
+constexpr Duration kHalfOpenLimit = std::chrono::seconds(30);
+constexpr Duration kResendFirst = std::chrono::seconds(2);
+constexpr uint32_t kResendsMax = 5;
+constexpr Duration kFarAway = std::chrono::hours(24 * 365);
+constexpr int kSlotShift32 = 30;
+constexpr int kSlotShift64 = 62;
+constexpr uint32_t kSpiMin = 256;  // RFC 4303 2.1: 1..255 are reserved
+
+}  // namespace
+
+EngineImpl::EngineImpl(platform::Platform& platform, GroupSettings settings, Tables tables,
+                       Host& host)
+    : platform_(platform),
+      settings_(std::move(settings)),
+      tables_(tables),
+      host_(host),
+      cookie_secret_(size_t{32}),
+      timer_(platform, [this] { on_timer(); }) {
+  platform_.rng.fill(cookie_secret_.writable());
+}
+
+void EngineImpl::activate(bool /*clean*/) {
+  active_ = true;
+  runtimes_.clear();
+  due_.clear();
+  half_open_.clear();
+  for (const auto& [spi, sa] : tables_.ike_sas) {
+    if (sa.state == IkeState::HalfOpen) half_open_[{sa.initiator_spi, sa.remote}] = spi;
+    schedule(sa);
+  }
+}
+
+void EngineImpl::deactivate() {
+  active_ = false;
+  timer_.cancel();
+  runtimes_.clear();
+  due_.clear();
+  half_open_.clear();
+}
+
+void EngineImpl::pause() {
+  active_ = false;
+  timer_.cancel();
+}
+
+const TunnelSettings* EngineImpl::tunnel(uint32_t index) const {
+  const auto at = std::ranges::find_if(settings_.tunnels,
+                                       [&](const auto& each) { return each.index == index; });
+  return at == settings_.tunnels.end() ? nullptr : &*at;
+}
+
+Spi EngineImpl::new_spi() {
+  constexpr uint32_t kRandom = (1U << kSlotShift32) - 1;
+  while (true) {
+    const auto random = static_cast<uint32_t>(platform_.rng.next()) & kRandom;
+    const Spi spi{uint32_t{settings_.slot.value} << kSlotShift32 | random};
+    if (spi.value >= kSpiMin && !tables_.child_sas.contains(spi)) return spi;
+  }
+}
+
+IkeSpi EngineImpl::new_ike_spi() {
+  constexpr uint64_t kRandom = (uint64_t{1} << kSlotShift64) - 1;
+  while (true) {
+    const uint64_t random = platform_.rng.next() & kRandom;
+    const IkeSpi spi{uint64_t{settings_.slot.value} << kSlotShift64 | random};
+    if (spi.value != 0 && !tables_.ike_sas.contains(spi)) return spi;
+  }
+}
+
+void EngineImpl::on_datagram(const Datagram& datagram) {
+  if (!active_) return drop("not-acting");
+  const auto header = decode_header(datagram.message);
+  if (!header) return drop("malformed-" + header.error().field);
+  const bool init = header->exchange == static_cast<uint8_t>(Exchange::SaInit);
+  if (init && !header->is_response && header->from_initiator && header->responder.value == 0) {
+    return header->message_id == 0 ? on_init(datagram, *header) : drop("init-message-id");
+  }
+  IkeSa* sa = find(*header);
+  if (sa == nullptr) return drop("unknown-spi");
+  on_protected(*sa, datagram, *header);
+}
+
+IkeSa* EngineImpl::find(const Header& header) {
+  // Our SPI is the responder's: in this release clients begin every IKE SA.
+  if (!header.from_initiator) return nullptr;
+  const auto at = tables_.ike_sas.find(header.responder);
+  if (at == tables_.ike_sas.end() || at->second.initiator_spi != header.initiator) return nullptr;
+  return &at->second;
+}
+
+void EngineImpl::on_protected(IkeSa& sa, const Datagram& datagram, const Header& header) {
+  if (runtime(sa).committing) return drop("commit-in-progress");
+  auto plain = unprotect(datagram.message, header, sa.suite, sa.keys, Direction::FromInitiator);
+  if (!plain) return drop("protected-" + plain.error().field);
+  runtime(sa).last_heard = platform_.clock.now();
+  if (header.is_response) {
+    on_response(sa, header, *plain);
+  } else {
+    on_request(sa, datagram, header, std::move(*plain));
+  }
+}
+
+// RFC 7296 2.1 and 2.3, window of one: the next request, or the last one again.
+bool EngineImpl::fresh_request(IkeSa& sa, const Datagram& datagram, const Header& header) {
+  if (header.message_id == sa.next_request_in) return true;
+  const bool again = sa.last_answer && header.message_id == sa.last_answer->message_id;
+  if (!again) {
+    drop("message-id");
+    return false;
+  }
+  // RFC 7296 2.1: "the responder MUST remember each response until it receives a request whose
+  // sequence number is larger" and retransmits it; another request under an old number is none.
+  if (crypto::digest(crypto::Hash::Sha256, {datagram.message}) != sa.last_answer->request_digest) {
+    drop("retransmission-differs");
+    return false;
+  }
+  counters_.add("answers-repeated");
+  for (const Bytes& response : sa.last_answer->response) {
+    host_.send(Datagram{.local = datagram.local, .remote = datagram.remote, .message = response});
+  }
+  return false;
+}
+
+void EngineImpl::on_request(IkeSa& sa, const Datagram& datagram, const Header& header,
+                            Plain plain) {
+  if (!fresh_request(sa, datagram, header)) return;
+  const auto iv = host_.next_iv(sa);
+  if (!iv) return drop("must-not-send");
+  Request request{.datagram = datagram, .header = header, .payloads = {}, .iv = *iv};
+  follow(sa, datagram);
+  auto payloads = decode_payloads(plain.first, plain.bytes);
+  if (!payloads) {
+    drop("payload-" + payloads.error().field);
+    return refuse(sa, request, NotifyType::InvalidSyntax);
+  }
+  request.payloads = std::move(*payloads);
+  for (const Payload& payload : request.payloads) {
+    const auto* other = std::get_if<payload::Other>(&payload);
+    if (other == nullptr || !other->critical) continue;
+    // RFC 7296 2.5: an unsupported payload with the critical flag: the message "MUST be rejected".
+    return refuse(sa, request, NotifyType::UnsupportedCriticalPayload, Bytes{other->type});
+  }
+  dispatch(sa, request);
+}
+
+void EngineImpl::dispatch(IkeSa& sa, Request& request) {
+  const bool half_open = sa.state == IkeState::HalfOpen;
+  switch (request.header.exchange) {
+    case static_cast<uint8_t>(Exchange::Auth):
+      return half_open ? on_auth(sa, request) : refuse(sa, request, NotifyType::InvalidSyntax);
+    case static_cast<uint8_t>(Exchange::CreateChildSa):
+      if (half_open) return drop("exchange-too-early");
+      return on_create_child(sa, request);
+    case static_cast<uint8_t>(Exchange::Informational):
+      if (half_open) return drop("exchange-too-early");
+      return on_informational(sa, request);
+    default:
+      drop("exchange-unknown");
+      return refuse(sa, request, NotifyType::InvalidSyntax);
+  }
+}
+
+// RFC 7296 2.23: answers go where the request came from, and an authenticated request from behind a
+// NAT tells the client's new address.
+void EngineImpl::follow(IkeSa& sa, const Datagram& datagram) {
+  if (datagram.remote == sa.remote && datagram.local == sa.local) return;
+  const bool floats = sa.state == IkeState::HalfOpen;
+  if (!floats && !sa.remote_behind_nat) return;
+  sa.local = datagram.local;
+  sa.remote = datagram.remote;
+  if (!floats) host_.moved(sa);
+}
+
+void EngineImpl::answer(IkeSa& sa, const Request& request, const std::vector<Payload>& payloads,
+                        Changes changes, platform::Callback then) {
+  const Header header{.initiator = sa.initiator_spi,
+                      .responder = sa.responder_spi,
+                      .exchange = request.header.exchange,
+                      .from_initiator = false,
+                      .is_response = true,
+                      .message_id = request.header.message_id};
+  Bytes response = protect(header, payloads, sa.suite, sa.keys, Direction::FromResponder,
+                           request.iv, platform_.rng);
+  const Datagram reply{
+      .local = request.datagram.local, .remote = request.datagram.remote, .message = response};
+  const IkeSpi spi = sa.our_spi();
+  const bool stays = tables_.ike_sas.contains(spi) &&
+                     std::ranges::none_of(changes.deleted_ike_sas,
+                                          [&](const auto& gone) { return gone.spi == spi; });
+  if (stays) {
+    sa.last_answer =
+        Answer{.message_id = request.header.message_id,
+               .request_digest = crypto::digest(crypto::Hash::Sha256, {request.datagram.message}),
+               .response = {std::move(response)}};
+    sa.next_request_in = request.header.message_id + 1;
+    ++sa.authenticated_count;
+    if (std::ranges::find(changes.ike_sas, spi) == changes.ike_sas.end()) {
+      changes.ike_sas.insert(changes.ike_sas.begin(), spi);
+    }
+    runtime(sa).committing = true;
+  }
+  commit(std::move(changes), [this, spi, reply, finish = std::move(then)] {
+    const auto at = runtimes_.find(spi);
+    if (at != runtimes_.end()) at->second.committing = false;
+    host_.send(reply);
+    if (finish) finish();
+  });
+}
+
+void EngineImpl::refuse(IkeSa& sa, const Request& request, NotifyType type, Bytes data) {
+  counters_.add("refused-" + std::to_string(static_cast<uint16_t>(type)));
+  answer(sa, request, {notify(type, std::move(data))}, {});
+}
+
+void EngineImpl::commit(Changes changes, platform::Callback then) {
+  const Instant now = platform_.clock.now();
+  for (const IkeSpi spi : changes.ike_sas) {
+    const auto at = tables_.ike_sas.find(spi);
+    if (at == tables_.ike_sas.end()) continue;
+    at->second.age = now - runtime(at->second).born;
+    schedule(at->second);
+  }
+  // Deleted after the commit: the tables of a record's receiver are changed in the same order.
+  std::vector<Spi> gone;
+  for (const auto& each : changes.deleted_child_sas) gone.push_back(each.spi);
+  host_.commit(changes, [this, gone, finish = std::move(then)] {
+    for (const Spi spi : gone) host_.remove(spi);
+    finish();
+  });
+}
+
+void EngineImpl::remove_child(Spi spi, bool by_client, Changes& changes) {
+  const auto at = tables_.child_sas.find(spi);
+  if (at == tables_.child_sas.end()) return;
+  const auto owner = tables_.ike_sas.find(at->second.ike_sa);
+  if (owner != tables_.ike_sas.end()) std::erase(owner->second.children, spi);
+  const uint32_t index = at->second.tunnel;
+  tables_.child_sas.erase(at);
+  changes.deleted_child_sas.push_back({.spi = spi, .by_client = by_client});
+  const bool up = std::ranges::any_of(
+      tables_.child_sas, [&](const auto& entry) { return entry.second.tunnel == index; });
+  if (!up) host_.on_tunnel_state(index, false);
+}
+
+void EngineImpl::remove_ike(IkeSpi spi, bool by_client, Changes& changes) {
+  const auto at = tables_.ike_sas.find(spi);
+  if (at == tables_.ike_sas.end()) return;
+  const std::vector<Spi> children = at->second.children;
+  for (const Spi child : children) remove_child(child, by_client, changes);
+  half_open_.erase({at->second.initiator_spi, at->second.remote});
+  const auto run = runtimes_.find(spi);
+  if (run != runtimes_.end()) {
+    due_.erase({run->second.due, spi});
+    runtimes_.erase(run);
+  }
+  tables_.ike_sas.erase(at);
+  changes.deleted_ike_sas.push_back({.spi = spi, .by_client = by_client});
+}
+
+// ---- requests of our own ----
+
+void EngineImpl::send_request(IkeSa& sa, PendingRequest::Kind kind,
+                              const std::vector<Payload>& payloads, Spi child) {
+  if (sa.pending || runtime(sa).committing) return;
+  const auto iv = host_.next_iv(sa);
+  if (!iv) return drop("must-not-send");
+  const Header header{.initiator = sa.initiator_spi,
+                      .responder = sa.responder_spi,
+                      .exchange = static_cast<uint8_t>(Exchange::Informational),
+                      .from_initiator = false,
+                      .is_response = false,
+                      .message_id = sa.next_request_out};
+  Bytes message =
+      protect(header, payloads, sa.suite, sa.keys, Direction::FromResponder, *iv, platform_.rng);
+  sa.pending = PendingRequest{
+      .kind = kind, .message_id = sa.next_request_out, .message = message, .child = child};
+  ++sa.next_request_out;
+  Runtime& run = runtime(sa);
+  run.resends = 0;
+  run.resend_at = platform_.clock.now() + kResendFirst;
+  counters_.add("own-requests");
+  // Redundancy rule 15: own requests, liveness too, are committed before they leave.
+  commit(Changes{.ike_sas = {sa.our_spi()}},
+         [this, datagram = Datagram{
+                    .local = sa.local, .remote = sa.remote, .message = std::move(message)}] {
+           host_.send(datagram);
+         });
+}
+
+void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain) {
+  // Redundancy rule 18: "a response that does not fit the pending request is dropped and counted".
+  if (!sa.pending || sa.pending->message_id != header.message_id) return drop("response-unasked");
+  if (!decode_payloads(plain.first, plain.bytes)) return drop("response-malformed");
+  const PendingRequest done = *sa.pending;
+  sa.pending.reset();
+  ++sa.authenticated_count;
+  Changes changes;
+  switch (done.kind) {
+    case PendingRequest::Kind::Liveness:
+      changes.ike_sas.push_back(sa.our_spi());
+      break;
+    case PendingRequest::Kind::DeleteChild:
+      changes.ike_sas.push_back(sa.our_spi());
+      remove_child(done.child, true, changes);
+      break;
+    case PendingRequest::Kind::DeleteIke:
+      remove_ike(sa.our_spi(), true, changes);
+      break;
+  }
+  commit(std::move(changes), [] {});
+}
+
+void EngineImpl::clear_tunnel(uint32_t index) {
+  for (auto& [spi, sa] : tables_.ike_sas) {
+    if (sa.state != IkeState::Established || sa.tunnel != index) continue;
+    send_request(sa, PendingRequest::Kind::DeleteIke,
+                 {payload::Delete{.protocol = kProtocolIke, .spis = {}}}, Spi{});
+  }
+}
+
+// ---- timers ----
+
+EngineImpl::Runtime& EngineImpl::runtime(const IkeSa& sa) {
+  const auto [at, is_new] = runtimes_.try_emplace(sa.our_spi());
+  if (is_new) {
+    const Instant now = platform_.clock.now();
+    at->second.born = now - sa.age;
+    at->second.last_heard = now;
+    at->second.resend_at = now;  // a request that another chassis left unanswered: at once
+  }
+  return at->second;
+}
+
+void EngineImpl::schedule(const IkeSa& sa) {
+  Runtime& run = runtime(sa);
+  Instant due = run.born + (sa.lifetime.count() > 0 ? sa.lifetime : kFarAway);
+  if (sa.state == IkeState::HalfOpen) due = run.born + kHalfOpenLimit;
+  if (sa.pending) due = std::min(due, run.resend_at);
+  const TunnelSettings* settings = tunnel(sa.tunnel);
+  if (sa.state == IkeState::Established && !sa.pending && settings != nullptr && settings->dpd) {
+    due = std::min(due, run.last_heard + settings->dpd_interval);
+  }
+  for (const Spi spi : sa.children) {
+    const auto child = tables_.child_sas.find(spi);
+    if (child == tables_.child_sas.end() || child->second.lifetime.count() == 0) continue;
+    // A CHILD's record carries its age as of the IKE SA's clock.
+    due = std::min(due, run.born + child->second.age + child->second.lifetime);
+  }
+  due_.erase({run.due, sa.our_spi()});
+  run.due = std::max(due, platform_.clock.now() + std::chrono::milliseconds(1));
+  due_.insert({run.due, sa.our_spi()});
+  timer_.arm_at(due_.begin()->first);
+}
+
+void EngineImpl::on_timer() {
+  if (!active_) return;
+  const Instant now = platform_.clock.now();
+  std::vector<IkeSpi> ready;
+  for (const auto& [due, spi] : due_) {
+    if (due > now) break;
+    ready.push_back(spi);
+  }
+  for (const IkeSpi spi : ready) {
+    const auto at = tables_.ike_sas.find(spi);
+    if (at != tables_.ike_sas.end()) on_due(at->second, now);
+  }
+  if (!due_.empty())
+    timer_.arm_at(std::max(due_.begin()->first, now + std::chrono::milliseconds(1)));
+}
+
+void EngineImpl::on_due(IkeSa& sa, Instant now) {
+  Runtime& run = runtime(sa);
+  const IkeSpi spi = sa.our_spi();
+  Changes changes;
+  if (sa.state == IkeState::HalfOpen) {
+    counters_.add("half-open-expired");
+    remove_ike(spi, false, changes);
+    return commit(std::move(changes), [] {});
+  }
+  if (sa.pending && now >= run.resend_at) {
+    const TunnelSettings* settings = tunnel(sa.tunnel);
+    if (run.resends >= (settings != nullptr ? settings->dpd_max_retries : kResendsMax)) {
+      // RFC 7296 2.4: the other endpoint has failed; what was kept for it goes.
+      counters_.add("client-silent");
+      remove_ike(spi, false, changes);
+      return commit(std::move(changes), [] {});
+    }
+    run.resend_at = now + kResendFirst * (1U << ++run.resends);
+    counters_.add("requests-repeated");
+    host_.send(Datagram{.local = sa.local, .remote = sa.remote, .message = sa.pending->message});
+    return schedule(sa);
+  }
+  if (!sa.pending && sa.lifetime.count() > 0 && now >= run.born + sa.lifetime) {
+    send_request(sa, PendingRequest::Kind::DeleteIke,
+                 {payload::Delete{.protocol = kProtocolIke, .spis = {}}}, Spi{});
+    return schedule(sa);
+  }
+  const std::vector<Spi> children = sa.children;
+  for (const Spi child : children) {
+    const auto at = tables_.child_sas.find(child);
+    if (sa.pending || at == tables_.child_sas.end() || at->second.lifetime.count() == 0) continue;
+    if (now < run.born + at->second.age + at->second.lifetime) continue;
+    wire::Writer out;
+    out.u32(child.value);
+    send_request(sa, PendingRequest::Kind::DeleteChild,
+                 {payload::Delete{.protocol = kProtocolEspSa, .spis = {out.take()}}}, child);
+  }
+  const TunnelSettings* settings = tunnel(sa.tunnel);
+  if (!sa.pending && settings != nullptr && settings->dpd &&
+      now >= run.last_heard + settings->dpd_interval) {
+    send_request(sa, PendingRequest::Kind::Liveness, {}, Spi{});
+  }
+  schedule(sa);
+}
+
+std::unique_ptr<Engine> make_engine(platform::Platform& platform, GroupSettings settings,
+                                    Tables tables, Host& host) {
+  return std::make_unique<EngineImpl>(platform, std::move(settings), tables, host);
+}
+
+}  // namespace segw::ike

@@ -1,0 +1,112 @@
+// IKE_AUTH as responder, by pre-shared key (RFC 7296 1.2, 2.15).
+#include <algorithm>
+
+#include "crypto/crypto.h"
+#include "ike/engine_child.h"
+#include "ike/engine_impl.h"
+
+namespace segw::ike {
+namespace {
+
+constexpr uint8_t kAuthSharedKey = 2;
+
+const payload::Id* find_id(const std::vector<Payload>& payloads, bool of_initiator) {
+  for (const Payload& payload : payloads) {
+    const auto* id = std::get_if<payload::Id>(&payload);
+    if (id != nullptr && id->of_initiator == of_initiator) return id;
+  }
+  return nullptr;
+}
+
+void wipe_init(IkeSa& sa) {
+  sa.init_request.clear();
+  sa.init_response.clear();
+  sa.initiator_nonce.clear();
+  sa.responder_nonce.clear();
+}
+
+}  // namespace
+
+const TunnelSettings* EngineImpl::authenticate(const IkeSa& sa, const Request& request) const {
+  const auto* theirs = find_id(request.payloads, true);
+  const auto* ours = find_id(request.payloads, false);
+  const auto* auth = first_of<payload::Auth>(request.payloads);
+  if (theirs == nullptr || auth == nullptr || auth->method != kAuthSharedKey) return nullptr;
+  for (const TunnelSettings& each : settings_.tunnels) {
+    if (!each.enabled || each.local_gateway != sa.local.address ||
+        each.remote_gateway != sa.remote.address || each.remote_id != theirs->identity) {
+      continue;
+    }
+    if (ours != nullptr && ours->identity != each.local_id) continue;
+    const SecretBytes expected = psk_auth(each.pre_shared_key, sa.init_request, sa.responder_nonce,
+                                          sa.keys.sk_pi, theirs->identity);
+    if (crypto::equal_constant_time(expected.view(), auth->data)) return &each;
+  }
+  return nullptr;
+}
+
+void EngineImpl::on_auth(IkeSa& sa, Request& request) {
+  const TunnelSettings* settings = authenticate(sa, request);
+  if (settings == nullptr) return fail_authentication(sa, request);
+  establish(sa, *settings, request);
+}
+
+void EngineImpl::fail_authentication(IkeSa& sa, const Request& request) {
+  counters_.add("authentication-failed");
+  const IkeSa gone = sa;  // what the answer is protected with, after the SA is removed
+  Changes changes;
+  remove_ike(sa.our_spi(), true, changes);
+  IkeSa copy = gone;
+  answer(copy, request, {notify(NotifyType::AuthenticationFailed)}, std::move(changes));
+}
+
+void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Request& request) {
+  Changes changes;
+  if (find_notify(request.payloads, NotifyType::InitialContact) != nullptr) {
+    std::vector<IkeSpi> old;
+    for (const auto& [spi, other] : tables_.ike_sas) {
+      if (spi != sa.our_spi() && other.tunnel == settings.index &&
+          other.state != IkeState::HalfOpen) {
+        old.push_back(spi);
+      }
+    }
+    // RFC 7296 2.4: the client has no other IKE SAs with us, so what we hold of it is stale.
+    for (const IkeSpi spi : old) remove_ike(spi, true, changes);
+  }
+  const auto used = static_cast<uint32_t>(std::ranges::count_if(
+      tables_.ike_sas, [](const auto& entry) { return entry.second.state != IkeState::HalfOpen; }));
+  if (used >= settings_.tunnels_max) return refuse(sa, request, NotifyType::NoAdditionalSas);
+  sa.tunnel = settings.index;
+  sa.local_id = settings.local_id;
+  sa.remote_id = settings.remote_id;
+  sa.peer_supports_message_id_sync =
+      find_notify(request.payloads, NotifyType::MessageIdSyncSupported) != nullptr;
+  const SecretBytes auth = psk_auth(settings.pre_shared_key, sa.init_response, sa.initiator_nonce,
+                                    sa.keys.sk_pr, settings.local_id);
+  std::vector<Payload> answers{
+      payload::Id{.of_initiator = false, .identity = settings.local_id},
+      payload::Auth{.method = kAuthSharedKey, .data = to_bytes(auth.view())}};
+  ChildOffer offer = child_offer(request);
+  offer.exchange = ChildExchange::WithAuth;
+  offer.nonces = {.initiator = sa.initiator_nonce, .responder = sa.responder_nonce};
+  Bytes refusal_data;
+  const auto made = make_child(sa, settings, offer, answers, changes, refusal_data);
+  if (const auto* refusal = std::get_if<NotifyType>(&made)) {
+    // RFC 7296 1.2: the IKE SA stands even if its first CHILD SA could not be made.
+    counters_.add("refused-" + std::to_string(static_cast<uint16_t>(*refusal)));
+    answers.emplace_back(notify(*refusal, refusal_data));
+  }
+  half_open_.erase({sa.initiator_spi, sa.remote});
+  std::erase_if(half_open_, [&](const auto& entry) { return entry.second == sa.our_spi(); });
+  sa.state = IkeState::Established;
+  wipe_init(sa);
+  counters_.add("established");
+  answer(sa, request, answers, std::move(changes), [this, made, index = settings.index] {
+    const auto* spi = std::get_if<Spi>(&made);
+    if (spi == nullptr) return;
+    host_.use_outbound(*spi);
+    host_.on_tunnel_state(index, true);
+  });
+}
+
+}  // namespace segw::ike

@@ -1,0 +1,141 @@
+#pragma once
+
+// The engine behind engine.h. One class, one file for each exchange:
+//   engine.cc         lookup, message IDs, answers, own requests, timers
+//   engine_init.cc    IKE_SA_INIT
+//   engine_auth.cc    IKE_AUTH
+//   engine_child.cc   CREATE_CHILD_SA
+//   engine_info.cc    INFORMATIONAL, deletes
+//
+// Every step: change the tables, commit the changes, and in `then` let the answer leave and the
+// outbound SA be used. What a step needs beyond the tables is in Runtime, and can be made anew.
+
+#include <set>
+#include <string_view>
+#include <variant>
+
+#include "ike/engine.h"
+#include "ike/key_derivation.h"
+#include "ike/message.h"
+#include "ike/negotiation.h"
+#include "ike/protection.h"
+
+namespace segw::ike {
+
+class EngineImpl final : public Engine {
+ public:
+  EngineImpl(platform::Platform& platform, GroupSettings settings, Tables tables, Host& host);
+
+  void activate(bool clean) override;
+  void deactivate() override;
+  void on_datagram(const Datagram& datagram) override;
+  void clear_tunnel(uint32_t tunnel) override;
+  void pause() override;
+  [[nodiscard]] const Counters& counters() const override { return counters_; }
+
+ private:
+  struct Runtime {
+    bool committing = false;  // an answer waits for the in-sync set
+    Instant born{};           // when age was zero
+    Instant due{};            // next thing to do for this SA
+    Instant last_heard{};     // authenticated, from the client
+    Instant resend_at{};
+    uint32_t resends = 0;
+  };
+  // A request as it is being worked on.
+  struct Request {
+    const Datagram& datagram;
+    const Header& header;
+    std::vector<Payload> payloads;
+    uint64_t iv = 0;
+  };
+  using InitKey = std::pair<IkeSpi, Endpoint>;
+
+  // engine.cc
+  IkeSa* find(const Header& header);
+  void on_protected(IkeSa& sa, const Datagram& datagram, const Header& header);
+  void on_request(IkeSa& sa, const Datagram& datagram, const Header& header, Plain plain);
+  void on_response(IkeSa& sa, const Header& header, const Plain& plain);
+  bool fresh_request(IkeSa& sa, const Datagram& datagram, const Header& header);
+  void dispatch(IkeSa& sa, Request& request);
+  void follow(IkeSa& sa, const Datagram& datagram);
+  void answer(IkeSa& sa, const Request& request, const std::vector<Payload>& payloads,
+              Changes changes, platform::Callback then = {});
+  void refuse(IkeSa& sa, const Request& request, NotifyType type, Bytes data = {});
+  void commit(Changes changes, platform::Callback then);
+  void send_request(IkeSa& sa, PendingRequest::Kind kind, const std::vector<Payload>& payloads,
+                    Spi child);
+  void remove_ike(IkeSpi spi, bool by_client, Changes& changes);
+  void remove_child(Spi spi, bool by_client, Changes& changes);
+  Runtime& runtime(const IkeSa& sa);
+  void schedule(const IkeSa& sa);
+  void on_timer();
+  void on_due(IkeSa& sa, Instant now);
+  [[nodiscard]] const TunnelSettings* tunnel(uint32_t index) const;
+  [[nodiscard]] Spi new_spi();
+  [[nodiscard]] IkeSpi new_ike_spi();
+  void drop(std::string_view reason) { counters_.add(reason); }
+
+  // engine_init.cc
+  void on_init(const Datagram& datagram, const Header& header);
+  struct InitOffer;
+  bool cookie_fits(const Datagram& datagram, const Header& header, const InitOffer& offer);
+  void make_half_open(const Datagram& datagram, const Header& header, const InitOffer& offer,
+                      const ChosenIke& chosen);
+  void send_unprotected(const Datagram& datagram, const Header& header, IkeSpi responder,
+                        const std::vector<Payload>& payloads);
+  [[nodiscard]] std::vector<Payload> init_answer(const Datagram& datagram, const InitOffer& offer,
+                                                 const ChosenIke& chosen, const IkeSa& sa,
+                                                 const Bytes& public_key) const;
+  void drop_oldest_half_open(Changes& changes);
+
+  // engine_auth.cc
+  void on_auth(IkeSa& sa, Request& request);
+  const TunnelSettings* authenticate(const IkeSa& sa, const Request& request) const;
+  void fail_authentication(IkeSa& sa, const Request& request);
+  void establish(IkeSa& sa, const TunnelSettings& settings, const Request& request);
+
+  // engine_child.cc
+  struct ChildOffer;
+  void on_create_child(IkeSa& sa, Request& request);
+  void on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& offered);
+  std::variant<Spi, NotifyType> make_child(IkeSa& sa, const TunnelSettings& settings,
+                                           const ChildOffer& offer, std::vector<Payload>& answers,
+                                           Changes& changes, Bytes& refusal_data);
+  static ChildOffer child_offer(const Request& request);
+
+  // engine_info.cc
+  void on_informational(IkeSa& sa, Request& request);
+  void on_delete(IkeSa& sa, const payload::Delete& gone, std::vector<Bytes>& ours,
+                 Changes& changes);
+
+  platform::Platform& platform_;
+  GroupSettings settings_;
+  Tables tables_;
+  Host& host_;
+  Counters counters_;
+  bool active_ = false;
+  SecretBytes cookie_secret_;
+  std::map<IkeSpi, Runtime> runtimes_;
+  std::set<std::pair<Instant, IkeSpi>> due_;
+  std::map<InitKey, IkeSpi> half_open_;
+  platform::Timer timer_;
+};
+
+template <typename T>
+const T* first_of(const std::vector<Payload>& payloads) {
+  for (const Payload& payload : payloads) {
+    if (const T* found = std::get_if<T>(&payload)) return found;
+  }
+  return nullptr;
+}
+
+inline const payload::Notify* find_notify(const std::vector<Payload>& payloads, NotifyType type) {
+  for (const Payload& payload : payloads) {
+    const auto* found = std::get_if<payload::Notify>(&payload);
+    if (found != nullptr && found->type == static_cast<uint16_t>(type)) return found;
+  }
+  return nullptr;
+}
+
+}  // namespace segw::ike

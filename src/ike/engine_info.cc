@@ -1,0 +1,53 @@
+// INFORMATIONAL as responder (RFC 7296 1.4): liveness and deletes.
+#include "ike/engine_impl.h"
+#include "wire/writer.h"
+
+namespace segw::ike {
+
+void EngineImpl::on_informational(IkeSa& sa, Request& request) {
+  Changes changes;
+  std::vector<Bytes> ours;
+  bool delete_ike = false;
+  for (const Payload& payload : request.payloads) {
+    const auto* gone = std::get_if<payload::Delete>(&payload);
+    if (gone == nullptr) continue;
+    if (gone->protocol == kProtocolIke) {
+      delete_ike = true;
+    } else {
+      on_delete(sa, *gone, ours, changes);
+    }
+  }
+  if (delete_ike) {
+    counters_.add("deleted-by-client");
+    IkeSa copy = sa;  // the answer is protected with it after it is removed
+    remove_ike(sa.our_spi(), true, changes);
+    return answer(copy, request, {}, std::move(changes));
+  }
+  std::vector<Payload> answers;
+  if (!ours.empty()) {
+    answers.emplace_back(payload::Delete{.protocol = kProtocolEspSa, .spis = std::move(ours)});
+  }
+  counters_.add("informational");
+  answer(sa, request, answers, std::move(changes));
+}
+
+// RFC 7296 1.4.1: the client names its inbound SAs; we answer with the ones of the other direction.
+void EngineImpl::on_delete(IkeSa& sa, const payload::Delete& gone, std::vector<Bytes>& ours,
+                           Changes& changes) {
+  for (const Bytes& theirs : gone.spis) {
+    const std::vector<Spi> children = sa.children;
+    for (const Spi spi : children) {
+      const auto at = tables_.child_sas.find(spi);
+      if (at == tables_.child_sas.end()) continue;
+      wire::Writer outbound;
+      outbound.u32(at->second.outbound_spi.value);
+      if (outbound.view() != theirs) continue;
+      wire::Writer inbound;
+      inbound.u32(spi.value);
+      ours.push_back(inbound.take());
+      remove_child(spi, true, changes);
+    }
+  }
+}
+
+}  // namespace segw::ike

@@ -1,0 +1,190 @@
+// IKE_SA_INIT as responder (RFC 7296 1.2, 2.6, 2.23).
+#include <algorithm>
+
+#include "crypto/crypto.h"
+#include "ike/engine_impl.h"
+#include "wire/writer.h"
+
+namespace segw::ike {
+namespace {
+
+constexpr size_t kNonceSize = 32;
+
+crypto::DhGroup dh_group(Group group) { return static_cast<crypto::DhGroup>(group); }
+
+bool says_nat(const std::vector<Payload>& payloads, NotifyType type, const Bytes& expected) {
+  bool any = false;
+  for (const Payload& payload : payloads) {
+    const auto* notify = std::get_if<payload::Notify>(&payload);
+    if (notify == nullptr || notify->type != static_cast<uint16_t>(type)) continue;
+    any = true;
+    if (notify->data == expected) return false;
+  }
+  return any;
+}
+
+}  // namespace
+
+struct EngineImpl::InitOffer {
+  std::vector<Payload> payloads;
+  const TunnelSettings* tunnel = nullptr;
+  const payload::Sa* sa = nullptr;
+  const payload::Ke* ke = nullptr;
+  const payload::Nonce* nonce = nullptr;
+};
+
+void EngineImpl::on_init(const Datagram& datagram, const Header& header) {
+  const auto known = half_open_.find({header.initiator, datagram.remote});
+  if (known != half_open_.end()) {
+    const IkeSa& sa = tables_.ike_sas.at(known->second);
+    if (sa.init_request != datagram.message) return drop("init-differs");
+    if (runtime(sa).committing) return drop("commit-in-progress");
+    counters_.add("answers-repeated");
+    return host_.send(
+        Datagram{.local = datagram.local, .remote = datagram.remote, .message = sa.init_response});
+  }
+  auto payloads =
+      decode_payloads(header.next_payload, ByteView(datagram.message).subspan(kHeaderSize));
+  if (!payloads) return drop("init-" + payloads.error().field);
+  InitOffer offer{.payloads = std::move(*payloads)};
+  const auto at = std::ranges::find_if(settings_.tunnels, [&](const TunnelSettings& each) {
+    return each.enabled && each.local_gateway == datagram.local.address &&
+           each.remote_gateway == datagram.remote.address;
+  });
+  if (at == settings_.tunnels.end()) return drop("no-tunnel-for-client");
+  offer.tunnel = &*at;
+  offer.sa = first_of<payload::Sa>(offer.payloads);
+  offer.ke = first_of<payload::Ke>(offer.payloads);
+  offer.nonce = first_of<payload::Nonce>(offer.payloads);
+  if (offer.sa == nullptr || offer.ke == nullptr || offer.nonce == nullptr) {
+    return drop("init-incomplete");
+  }
+  if (!cookie_fits(datagram, header, offer)) return;
+  const auto& ours = offer.tunnel->proposals;
+  const auto chosen = choose_ike(ours, *offer.sa, static_cast<Group>(offer.ke->group));
+  if (chosen) return make_half_open(datagram, header, offer, *chosen);
+  const auto other_group = choose_ike(ours, *offer.sa, std::nullopt);
+  if (!other_group) {
+    counters_.add("refused-no-proposal");
+    return send_unprotected(datagram, header, IkeSpi{}, {notify(NotifyType::NoProposalChosen)});
+  }
+  // RFC 7296 1.2: "the responder MUST ... indicate its preferred group in the INVALID_KE_PAYLOAD".
+  wire::Writer group;
+  group.u16(static_cast<uint16_t>(other_group->suite.group));
+  counters_.add("refused-group");
+  send_unprotected(datagram, header, IkeSpi{},
+                   {notify(NotifyType::InvalidKePayload, group.take())});
+}
+
+// RFC 7296 2.6: above the threshold of half-open SAs a client proves that it hears us.
+bool EngineImpl::cookie_fits(const Datagram& datagram, const Header& header,
+                             const InitOffer& offer) {
+  if (half_open_.size() < settings_.half_open_cookie_threshold) return true;
+  wire::Writer spi;
+  spi.u64(header.initiator.value);
+  const SecretBytes cookie =
+      crypto::hmac(crypto::Hash::Sha256, cookie_secret_.view(),
+                   {offer.nonce->data, datagram.remote.address.bytes(), spi.view()});
+  const auto* sent = find_notify(offer.payloads, NotifyType::Cookie);
+  if (sent != nullptr && crypto::equal_constant_time(sent->data, cookie.view())) return true;
+  counters_.add("cookies-asked");
+  send_unprotected(datagram, header, IkeSpi{},
+                   {notify(NotifyType::Cookie, to_bytes(cookie.view()))});
+  return false;
+}
+
+void EngineImpl::send_unprotected(const Datagram& datagram, const Header& header, IkeSpi responder,
+                                  const std::vector<Payload>& payloads) {
+  const Header reply{.initiator = header.initiator,
+                     .responder = responder,
+                     .exchange = header.exchange,
+                     .from_initiator = false,
+                     .is_response = true,
+                     .message_id = 0};
+  host_.send(Datagram{.local = datagram.local,
+                      .remote = datagram.remote,
+                      .message = encode_message(reply, payloads)});
+}
+
+std::vector<Payload> EngineImpl::init_answer(const Datagram& datagram, const InitOffer& offer,
+                                             const ChosenIke& chosen, const IkeSa& sa,
+                                             const Bytes& public_key) const {
+  std::vector<Payload> answers{
+      payload::Sa{.proposals = {chosen.answer}},
+      payload::Ke{.group = static_cast<uint16_t>(chosen.suite.group), .data = public_key},
+      payload::Nonce{.data = sa.responder_nonce}};
+  const bool asked = find_notify(offer.payloads, NotifyType::NatDetectionSourceIp) != nullptr;
+  if (asked && offer.tunnel->nat_traversal) {
+    const Spis spis{.initiator = sa.initiator_spi, .responder = sa.responder_spi};
+    answers.emplace_back(
+        notify(NotifyType::NatDetectionSourceIp, nat_detection(spis, datagram.local)));
+    answers.emplace_back(
+        notify(NotifyType::NatDetectionDestinationIp, nat_detection(spis, datagram.remote)));
+  }
+  return answers;
+}
+
+void EngineImpl::make_half_open(const Datagram& datagram, const Header& header,
+                                const InitOffer& offer, const ChosenIke& chosen) {
+  const auto pair = crypto::dh_generate(dh_group(chosen.suite.group), platform_.rng);
+  const auto shared = crypto::dh_shared(pair, offer.ke->data);
+  if (!shared) return drop("init-bad-public-value");
+  IkeSa sa;
+  sa.group = settings_.group;
+  sa.tunnel = offer.tunnel->index;
+  sa.initiator_spi = header.initiator;
+  sa.responder_spi = new_ike_spi();
+  sa.local = datagram.local;
+  sa.remote = datagram.remote;
+  sa.suite = chosen.suite;
+  sa.lifetime = chosen.lifetime;
+  sa.initiator_nonce = offer.nonce->data;
+  sa.responder_nonce = platform_.rng.bytes(kNonceSize);
+  const Spis asked{.initiator = header.initiator, .responder = IkeSpi{}};
+  if (offer.tunnel->nat_traversal) {
+    sa.remote_behind_nat = says_nat(offer.payloads, NotifyType::NatDetectionSourceIp,
+                                    nat_detection(asked, datagram.remote));
+    sa.local_behind_nat = says_nat(offer.payloads, NotifyType::NatDetectionDestinationIp,
+                                   nat_detection(asked, datagram.local));
+  }
+  sa.keys = derive_keys(sa.suite, *shared,
+                        {.initiator = sa.initiator_nonce, .responder = sa.responder_nonce},
+                        {.initiator = sa.initiator_spi, .responder = sa.responder_spi});
+  sa.init_request = datagram.message;
+  const Header reply{.initiator = header.initiator,
+                     .responder = sa.responder_spi,
+                     .exchange = header.exchange,
+                     .from_initiator = false,
+                     .is_response = true,
+                     .message_id = 0};
+  sa.init_response =
+      encode_message(reply, init_answer(datagram, offer, chosen, sa, pair.public_key));
+  sa.next_request_in = 1;
+  sa.holders.push_back({.slot = settings_.slot, .incarnation = settings_.incarnation});
+  Changes changes;
+  if (half_open_.size() >= settings_.half_open_max) drop_oldest_half_open(changes);
+  const IkeSpi spi = sa.responder_spi;
+  half_open_[{header.initiator, datagram.remote}] = spi;
+  const Datagram answer{
+      .local = datagram.local, .remote = datagram.remote, .message = sa.init_response};
+  IkeSa& kept = tables_.ike_sas.emplace(spi, std::move(sa)).first->second;
+  runtime(kept).committing = true;
+  changes.ike_sas.push_back(spi);
+  counters_.add("half-open-made");
+  commit(std::move(changes), [this, spi, answer] {
+    const auto at = runtimes_.find(spi);
+    if (at != runtimes_.end()) at->second.committing = false;
+    host_.send(answer);
+  });
+}
+
+void EngineImpl::drop_oldest_half_open(Changes& changes) {
+  const auto oldest = std::ranges::min_element(half_open_, {}, [&](const auto& entry) {
+    return runtime(tables_.ike_sas.at(entry.second)).born;
+  });
+  if (oldest == half_open_.end()) return;
+  counters_.add("half-open-dropped");
+  remove_ike(oldest->second, false, changes);
+}
+
+}  // namespace segw::ike

@@ -1,0 +1,187 @@
+#include "ike/negotiation.h"
+
+#include <algorithm>
+
+namespace segw::ike {
+namespace {
+
+constexpr size_t kSelectorsMax = 16;
+constexpr size_t kEspSpiSize = 4;
+
+const payload::Transform* find(const payload::Proposal& proposal, uint8_t type, uint16_t id,
+                               std::optional<uint16_t> key_bits = std::nullopt) {
+  const auto at = std::ranges::find_if(proposal.transforms, [&](const auto& transform) {
+    return transform.type == type && transform.id == id && transform.key_bits == key_bits;
+  });
+  return at == proposal.transforms.end() ? nullptr : &*at;
+}
+
+bool has_type(const payload::Proposal& proposal, uint8_t type) {
+  return std::ranges::any_of(proposal.transforms,
+                             [&](const auto& transform) { return transform.type == type; });
+}
+
+// Encryption and integrity; with AES-GCM there is no integrity transform, or NONE.
+bool add_ciphers(const payload::Proposal& theirs, esp::Encryption encryption, uint16_t key_bits,
+                 payload::Proposal& answer) {
+  const auto* cipher =
+      find(theirs, kTransformEncryption, static_cast<uint16_t>(encryption), key_bits);
+  if (cipher == nullptr) return false;
+  answer.transforms.push_back(*cipher);
+  if (encryption == esp::Encryption::AesGcm16) {
+    return !has_type(theirs, kTransformIntegrity) ||
+           find(theirs, kTransformIntegrity, 0) != nullptr;
+  }
+  const auto* integrity =
+      find(theirs, kTransformIntegrity, static_cast<uint16_t>(esp::Integrity::HmacSha256_128));
+  if (integrity == nullptr) return false;
+  answer.transforms.push_back(*integrity);
+  return true;
+}
+
+std::optional<payload::Proposal> match_ike(const IkeSuite& suite, const payload::Proposal& theirs) {
+  if (theirs.protocol != kProtocolIke) return std::nullopt;
+  payload::Proposal answer{
+      .number = theirs.number, .protocol = kProtocolIke, .spi = {}, .transforms = {}};
+  if (!add_ciphers(theirs, suite.encryption, suite.key_bits, answer)) return std::nullopt;
+  const auto* prf = find(theirs, kTransformPrf, static_cast<uint16_t>(suite.prf));
+  const auto* group = find(theirs, kTransformGroup, static_cast<uint16_t>(suite.group));
+  if (prf == nullptr || group == nullptr) return std::nullopt;
+  answer.transforms.push_back(*prf);
+  answer.transforms.push_back(*group);
+  return answer;
+}
+
+bool supported(uint16_t group) {
+  return group == static_cast<uint16_t>(Group::Modp2048) ||
+         group == static_cast<uint16_t>(Group::Ecp256) ||
+         group == static_cast<uint16_t>(Group::Curve25519);
+}
+
+// Which group a CHILD proposal agrees on. No value in the variant's first: without an exchange.
+std::variant<std::optional<Group>, NotifyType> child_group(const ChildProposal& ours,
+                                                           const payload::Proposal& theirs,
+                                                           std::optional<uint16_t> ke_group) {
+  const bool offered = has_type(theirs, kTransformGroup);
+  const auto offers = [&](uint16_t group) {
+    return find(theirs, kTransformGroup, group) != nullptr;
+  };
+  if (ours.pfs) {
+    const auto wanted = static_cast<uint16_t>(*ours.pfs);
+    if (!offers(wanted)) return NotifyType::NoProposalChosen;
+    return ke_group == wanted ? std::variant<std::optional<Group>, NotifyType>(ours.pfs)
+                              : NotifyType::InvalidKePayload;
+  }
+  if (ke_group && offers(*ke_group) && supported(*ke_group)) {
+    return std::optional(static_cast<Group>(*ke_group));
+  }
+  if (!offered || offers(0)) return std::optional<Group>();
+  return NotifyType::NoProposalChosen;
+}
+
+bool add_esn(const ChildProposal& ours, const payload::Proposal& theirs, ChosenChild& chosen) {
+  const auto* extended = find(theirs, kTransformEsn, 1);
+  const auto* plain = find(theirs, kTransformEsn, 0);
+  if (ours.suite.extended_sequence_numbers && extended != nullptr) {
+    chosen.suite.extended_sequence_numbers = true;
+    chosen.answer.transforms.push_back(*extended);
+    return true;
+  }
+  chosen.suite.extended_sequence_numbers = false;
+  if (plain == nullptr) return !has_type(theirs, kTransformEsn);
+  chosen.answer.transforms.push_back(*plain);
+  return true;
+}
+
+std::variant<ChosenChild, NotifyType> match_child(const ChildProposal& ours,
+                                                  const payload::Proposal& theirs,
+                                                  std::optional<uint16_t> ke_group,
+                                                  ChildExchange exchange) {
+  if (theirs.protocol != kProtocolEspSa || theirs.spi.size() != kEspSpiSize) {
+    return NotifyType::NoProposalChosen;
+  }
+  ChosenChild chosen{.suite = ours.suite,
+                     .group = std::nullopt,
+                     .lifetime = ours.lifetime,
+                     .answer = {.number = theirs.number,
+                                .protocol = kProtocolEspSa,
+                                .spi = theirs.spi,
+                                .transforms = {}}};
+  if (!add_ciphers(theirs, ours.suite.encryption, ours.suite.key_bits, chosen.answer)) {
+    return NotifyType::NoProposalChosen;
+  }
+  if (exchange == ChildExchange::Alone) {
+    const auto group = child_group(ours, theirs, ke_group);
+    if (const auto* refused = std::get_if<NotifyType>(&group)) return *refused;
+    chosen.group = std::get<std::optional<Group>>(group);
+    if (chosen.group) {
+      chosen.answer.transforms.push_back(payload::Transform{
+          .type = kTransformGroup, .id = static_cast<uint16_t>(*chosen.group), .key_bits = {}});
+    }
+  }
+  if (!add_esn(ours, theirs, chosen)) return NotifyType::NoProposalChosen;
+  return chosen;
+}
+
+std::optional<esp::TrafficSelector> intersection(const esp::TrafficSelector& a,
+                                                 const esp::TrafficSelector& b) {
+  if (a.first.family() != b.first.family()) return std::nullopt;
+  if (a.protocol != 0 && b.protocol != 0 && a.protocol != b.protocol) return std::nullopt;
+  esp::TrafficSelector both;
+  both.protocol = a.protocol != 0 ? a.protocol : b.protocol;
+  both.port_first = std::max(a.port_first, b.port_first);
+  both.port_last = std::min(a.port_last, b.port_last);
+  both.first = std::max(a.first, b.first);
+  both.last = std::min(a.last, b.last);
+  if (both.port_first > both.port_last || both.last < both.first) return std::nullopt;
+  return both;
+}
+
+}  // namespace
+
+std::optional<ChosenIke> choose_ike(const std::vector<Proposal>& ours, const payload::Sa& theirs,
+                                    std::optional<Group> group) {
+  for (const Proposal& proposal : ours) {
+    if (group && proposal.suite.group != *group) continue;
+    for (const payload::Proposal& offered : theirs.proposals) {
+      if (auto answer = match_ike(proposal.suite, offered)) {
+        return ChosenIke{
+            .suite = proposal.suite, .lifetime = proposal.lifetime, .answer = std::move(*answer)};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+std::variant<ChosenChild, NotifyType> choose_child(const std::vector<ChildProposal>& ours,
+                                                   const payload::Sa& theirs,
+                                                   std::optional<uint16_t> ke_group,
+                                                   ChildExchange exchange) {
+  NotifyType refusal = NotifyType::NoProposalChosen;
+  for (const ChildProposal& proposal : ours) {
+    for (const payload::Proposal& offered : theirs.proposals) {
+      auto match = match_child(proposal, offered, ke_group, exchange);
+      if (std::holds_alternative<ChosenChild>(match)) return match;
+      // A group that could be agreed on is worth another try of the client.
+      if (std::get<NotifyType>(match) == NotifyType::InvalidKePayload) {
+        refusal = NotifyType::InvalidKePayload;
+      }
+    }
+  }
+  return refusal;
+}
+
+std::vector<esp::TrafficSelector> narrow(const std::vector<esp::TrafficSelector>& ours,
+                                         const std::vector<esp::TrafficSelector>& theirs) {
+  std::vector<esp::TrafficSelector> narrowed;
+  for (const esp::TrafficSelector& allowed : ours) {
+    for (const esp::TrafficSelector& asked : theirs) {
+      const auto both = intersection(allowed, asked);
+      if (!both || narrowed.size() == kSelectorsMax) continue;
+      if (std::ranges::find(narrowed, *both) == narrowed.end()) narrowed.push_back(*both);
+    }
+  }
+  return narrowed;
+}
+
+}  // namespace segw::ike

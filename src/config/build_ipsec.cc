@@ -19,6 +19,7 @@ struct Cipher {
   uint16_t key_bits;
 };
 
+// NOLINTBEGIN(modernize-use-designated-initializers): tables of a name and its value.
 constexpr Named<Cipher> kCiphers[] = {
     {"aes-128", {esp::Encryption::AesCbc, 128}},
     {"aes-192", {esp::Encryption::AesCbc, 192}},
@@ -35,6 +36,7 @@ constexpr Named<ike::Group> kGroups[] = {
     {"group-19", ike::Group::Ecp256},
     {"group-31", ike::Group::Curve25519},
 };
+// NOLINTEND(modernize-use-designated-initializers)
 constexpr std::string_view kGroupNames = "group-14, group-19, group-31";
 
 template <typename T, size_t N>

@@ -19,10 +19,12 @@ struct Utf8Form {  // RFC 3629 section 4
   uint8_t second_least, second_most;
   size_t size;
 };
+// NOLINTBEGIN(modernize-use-designated-initializers): a table, its columns named above.
 constexpr Utf8Form kUtf8Forms[] = {{0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
                                    {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3},
                                    {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
                                    {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
+// NOLINTEND(modernize-use-designated-initializers)
 
 // Bytes of the character at the front, 0 if it is none.
 size_t utf8_size(std::string_view text) {

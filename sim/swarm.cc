@@ -88,8 +88,10 @@ SeedOutcome run_seed(uint64_t seed, Duration length,
   faults.start();
   const Duration safety = std::max<Duration>(seconds(5), length - kLivenessPhase);
   cluster.run_for(safety);
-  faults.end();
-  cluster.run_for(length - safety);
+  if (cluster.violations().empty()) {
+    faults.end();
+    cluster.run_for(length - safety);
+  }
   outcome.violations = cluster.violations();
   if (!outcome.violations.empty()) outcome.history = cluster.report();
   outcome.unseed = cluster.world().unseed();

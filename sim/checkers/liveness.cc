@@ -8,9 +8,9 @@ namespace segw::sim {
 namespace {
 
 // ISA restart with its longest back-off, and neighbours that look for the gateway again.
-constexpr Duration kElectionMargin = std::chrono::seconds(15);
+constexpr Duration kElectionMargin = std::chrono::seconds(12);
 // A client that gave up its IKE SA, counted its retransmissions and authenticated again.
-constexpr Duration kClientMargin = std::chrono::seconds(35);
+constexpr Duration kClientMargin = std::chrono::seconds(28);
 constexpr Duration kSilence = std::chrono::seconds(5);
 
 class Liveness final : public Checker {

@@ -61,7 +61,9 @@ Result<void> TunnelGroup::start() {
   if (!started) return started;
   auto declared = platform_.steering.declare(*steering);
   if (!declared) return declared;
-  if (mimp_) mimp_->start();
+  if (mimp_) {
+    if (auto heard = mimp_->start(); !heard) return heard;
+  }
   update_eligibility();
   if (!mimp_) stand_alone();
   return {};
@@ -100,8 +102,9 @@ void TunnelGroup::stand_alone() {
 void TunnelGroup::on_role(const mimp::RoleChange& change) {
   const bool was_acting = mimp::acting(role_);
   const bool is_acting = mimp::acting(change.to);
+  const bool renewed = activation_ < change.activation;
   role_ = change.to;
-  if (activation_ < change.activation) store_activation(change.activation);
+  if (renewed) store_activation(change.activation);
   platform_.log.event(
       platform::Severity::Warning, "MIMP_MASTER_CHANGED",
       fmt::format("Master state for the multi-chassis ipsec peer {} tunnel-group {} changed from "
@@ -109,6 +112,7 @@ void TunnelGroup::on_role(const mimp::RoleChange& change) {
                   parts_.peer != nullptr ? parts_.peer->address.text() : "none", id().value,
                   mimp::text(change.from), mimp::text(change.to), change.why));
   if (is_acting && !was_acting) start_acting(change.clean);
+  if (is_acting && was_acting && renewed) renew_activation();
   if (was_acting && !is_acting) stop_acting();
   steer();
   if (is_acting && !was_acting) handover_.on_acting();
@@ -132,6 +136,14 @@ void TunnelGroup::start_acting(bool clean) {
   vouch();  // first: what the ISA kept for this moment is worked off at once
   give_isa_its_role();
   engine_->activate(clean);
+}
+
+// Two acting chassis met and this one goes on: the other's records are of an older activation now.
+void TunnelGroup::renew_activation() {
+  handover_.on_role_lost("another chassis acted");
+  if (sync_) sync_->become_writer(activation_);
+  vouch();
+  give_isa_its_role();
 }
 
 void TunnelGroup::stop_acting() {

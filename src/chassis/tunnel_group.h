@@ -103,6 +103,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void act() override;
 
   void start_acting(bool clean);
+  void renew_activation();
   void stop_acting();
   void give_isa_its_role();
   void vouch();

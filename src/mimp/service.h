@@ -123,7 +123,8 @@ class MimpService final : public Service {
   Instant last_sent_{};        // any hello; our silence is measured from here
   Instant discovery_until_{};  // while no peer is reachable, nothing is taken before this
 
-  std::optional<Announced> announced_;  // as last sent
+  std::optional<Announced> announced_;  // as last sent to the peer
+  std::optional<Standing> told_;        // as last sent in any hello
   uint64_t standing_beat_ = 0;          // first beat that told our present standing
   uint64_t eligible_beat_ = 0;          // … our present eligibility
   std::optional<Nonce> answer_to_;      // a boot of the peer that waits for an answer

@@ -131,6 +131,9 @@ void MimpService::send_hello(const std::optional<Nonce>& answer) {
               .keep_alive = settings_.keep_alive,
               .hold = settings_.hold(),
               .up_for = at - started_at_};
+  if (!told_ || *told_ != announcing.standing) standing_beat_ = hello.beat;
+  if (!told_ || told_->eligible != announcing.standing.eligible) eligible_beat_ = hello.beat;
+  told_ = announcing.standing;
   if (to_peer) {
     const Duration peer_hold = peer_ ? peer_->hold : settings_.hold();
     const Duration peer_interval = peer_ ? peer_->keep_alive : settings_.keep_alive;
@@ -139,10 +142,6 @@ void MimpService::send_hello(const std::optional<Nonce>& answer) {
     hello.grant = set_.sent(adjacency_.heard_at(), std::min(lease, kLeaseMax), peer_hold);
     if (!acting(state_)) hello.grant_ack = grant_.ack();
     hello.switchover = request_;
-    if (!announced_ || announced_->standing != announcing.standing) standing_beat_ = hello.beat;
-    if (!announced_ || announced_->standing.eligible != announcing.standing.eligible) {
-      eligible_beat_ = hello.beat;
-    }
     announced_ = announcing;
     word_owed_ = false;
   }

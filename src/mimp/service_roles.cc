@@ -30,12 +30,10 @@ MasterState MimpService::peer_state() const {
 std::optional<PeerSide> MimpService::peer_side() const {
   if (!peer_up_ || !peer_) return std::nullopt;
   const uint64_t accepted = peer_->echo ? peer_->echo->accepted : 0;
-  const bool told = announced_ && announced_->standing == standing();
-  return PeerSide{
-      .standing = peer_->standing,
-      .address = settings_.peer,
-      .knows_us = told && accepted >= standing_beat_,
-      .knows_eligible = announced_ && announced_->standing.eligible && accepted >= eligible_beat_};
+  return PeerSide{.standing = peer_->standing,
+                  .address = settings_.peer,
+                  .knows_us = told_ == standing() && accepted >= standing_beat_,
+                  .knows_eligible = told_ && told_->eligible && accepted >= eligible_beat_};
 }
 
 // After every event.

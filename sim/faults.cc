@@ -129,6 +129,9 @@ void Faults::strike(Fault fault) {
     case Fault::Pause:
       cluster_.host(id).pause();
       go_on_later(id);
+      if (rng_.below(3) != 0) return;
+      cluster_.host(other).pause();  // nobody draws the traffic away: fencing alone stops it
+      go_on_later(other);
       return;
     case Fault::IsaCrash:
       cluster_.host(id).crash_isa();

@@ -2,6 +2,8 @@
 // traffic flows.
 #include <fmt/format.h>
 
+#include <map>
+
 #include "sim/checkers/checker.h"
 
 namespace segw::sim {
@@ -32,9 +34,13 @@ class Liveness final : public Checker {
     }
     if (quiet < elected + kClientMargin) return;
     for (const ClientView& client : view().clients()) {
-      if (!client.has_tunnel) {
+      if (client.has_tunnel) missing_since_.erase(client.name);
+      // A client may be about to make a new one of its own will.
+      const Instant missing =
+          client.has_tunnel ? now : missing_since_.try_emplace(client.name, now).first->second;
+      if (now - missing > kSilence) {
         violate(client.name + " has no tunnel");
-      } else if (now - client.last_echo > kSilence) {
+      } else if (client.has_tunnel && now - client.last_echo > kSilence) {
         violate(fmt::format("{} gets no traffic for {} s", client.name,
                             (now - client.last_echo) / std::chrono::seconds(1)));
       }
@@ -51,6 +57,7 @@ class Liveness final : public Checker {
     return somebody;
   }
   Instant next_look_{};
+  std::map<std::string, Instant> missing_since_;
 };
 
 }  // namespace

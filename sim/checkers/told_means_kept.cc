@@ -14,7 +14,8 @@ namespace {
 
 struct Told {
   Instant at{};
-  bool answered = false;  // `answer` and `answer_hash` are set
+  bool peer_counts = false;  // the other chassis was in the in-sync set, by either's account
+  bool answered = false;     // `answer` and `answer_hash` are set
   uint32_t answer = 0;
   uint64_t answer_hash = 0;
   bool asked = false;
@@ -83,9 +84,20 @@ class ToldMeansKept final : public Checker {
     return chassis == nullptr ? nullptr : chassis->group_state(view().group);
   }
 
+  // An active says so of its peer, a standby of its own grant: a set that shrinks while a grant is
+  // still valid counts as it was.
+  [[nodiscard]] bool in_sync(HostId host) const {
+    const chassis::Chassis* chassis = view().hosts[host]->chassis();
+    if (chassis == nullptr) return false;
+    const chassis::Status status = chassis->status();
+    return !status.peers.empty() && !status.peers.front().groups.empty() &&
+           status.peers.front().groups.front().in_sync;
+  }
+
   void note(HostId host, const ike::IkeSa& sa, const IkeHeader& header, ByteView bytes) {
     Told& told = told_[{host, sa.our_spi()}];
     told.at = view().world.now();
+    told.peer_counts = in_sync(host) || in_sync(host == 0 ? 1 : 0);
     if (header.response) {
       told.answered = true;
       told.answer = header.message_id;
@@ -102,7 +114,9 @@ class ToldMeansKept final : public Checker {
     for (const auto& [spi, sa] : state.ike_sas) {
       if (sa.remote != old.remote || sa.state != ike::IkeState::Established) continue;
       if (sa.next_request_in != 0 || told_.contains({host, spi})) continue;
-      told_[{host, spi}] = Told{.at = view().world.now(), .children = sa.children};
+      told_[{host, spi}] = Told{.at = view().world.now(),
+                                .peer_counts = told_.at({host, old.our_spi()}).peer_counts,
+                                .children = sa.children};
     }
   }
 
@@ -131,7 +145,7 @@ class ToldMeansKept final : public Checker {
       if (own && told.at < booted) continue;  // lost with its memory
       if (own) {
         kept[key] = told;
-      } else if (clean && told.at >= booted) {
+      } else if (clean && told.peer_counts && told.at >= booted) {
         check_one(next, key, told);
         kept[{next, key.second}] = told;
       }

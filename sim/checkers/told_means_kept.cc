@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "sim/checkers/checker.h"
@@ -50,13 +51,17 @@ class ToldMeansKept final : public Checker {
   }
 
   void on_isa_told(HostId host, const isa::ToIsa& message) override {
-    if (makes_act(message)) check(host);
+    // A role that is renewed while acting (the winner of a split) is no takeover.
+    if (makes_act(message) && acting_.insert(host).second) check(host);
     if (!ends_acting(message)) return;
+    acting_.erase(host);
     // Of two that acted at once, one loses what it told (rule 17 is for them).
     for (const SimHost* other : view().hosts) {
       if (other->id() != host && view().roles.acting(other->id())) forget(host);
     }
   }
+
+  void on_isa_stopped(HostId host) override { acting_.erase(host); }
 
   // What its owner forgot without a message (time-outs) is nobody's duty any more.
   void after_event() override {
@@ -182,6 +187,7 @@ class ToldMeansKept final : public Checker {
   }
 
   std::map<Key, Told> told_;
+  std::set<HostId> acting_;
   std::map<HostId, std::pair<Instant, uint64_t>> seen_unclean_;
   Instant next_look_{};
   uint64_t clean_ = 0;

@@ -1,0 +1,32 @@
+#pragma once
+
+// Records between their structs and Protocol Buffers. A peer's record is decoded like a stranger's
+// packet: every size and number is checked before it is used.
+
+#include <string>
+
+#include "base/result.h"
+#include "mcs.pb.h"
+#include "mcs/mcs_service.h"
+#include "mcs/records.h"
+#include "wire/reader.h"
+
+namespace segw::mcs {
+
+namespace pb = ::opensegw::mcs;
+
+void encode(const Record& record, pb::Record& out);
+// `group`: records do not carry the tunnel group's number, which may differ on the two chassis.
+wire::Decoded<Record> decode(const pb::Record& in, TunnelGroupId group);
+
+void encode(const esp::SaWindow& window, pb::Window& out);
+wire::Decoded<esp::SaWindow> decode(const pb::Window& in);
+
+void encode(const Handover& message, pb::Handover& out);
+wire::Decoded<Handover> decode(const pb::Handover& in);
+
+// What two chassis compare: everything but what may differ on them (age, holders, grants).
+uint64_t digest(const ike::IkeSa& sa);
+uint64_t digest(const esp::ChildSa& sa);
+
+}  // namespace segw::mcs

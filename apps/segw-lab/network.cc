@@ -1,0 +1,122 @@
+#include "network.h"
+
+#include <fmt/format.h>
+
+namespace segw::lab {
+namespace {
+
+constexpr std::string_view kBridge = "br0";
+
+Result<> ip_batch(const std::string& netns, const std::string& lines) {
+  if (lines.empty()) return {};
+  const auto done = run({"ip", "-n", netns, "-batch", "-"}, {}, lines);
+  if (!done) return failure(fmt::format("{}: {}", netns, done.error().text));
+  return {};
+}
+
+Result<> make_namespace(const std::string& netns, const Node& node) {
+  if (const auto made = run({"ip", "netns", "add", netns}); !made) {
+    return tl::unexpected(made.error());
+  }
+  // Neighbour discovery and the like would only disturb what a capture shows.
+  const std::string quiet = "echo 1 | tee /proc/sys/net/ipv6/conf/{all,default}/disable_ipv6";
+  if (const auto done = run({"bash", "-c", quiet}, netns); !done) {
+    return tl::unexpected(done.error());
+  }
+  std::string lines = "link set lo up\n";
+  for (const std::string& address : node.loopback) {
+    lines += fmt::format("address add {} dev lo\n", address);
+  }
+  if (node.kind == NodeKind::Bridge) {
+    lines += fmt::format(
+        "link add {0} type bridge stp_state 0 forward_delay 0 mcast_snooping 0\nlink set {0} up\n",
+        kBridge);
+  }
+  return ip_batch(netns, lines);
+}
+
+Result<> bring_up_end(const State& state, const Topology& topology, const End& end) {
+  std::string lines;
+  if (topology.node(end.node)->kind == NodeKind::Bridge) {
+    lines += fmt::format("link set {} master {}\n", end.device, kBridge);
+  }
+  for (const std::string& address : end.addresses) {
+    lines += fmt::format("address add {} dev {}\n", address, end.device);
+  }
+  return ip_batch(state.netns(end.node), lines + fmt::format("link set {} up\n", end.device));
+}
+
+Result<> make_link(const State& state, const Topology& topology, const Link& link) {
+  const auto& [a, b] = link.ends;
+  const auto made = run({"ip", "link", "add", a.device, "netns", state.netns(a.node), "type",
+                         "veth", "peer", "name", b.device, "netns", state.netns(b.node)});
+  if (!made) return failure(fmt::format("link {}: {}", link.name, made.error().text));
+  for (const End& end : link.ends) {
+    if (auto done = bring_up_end(state, topology, end); !done) return done;
+  }
+  return {};
+}
+
+std::string fault_rules(const std::string& table, const std::string& device, const Fault& fault) {
+  const auto chain = [&](std::string_view hook, Direction direction) {
+    std::string rules;
+    if (fault.cut.contains(direction)) rules += "  counter drop\n";
+    if (fault.loss_percent > 0) {
+      rules += fmt::format("  numgen random mod 100 < {} counter drop\n", fault.loss_percent);
+    }
+    return fmt::format(" chain {0} {{\n  type filter hook {0} device \"{1}\" priority 0\n{2} }}\n",
+                       hook, device, rules);
+  };
+  // Emptied and filled in one transaction.
+  return fmt::format(
+      "table netdev {0} {{ }}\ndelete table netdev {0}\ntable netdev {0} {{\n{1}{2}}}\n", table,
+      chain("egress", Direction::AToB), chain("ingress", Direction::BToA));
+}
+
+}  // namespace
+
+Result<> make_network(const State& state, const Topology& topology) {
+  for (const Node& node : topology.nodes) {
+    if (auto made = make_namespace(state.netns(node.name), node); !made) return made;
+  }
+  for (const Link& link : topology.links) {
+    if (auto made = make_link(state, topology, link); !made) return made;
+  }
+  for (const Node& node : topology.nodes) {
+    std::string lines;
+    for (const std::string& route : node.routes) lines += fmt::format("route add {}\n", route);
+    if (auto done = ip_batch(state.netns(node.name), lines); !done) return done;
+  }
+  return {};
+}
+
+Result<> remove_network(const State& state) {
+  Result<> result;
+  for (const std::string& netns : state.namespaces()) {
+    const auto removed = run({"ip", "netns", "delete", netns});
+    if (!removed && result) result = tl::unexpected(removed.error());
+  }
+  return result;
+}
+
+Result<std::string> device_namespace(const State& state, const End& end) {
+  for (const std::string& netns : state.namespaces(end.node)) {
+    if (run({"ip", "-n", netns, "link", "show", "dev", end.device})) return netns;
+  }
+  return failure(fmt::format("{} has no device {} now", end.node, end.device));
+}
+
+Result<> apply_fault(const State& state, const Link& link) {
+  // All rules stand at the first end: what leaves there goes to the second.
+  const auto found = state.faults.find(link.name);
+  const Fault fault = found == state.faults.end() ? Fault{} : found->second;
+  const End& end = link.ends[0];
+  const auto netns = device_namespace(state, end);
+  if (!netns) return tl::unexpected(netns.error());
+  const std::string rules = fault_rules("segw_lab_" + link.name, end.device, fault);
+  const auto done = run({"nft", "-f", "-"}, *netns, rules);
+  if (!done) return failure(fmt::format("link {}: {}", link.name, done.error().text));
+  return {};
+}
+
+}  // namespace segw::lab

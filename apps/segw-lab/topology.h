@@ -1,0 +1,69 @@
+#pragma once
+
+// What a lab is made of, as its YAML file says it. docs/manual/labs.md describes the file.
+
+#include <array>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace segw::lab {
+
+enum class NodeKind : uint8_t { Host, Bridge, Chassis, StrongSwan };
+enum class McsKey : uint8_t { Shared, Own, None };
+
+std::string_view text(NodeKind kind);
+
+struct ChassisSettings {
+  std::string config_file;
+  std::string ports_file;
+  McsKey mcs_key = McsKey::Shared;  // of the lab, of this node alone, or not made
+  bool allow_key_export = false;
+  std::vector<std::string> arguments;  // more for segwd
+};
+
+// One IKE connection with one child of the same name.
+struct Connection {
+  std::string name;
+  std::string local, remote;  // addresses, and identities
+  std::string local_ts, remote_ts;
+  std::string psk;
+  std::string ike, esp;  // proposals
+};
+
+struct Node {
+  std::string name;
+  NodeKind kind = NodeKind::Host;
+  std::vector<std::string> loopback;  // addresses on lo
+  std::vector<std::string> routes;    // "10.0.0.0/8 via 192.0.2.1"
+  ChassisSettings chassis;
+  std::vector<Connection> connections;
+};
+
+struct End {
+  std::string node;
+  std::string device;
+  std::vector<std::string> addresses;
+};
+
+struct Link {
+  std::string name;
+  std::array<End, 2> ends;
+};
+
+struct Topology {
+  std::string name;
+  std::vector<Node> nodes;
+  std::vector<Link> links;
+
+  [[nodiscard]] const Node* node(const std::string& name) const;
+  [[nodiscard]] const Link* link(const std::string& name) const;
+};
+
+// File names in it are relative to its own folder.
+Result<Topology> load_topology(const std::string& file);
+Result<Topology> parse_topology(const std::string& yaml, const std::string& folder);
+
+}  // namespace segw::lab

@@ -144,6 +144,7 @@ void TunnelGroup::renew_activation() {
   if (sync_) sync_->become_writer(activation_);
   vouch();
   give_isa_its_role();
+  engine_->activate(true);
 }
 
 void TunnelGroup::stop_acting() {
@@ -272,7 +273,7 @@ void TunnelGroup::resume_acting() {
   if (!mimp::acting(role_)) return;
   vouch();
   give_isa_its_role();  // a new epoch
-  engine_->activate(true);
+  engine_->resume();
   steer();
 }
 

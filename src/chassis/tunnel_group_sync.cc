@@ -17,6 +17,11 @@ constexpr uint64_t kRestartSkip = uint64_t{1} << 22;
 bool TunnelGroup::peer_in_sync_set() const { return mimp_ && mimp_->peer_in_sync_set(); }
 
 void TunnelGroup::on_peer_synced(bool synced) {
+  if (synced) {
+    // It holds every key now, and may have used them should it come back with another disk.
+    for (auto& [spi, sa] : state_.ike_sas) hold_keys(sa.holders);
+    for (auto& [spi, sa] : state_.child_sas) hold_keys(sa.holders);
+  }
   if (mimp_) mimp_->set_peer_synced(synced);
 }
 
@@ -33,8 +38,12 @@ bool TunnelGroup::may_seal(const std::vector<esp::Holder>& holders) const {
 }
 
 void TunnelGroup::hold_keys(std::vector<esp::Holder>& holders) const {
-  const esp::Holder own{.slot = parts_.slot, .incarnation = parts_.identity->incarnation()};
-  if (std::ranges::find(holders, own) == holders.end()) holders.push_back(own);
+  const auto add = [&](const esp::Holder& holder) {
+    if (std::ranges::find(holders, holder) == holders.end()) holders.push_back(holder);
+  };
+  add({.slot = parts_.slot, .incarnation = parts_.identity->incarnation()});
+  if (parts_.link == nullptr || !parts_.link->connected()) return;
+  if (const auto peer = parts_.link->peer_identity()) add(*peer);
 }
 
 uint64_t TunnelGroup::outbound_floor(Spi spi, uint64_t reported) const {

@@ -54,6 +54,11 @@ void EngineImpl::pause() {
   timer_.cancel();
 }
 
+void EngineImpl::resume() {
+  active_ = true;
+  if (!due_.empty()) timer_.arm_at(due_.begin()->first);
+}
+
 const TunnelSettings* EngineImpl::tunnel(uint32_t index) const {
   const auto at = std::ranges::find_if(settings_.tunnels,
                                        [&](const auto& each) { return each.index == index; });

@@ -119,6 +119,8 @@ class Engine {
   virtual void clear_tunnel(uint32_t tunnel) = 0;
   // Planned handover: no requests of our own, and nothing is answered, until activate().
   virtual void pause() = 0;
+  // The handover was given up: goes on as before pause(), with what waits for its commit.
+  virtual void resume() = 0;
   [[nodiscard]] virtual const Counters& counters() const = 0;  // drops by reason, exchanges
 };
 

@@ -31,6 +31,7 @@ class EngineImpl final : public Engine {
   void on_datagram(const Datagram& datagram) override;
   void clear_tunnel(uint32_t tunnel) override;
   void pause() override;
+  void resume() override;
   [[nodiscard]] const Counters& counters() const override { return counters_; }
 
  private:

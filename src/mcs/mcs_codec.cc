@@ -464,8 +464,7 @@ wire::Decoded<Handover> decode(const pb::Handover& in) {
   const uint64_t cookie = in.cookie();
   switch (static_cast<int>(in.step())) {
     case pb::Handover::PREPARE:
-      return Handover(
-          HandoverPrepare{.cookie = cookie, .activation = Activation{in.activation()}});
+      return Handover(HandoverPrepare{.cookie = cookie, .activation = Activation{in.activation()}});
     case pb::Handover::READY:
       return Handover(HandoverReady{.cookie = cookie});
     case pb::Handover::WINDOWS: {

@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/counters.h"
@@ -101,6 +103,8 @@ class PeerLink {
   virtual std::unique_ptr<GroupSync> add_group(TunnelGroupId group, std::string sync_tag,
                                                GroupHost& host) = 0;
   [[nodiscard]] virtual bool connected() const = 0;
+  // Who the peer said it is in its last session: it holds what was sent to it (rule 13).
+  [[nodiscard]] virtual std::optional<esp::Holder> peer_identity() const = 0;
   [[nodiscard]] virtual std::string down_reason()
       const = 0;  // "no mcs.key", "peer slot 1 is taken"
   [[nodiscard]] virtual const Counters& counters() const = 0;

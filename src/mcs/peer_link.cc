@@ -1,0 +1,286 @@
+// The link to one peer: who connects, who they are, whether they still are there.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <list>
+
+#include "mcs/frame.h"
+#include "mcs/group_sync.h"
+
+namespace segw::mcs {
+namespace {
+
+constexpr uint32_t kVersion = 1;
+constexpr Duration kPingInterval = std::chrono::seconds(1);
+constexpr Duration kSilenceMax = std::chrono::seconds(5);
+constexpr Duration kRetryMin = std::chrono::milliseconds(100);
+constexpr Duration kRetryMax = std::chrono::seconds(2);
+constexpr size_t kConnectionsMax = 4;
+
+class Link;
+
+// One stream. It counts for the link once the peer's Hello was accepted on it.
+class Connection final : public platform::StreamHandler {
+ public:
+  explicit Connection(Link& link) : link_(link) {}
+  void on_open() override;
+  void on_bytes(ByteView bytes) override;
+  void on_closed(std::string_view why) override;
+
+  std::unique_ptr<platform::Stream> stream;
+  FrameReader reader;
+  bool closed = false;
+
+ private:
+  Link& link_;
+};
+
+class Link final : public PeerLink, public GroupLink {
+ public:
+  Link(platform::Platform& platform, Settings settings)
+      : platform_(platform),
+        settings_(std::move(settings)),
+        retry_timer_(platform, [this] { connect(); }),
+        ping_timer_(platform, [this] { ping(); }),
+        post_(platform) {}
+
+  // PeerLink
+  void start() override;
+  std::unique_ptr<GroupSync> add_group(TunnelGroupId group, std::string sync_tag,
+                                       GroupHost& host) override {
+    auto made = std::make_unique<GroupSyncImpl>(platform_, *this, group, std::move(sync_tag), host);
+    groups_.push_back(made.get());
+    return made;
+  }
+  [[nodiscard]] bool connected() const override { return current_ != nullptr; }
+  [[nodiscard]] std::string down_reason() const override {
+    return connected() ? std::string() : down_reason_;
+  }
+  [[nodiscard]] const Counters& counters() const override { return counters_; }
+  [[nodiscard]] const History& history() const override { return history_; }
+  [[nodiscard]] std::optional<esp::Holder> peer_identity() const override { return identity_; }
+
+  // GroupLink
+  void send(const pb::Frame& frame) override {
+    if (current_ != nullptr) current_->stream->send(encode_frame(frame));
+  }
+  [[nodiscard]] bool up() const override { return current_ != nullptr; }
+  [[nodiscard]] size_t unsent() const override {
+    return current_ != nullptr ? current_->stream->unsent() : 0;
+  }
+  void forget(GroupSyncImpl& group) override { std::erase(groups_, &group); }
+  [[nodiscard]] Counters& counters_of_link() override { return counters_; }
+  void note(std::string text) override { history_.add(platform_.clock.now(), std::move(text)); }
+
+  // Connection
+  void on_open(Connection& connection);
+  void on_frame(Connection& connection, const pb::Frame& frame);
+  void on_closed(Connection& connection, std::string_view why);
+  void close(Connection& connection, const std::string& why);
+
+ private:
+  [[nodiscard]] bool we_connect() const { return settings_.local < settings_.peer; }
+  [[nodiscard]] std::string identity_text() const {
+    const auto [low, high] = std::minmax(settings_.local, settings_.peer);
+    return fmt::format("opensegw-mcs/1 {} {}", low.text(), high.text());
+  }
+  Connection& add_connection() { return connections_.emplace_back(*this); }
+  void listen();
+  void connect();
+  void ping();
+  void on_hello(Connection& connection, const pb::Hello& hello);
+  void sweep();
+
+  platform::Platform& platform_;
+  Settings settings_;
+  std::vector<GroupSyncImpl*> groups_;
+  std::list<Connection> connections_;
+  Connection* current_ = nullptr;
+  std::unique_ptr<platform::Listener> listener_;
+  std::optional<esp::Holder> identity_;
+  std::string down_reason_ = "not connected yet";
+  Duration retry_ = kRetryMin;
+  Instant last_heard_{};
+  Counters counters_;
+  History history_;
+  platform::Timer retry_timer_;
+  platform::Timer ping_timer_;
+  platform::Post post_;
+};
+
+void Connection::on_open() { link_.on_open(*this); }
+
+void Connection::on_bytes(ByteView bytes) {
+  reader.add(bytes);
+  while (!closed) {
+    const auto frame = reader.next();
+    if (!frame) break;
+    link_.on_frame(*this, *frame);
+  }
+  if (reader.broken() && !closed) link_.close(*this, "malformed frame");
+}
+
+void Connection::on_closed(std::string_view why) { link_.on_closed(*this, why); }
+
+void Link::start() {
+  // Rule 25: MCS never runs in clear. Without a key there is no session.
+  if (settings_.key.empty()) {
+    down_reason_ = "no mcs.key";
+    return;
+  }
+  ping_timer_.arm(kPingInterval);
+  if (we_connect()) {
+    connect();
+  } else {
+    listen();
+  }
+}
+
+void Link::listen() {
+  auto made = platform_.streams.listen(
+      Endpoint{.address = settings_.local, .port = kPort},
+      [this](std::string_view identity) -> std::optional<platform::TlsPsk> {
+        if (identity != identity_text()) return std::nullopt;
+        return platform::TlsPsk{.identity = identity_text(), .key = settings_.key};
+      },
+      [this](std::unique_ptr<platform::Stream> stream) -> platform::StreamHandler* {
+        if (stream->remote().address != settings_.peer || connections_.size() >= kConnectionsMax) {
+          counters_.add("connections-refused");
+          return nullptr;
+        }
+        Connection& connection = add_connection();
+        connection.stream = std::move(stream);
+        return &connection;
+      });
+  if (made) {
+    listener_ = std::move(*made);
+    return;
+  }
+  down_reason_ = made.error().text;
+  counters_.add("listen-failed");
+}
+
+void Link::connect() {
+  sweep();
+  Connection& connection = add_connection();
+  connection.stream = platform_.streams.connect(
+      settings_.local, Endpoint{.address = settings_.peer, .port = kPort},
+      platform::TlsPsk{.identity = identity_text(), .key = settings_.key}, connection);
+}
+
+void Link::on_open(Connection& connection) {
+  pb::Frame frame;
+  pb::Hello& hello = *frame.mutable_hello();
+  hello.set_version_min(kVersion);
+  hello.set_version_max(kVersion);
+  hello.set_slot(settings_.slot.value);
+  hello.set_incarnation(std::string(settings_.incarnation.begin(), settings_.incarnation.end()));
+  const auto wall = platform_.clock.wall().time_since_epoch();
+  hello.set_wall_ms(std::chrono::duration_cast<std::chrono::milliseconds>(wall).count());
+  connection.stream->send(encode_frame(frame));
+}
+
+void Link::on_hello(Connection& connection, const pb::Hello& hello) {
+  if (hello.version_min() > kVersion || hello.version_max() < kVersion) {
+    return close(connection, "peer speaks no version of ours");
+  }
+  // Rule 13: "MCS refuses, before any key is sent, a slot bound to another chassis".
+  if (hello.slot() >= esp::kSlotsMax || hello.slot() == settings_.slot.value) {
+    return close(connection, fmt::format("peer slot {} is taken", hello.slot()));
+  }
+  esp::Holder identity{.slot = Slot{static_cast<uint8_t>(hello.slot())}};
+  if (hello.incarnation().size() != identity.incarnation.size()) {
+    return close(connection, "peer incarnation is malformed");
+  }
+  std::copy_n(hello.incarnation().begin(), identity.incarnation.size(),
+              identity.incarnation.begin());
+  if (identity.incarnation == settings_.incarnation) {
+    return close(connection, "peer has our incarnation: a copied state folder");
+  }
+  const auto wall = platform_.clock.wall().time_since_epoch();
+  const auto wall_ms = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
+  if (std::abs(wall_ms - hello.wall_ms()) > 60'000) {
+    platform_.log.event(
+        platform::Severity::Warning, "MCS_CLOCK_SKEW",
+        fmt::format("the clock of peer {} differs by more than 60 s", settings_.peer.text()));
+  }
+  Connection* before = current_;
+  if (before != nullptr && before != &connection) close(*before, "replaced by a new session");
+  identity_ = identity;
+  current_ = &connection;
+  last_heard_ = platform_.clock.now();
+  retry_ = kRetryMin;
+  note("session with " + settings_.peer.text());
+  platform_.log.event(platform::Severity::Info, "MCS_PEER_UP",
+                      "MCS session with peer " + settings_.peer.text());
+  for (GroupSyncImpl* group : groups_) group->on_link(true);
+}
+
+void Link::on_frame(Connection& connection, const pb::Frame& frame) {
+  last_heard_ = platform_.clock.now();
+  switch (frame.body_case()) {
+    case pb::Frame::kHello:
+      return on_hello(connection, frame.hello());
+    case pb::Frame::kPing:
+      return;
+    case pb::Frame::kGroup: {
+      if (&connection != current_) return counters_.add("message-before-hello");
+      for (GroupSyncImpl* group : groups_) {
+        if (group->sync_tag() == frame.group().sync_tag()) return group->on_message(frame.group());
+      }
+      return counters_.add("sync-tag-unknown");
+    }
+    case pb::Frame::BODY_NOT_SET:
+      return counters_.add("frame-unknown");
+  }
+}
+
+void Link::close(Connection& connection, const std::string& why) {
+  if (connection.closed) return;
+  on_closed(connection, why);
+}
+
+void Link::on_closed(Connection& connection, std::string_view why) {
+  if (connection.closed) return;
+  connection.closed = true;
+  down_reason_ = why;
+  counters_.add("sessions-closed");
+  const bool was_current = current_ == &connection;
+  if (was_current) {
+    current_ = nullptr;
+    note(fmt::format("session ended: {}", why));
+    platform_.log.event(platform::Severity::Warning, "MCS_PEER_DOWN",
+                        fmt::format("The Sync status of peer {} changed to outOfSync: {}",
+                                    settings_.peer.text(), why));
+    for (GroupSyncImpl* group : groups_) group->on_link(false);
+  }
+  post_([this] { sweep(); });  // a stream is not destroyed within its own callback
+  if (!we_connect()) return;
+  const auto jitter = Duration(
+      static_cast<int64_t>(platform_.rng.below(static_cast<uint64_t>(retry_.count() / 4 + 1))));
+  retry_timer_.arm(retry_ + jitter);
+  retry_ = std::min(retry_ * 2, kRetryMax);
+}
+
+void Link::sweep() {
+  connections_.remove_if([](const Connection& connection) { return connection.closed; });
+}
+
+void Link::ping() {
+  ping_timer_.arm(kPingInterval);
+  if (!we_connect() && !listener_) listen();  // the address may not have been there
+  if (current_ == nullptr) return;
+  if (platform_.clock.now() - last_heard_ > kSilenceMax) return close(*current_, "peer is silent");
+  pb::Frame frame;
+  frame.set_ping(true);
+  send(frame);
+}
+
+}  // namespace
+
+std::unique_ptr<PeerLink> make_peer_link(platform::Platform& platform, Settings settings) {
+  return std::make_unique<Link>(platform, std::move(settings));
+}
+
+}  // namespace segw::mcs

@@ -96,22 +96,29 @@ ChassisSettings read_chassis(Reader& in, const YAML::Node& map, const std::strin
                          .arguments = in.words(map, "arguments")};
 }
 
-std::vector<Connection> read_connections(Reader& in, const YAML::Node& list) {
+// One for each suite; they differ in nothing else.
+std::vector<Connection> read_connections(Reader& in, const YAML::Node& map) {
+  in.only(map, {"local", "remote", "local-ts", "remote-ts", "psk", "suites"});
+  if (!in.error().empty()) return {};
+  Connection connection;
+  connection.local = in.word(map, "local");
+  connection.remote = in.word(map, "remote");
+  connection.local_ts = in.word(map, "local-ts");
+  connection.remote_ts = in.word(map, "remote-ts");
+  connection.psk = in.word(map, "psk");
+  if (!map["suites"] || !map["suites"].IsMap()) {
+    in.refuse(map, "'suites': a map of names expected");
+    return {};
+  }
   std::vector<Connection> connections;
-  for (const YAML::Node& map : list) {
-    in.only(map, {"name", "local", "remote", "local-ts", "remote-ts", "psk", "ike", "esp"});
+  for (const auto& entry : map["suites"]) {
+    in.only(entry.second, {"ike", "esp"});
     if (!in.error().empty()) break;
-    Connection connection;
-    connection.name = in.word(map, "name");
-    connection.local = in.word(map, "local");
-    connection.remote = in.word(map, "remote");
-    connection.local_ts = in.word(map, "local-ts");
-    connection.remote_ts = in.word(map, "remote-ts");
-    connection.psk = in.word(map, "psk");
-    connection.ike = in.word(map, "ike");
-    connection.esp = in.word(map, "esp");
-    if (!is_name(connection.name, kLabNameMax)) in.refuse(map, "no name of a connection");
-    connections.push_back(std::move(connection));
+    connection.name = entry.first.as<std::string>();
+    connection.ike = in.word(entry.second, "ike");
+    connection.esp = in.word(entry.second, "esp");
+    if (!is_name(connection.name, kLabNameMax)) in.refuse(entry.first, "no name of a suite");
+    connections.push_back(connection);
   }
   return connections;
 }
@@ -138,8 +145,8 @@ Node read_node(Reader& in, const std::string& name, const YAML::Node& map,
       in.only(map, {"kind"});
       return node;
     case NodeKind::StrongSwan:
-      in.only(map, {"kind", "loopback", "routes", "connections"});
-      node.connections = read_connections(in, map["connections"]);
+      in.only(map, {"kind", "loopback", "routes", "connection"});
+      if (map["connection"]) node.connections = read_connections(in, map["connection"]);
       break;
     case NodeKind::Host:
       in.only(map, {"kind", "loopback", "routes"});

@@ -24,7 +24,7 @@ struct ChassisSettings {
   std::vector<std::string> arguments;  // more for segwd
 };
 
-// One IKE connection with one child of the same name.
+// One IKE connection with one child of the same name; the name is that of its suite.
 struct Connection {
   std::string name;
   std::string local, remote;  // addresses, and identities

@@ -16,9 +16,10 @@ nodes:
     kind: strongswan
     loopback: [192.0.2.1/32, 192.0.2.2/32]
     routes: [198.51.100.0/24 via 203.0.113.1]
-    connections:
-      - {name: gcm, local: 192.0.2.1, remote: 198.51.100.1, local-ts: 192.0.2.2/32,
-         remote-ts: 10.0.0.0/8, psk: a secret, ike: aes256gcm16-prfsha256-ecp256, esp: aes256gcm16}
+    connection:
+      {local: 192.0.2.1, remote: 198.51.100.1, local-ts: 192.0.2.2/32, remote-ts: 10.0.0.0/8,
+       psk: a secret, suites: {gcm: {ike: aes256gcm16-prfsha256-ecp256, esp: aes256gcm16},
+                               cbc: {ike: aes256-sha256-modp2048, esp: aes256-sha256}}}
   switch: {kind: bridge}
   a: {kind: chassis, config: a.cfg, ports: a.ports, mcs-key: own, allow-key-export: true}
 links:
@@ -32,8 +33,8 @@ TEST(Topology, IsReadWhole) {
   EXPECT_EQ(read->name, "pair");
   ASSERT_NE(read->node("client"), nullptr);
   EXPECT_THAT(read->node("client")->loopback, ElementsAre("192.0.2.1/32", "192.0.2.2/32"));
-  ASSERT_EQ(read->node("client")->connections.size(), 1U);
-  EXPECT_EQ(read->node("client")->connections[0].psk, "a secret");
+  ASSERT_EQ(read->node("client")->connections.size(), 2U);
+  EXPECT_EQ(read->node("client")->connections[1].psk, "a secret");
   EXPECT_EQ(read->node("a")->chassis.config_file, "/labs/a.cfg");
   EXPECT_EQ(read->node("a")->chassis.mcs_key, McsKey::Own);
   ASSERT_NE(read->link("one"), nullptr);
@@ -60,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
     Topology, RefusedTopology,
     testing::Values(Refusal{"name: pair", "name: a-pair", "no name of a lab"},
                     Refusal{"name: pair", "name: {}", "'name' is missing"},
-                    Refusal{"kind: bridge", "kind: router", "line 11: kind 'router'"},
+                    Refusal{"kind: bridge", "kind: router", "line 12: kind 'router'"},
                     Refusal{"kind: bridge", "kind: bridge, routes: [x]",
                             "'routes' is not known here"},
                     Refusal{"ports: a.ports, ", "", "'ports' is missing"},
@@ -72,7 +73,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Refusal{"name: two", "name: one", "two links are called one"},
                     Refusal{"a:pub\", \"switch:a\"", "a:pub\"", "two ends"},
                     Refusal{"switch:c\"", "switch:a_very_long_device\"", "is no NODE:DEVICE"},
-                    Refusal{"psk: a secret, ", "", "'psk' is missing"},
+                    Refusal{"{gcm:", "{g-c-m:", "no name of a suite"},
+                    Refusal{"esp: aes256-sha256}", "ah: none}", "'ah' is not known here"},
+                    Refusal{"psk: a secret,", "", "'psk' is missing"},
                     Refusal{"nodes:", "nodes: [", "line"}));
 
 }  // namespace

@@ -109,6 +109,8 @@ class Chaos {
       case 5:
         for (Member* member : {&a_, &b_}) {
           if (!member->node.alive()) boot(*member);
+          if (!member->node.running()) member->node.resume();
+          member->node.set_eligible(true);
         }
         return;
       case 6:
@@ -133,7 +135,8 @@ class Chaos {
     if (!active.synced || !active.untold.empty()) return;
     active.node.handing_over = true;
     target.node.service().take_over("a planned handover");
-    active.writing = {};  // it is frozen
+    active.writing = {};            // it is frozen
+    connected_since_ = world_.now;  // both act, one of them frozen, until the word gets through
   }
 
   void run_for(Duration span) {

@@ -60,8 +60,9 @@ class Host {
   // Active: the in-sync set has changed (a silent member's grant has surely run out, or it
   // acknowledged). Commits look at members again (posted).
   virtual void on_members_changed() = 0;
-  // A fresh two-way hello from the peer or (own side) a keep-alive was sent: the time to vouch for
-  // the ISAs (rule 8). Called at every keep-alive interval while the chassis may act.
+  // A keep-alive was sent, or the peer's standing has changed: the time to vouch for the ISAs, if
+  // they act (rule 8), and to look at peer_state(). Called at every keep-alive interval in every
+  // state, but never for something from before a pause of this process.
   virtual void on_keep_alive() = 0;
   // Peer asked that mastership be moved by planned handover: to us (`to_self`) or to it.
   virtual void on_switchover_request(bool to_self) = 0;
@@ -95,6 +96,9 @@ class Service {
   [[nodiscard]] virtual bool peer_in_sync_set() const = 0;
   // Standby: do we hold a valid grant now?
   [[nodiscard]] virtual bool in_sync() const = 0;
+  // How long ISAs that act may be vouched for: the peer counts its hold from our last hello, so
+  // nothing is to be sealed here later than this (rule 8).
+  [[nodiscard]] virtual Instant vouch_until() const = 0;
   [[nodiscard]] virtual const Settings& settings() const = 0;
   [[nodiscard]] virtual const Counters& counters() const = 0;
   [[nodiscard]] virtual const History& history() const = 0;

@@ -93,7 +93,9 @@ TEST(Failover, LostPeerLeavesTheMasterActing) {
   pair.run(3s);
   EXPECT_EQ(pair.a.state(), Eligible);
   EXPECT_EQ(pair.a.service().activation(), before);
-  EXPECT_EQ(pair.a.keep_alives, pair.a.keep_alives);
+  const int vouched = pair.a.keep_alives;
+  pair.run(5s);
+  EXPECT_EQ(pair.a.keep_alives, vouched + 10) << "it goes on vouching";
 }
 
 TEST(Failover, ADeadIsaMovesMastershipWithinARoundTrip) {
@@ -510,7 +512,7 @@ TEST(Hello, KeepAlivesComeWithoutJitter) {
   const uint64_t sent = pair.a.count("hello-sent");
   pair.run(50s);
   EXPECT_EQ(pair.a.count("hello-sent") - sent, 100U);
-  EXPECT_EQ(pair.a.keep_alives - before, 200) << "at each sent and at each accepted one";
+  EXPECT_EQ(pair.a.keep_alives - before, 100);
 }
 
 TEST(Network, DelayDuplicationAndLossChangeNoRole) {

@@ -45,6 +45,7 @@ class MimpService final : public Service {
   [[nodiscard]] Activation activation() const override { return activation_; }
   [[nodiscard]] bool peer_in_sync_set() const override { return set_.waits(); }
   [[nodiscard]] bool in_sync() const override;
+  [[nodiscard]] Instant vouch_until() const override { return last_sent_ + settings_.hold(); }
   [[nodiscard]] const Settings& settings() const override { return settings_; }
   [[nodiscard]] const Counters& counters() const override { return counters_; }
   [[nodiscard]] const History& history() const override { return history_; }
@@ -94,6 +95,7 @@ class MimpService final : public Service {
   void renew_activation(MasterState next, std::string_view why);
   void begin_acting(MasterState next, Takeover takeover, std::string_view why);
   void enter(MasterState next, bool clean, std::string_view why);
+  void post_role(RoleChange change);
   void lose_peer();
   void set_peer_up(bool up);
   void update_set();
@@ -143,6 +145,8 @@ class MimpService final : public Service {
   uint32_t peer_request_ = 0;  // the last of the peer's boot that was passed on
 
   bool loss_graced_ = false;
+  uint64_t pauses_ = 0;
+  MasterState told_role_ = MasterState::Discovery;  // as the host was last told
   bool started_ = false;
   std::unique_ptr<platform::DatagramSocket> socket_;
   platform::Timer keep_alive_timer_;

@@ -94,10 +94,10 @@ void MimpService::on_hello(const Hello& hello) {
   if (!peer_up_) set_peer_up(true);
   if (request_ && activation_ >= request_->target) request_.reset();
   on_switchover(hello);
-  post_keep_alive();
   settle();
-  // The peer waits for our word on what it announced.
+  // The peer waits for our word on what it announced, and the chassis for its new state.
   if (news) {
+    post_keep_alive();
     word_owed_ = true;
     announce();
   }

@@ -91,11 +91,11 @@ void MimpService::renew_activation(MasterState next, std::string_view why) {
   counters_.add("activation-renewed");
   history_.add(now(), fmt::format("activation {} ({})", activation_.value, why));
   if (next != state_) return;  // enter() tells it
-  post_([this, change = RoleChange{.from = state_,
-                                   .to = state_,
-                                   .activation = activation_,
-                                   .clean = true,
-                                   .why = std::string(why)}] { host_.on_role(change); });
+  post_role(RoleChange{.from = state_,
+                       .to = state_,
+                       .activation = activation_,
+                       .clean = true,
+                       .why = std::string(why)});
 }
 
 void MimpService::begin_acting(MasterState next, Takeover takeover, std::string_view why) {
@@ -131,7 +131,20 @@ void MimpService::enter(MasterState next, bool clean, std::string_view why) {
                           .clean = clean,
                           .why = std::string(why)};
   state_ = next;
-  post_([this, change] { host_.on_role(change); });
+  post_role(change);
+}
+
+// A role that was taken before a pause and is told after it would make the ISAs act on old facts:
+// it is left out, and what follows starts from what was told last.
+void MimpService::post_role(RoleChange change) {
+  post_([this, change = std::move(change), pauses = pauses_]() mutable {
+    (void)woke_from_pause();
+    if (acting(change.to) && pauses != pauses_) return;
+    change.from = told_role_;
+    if (change.from == change.to && !acting(change.to)) return;
+    told_role_ = change.to;
+    host_.on_role(change);
+  });
 }
 
 // No hello was accepted for hold.

@@ -21,11 +21,11 @@ void MimpService::on_keep_alive_due() {
   settle();
 }
 
-// Redundancy rule 8. Only from here and from accepted hellos does the chassis vouch for its ISAs;
-// a process that slept through it does not get to it before it has noticed.
+// Redundancy rule 8. Only from here does the chassis vouch for its ISAs; a process that slept
+// through it does not get to it before it has noticed.
 void MimpService::post_keep_alive() {
-  post_([this] {
-    if (!woke_from_pause()) host_.on_keep_alive();
+  post_([this, pauses = pauses_] {
+    if (!woke_from_pause() && pauses == pauses_) host_.on_keep_alive();
   });
 }
 
@@ -69,6 +69,7 @@ void MimpService::arm_set_timer() {
 // then on it may act.
 bool MimpService::woke_from_pause() {
   if (!started_ || now() - last_sent_ <= settings_.hold()) return false;
+  ++pauses_;
   counters_.add("paused");
   history_.add(now(), "this chassis was paused");
   last_wrote_ = {};

@@ -65,6 +65,7 @@ void Identity::load(std::function<void(Result<void>)> done) {
     platform_.rng.fill(record_.incarnation);
   }
   next_ = record_.epoch_high_water;
+  first_epoch_ = next_;
   durable_end_ = record_.epoch_high_water;
   reserve(std::move(done));
 }

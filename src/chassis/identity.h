@@ -40,6 +40,8 @@ class Identity {
   // reserve is empty, and then the chassis is not eligible.
   std::optional<uint32_t> take_epoch();
   [[nodiscard]] bool has_epochs() const { return next_ < durable_end_; }
+  // Counts the starts on this state folder (each reserves epochs of its own).
+  [[nodiscard]] uint32_t start_number() const { return first_epoch_ / kIvEpochBatch; }
   // True if the file was made by this start (first start, or its disk was lost).
   [[nodiscard]] bool is_new() const { return is_new_; }
 
@@ -50,6 +52,7 @@ class Identity {
   IdentityRecord record_;
   uint32_t next_ = 0;
   uint32_t durable_end_ = 0;
+  uint32_t first_epoch_ = 0;  // of this start
   bool reserving_ = false;
   bool is_new_ = false;
 };

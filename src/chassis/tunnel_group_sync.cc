@@ -11,6 +11,7 @@ namespace {
 constexpr Duration kFresh = std::chrono::seconds(2);
 // Redundancy rule 11: "a node restarted since the SA was made skips 2^22 more".
 constexpr uint64_t kRestartSkip = uint64_t{1} << 22;
+constexpr uint64_t kRestartsApart = 16;
 
 }  // namespace
 
@@ -47,7 +48,10 @@ void TunnelGroup::hold_keys(std::vector<esp::Holder>& holders) const {
 }
 
 uint64_t TunnelGroup::outbound_floor(Spi spi, uint64_t reported) const {
-  return skipping_.contains(spi) ? reported + kRestartSkip : reported;
+  if (!skipping_.contains(spi)) return reported;
+  // Each restart goes further than the last: what that one sealed may never have been reported.
+  const uint64_t restarts = parts_.identity->start_number() % kRestartsApart;
+  return reported + kRestartSkip * (1 + restarts);
 }
 
 isa::InstallSa TunnelGroup::install_message(const esp::ChildSa& sa, bool outbound) const {
@@ -86,7 +90,10 @@ std::string TunnelGroup::apply_record(const mcs::Record& record) {
 }
 
 void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known) {
-  if (!known && sa.age > kFresh) skipping_.insert(sa.inbound_spi);
+  // Listed as a holder of what we do not know: we held it, and may have sealed, before a restart.
+  const esp::Holder own{.slot = parts_.slot, .incarnation = parts_.identity->incarnation()};
+  const bool held_before = std::ranges::find(sa.holders, own) != sa.holders.end();
+  if (!known && (held_before || sa.age > kFresh)) skipping_.insert(sa.inbound_spi);
   esp::ChildSa& held = state_.child_sas.at(sa.inbound_spi);
   hold_keys(held.holders);
   isa_->send(install_message(held, true));

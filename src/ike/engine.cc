@@ -4,15 +4,11 @@
 
 #include "crypto/crypto.h"
 #include "ike/engine_impl.h"
-#include "wire/writer.h"
 
 namespace segw::ike {
 namespace {
 
-constexpr Duration kHalfOpenLimit = std::chrono::seconds(30);
-constexpr Duration kResendFirst = std::chrono::seconds(2);
-constexpr uint32_t kResendsMax = 5;
-constexpr Duration kFarAway = std::chrono::hours(24 * 365);
+constexpr size_t kLastWordsMax = 256;
 constexpr int kSlotShift32 = 30;
 constexpr int kSlotShift64 = 62;
 constexpr uint32_t kSpiMin = 256;  // RFC 4303 2.1: 1..255 are reserved
@@ -30,13 +26,16 @@ EngineImpl::EngineImpl(platform::Platform& platform, GroupSettings settings, Tab
   platform_.rng.fill(cookie_secret_.writable());
 }
 
-void EngineImpl::activate(bool /*clean*/) {
+void EngineImpl::activate(bool clean) {
   active_ = true;
+  clean_ = clean;
   runtimes_.clear();
   due_.clear();
+  child_born_.clear();
   half_open_.clear();
   for (const auto& [spi, sa] : tables_.ike_sas) {
     if (sa.state == IkeState::HalfOpen) half_open_[{sa.initiator_spi, sa.remote}] = spi;
+    for (const Spi child : sa.children) child_born(child);
     schedule(sa);
   }
 }
@@ -46,7 +45,9 @@ void EngineImpl::deactivate() {
   timer_.cancel();
   runtimes_.clear();
   due_.clear();
+  child_born_.clear();
   half_open_.clear();
+  last_words_.clear();
 }
 
 void EngineImpl::pause() {
@@ -92,7 +93,7 @@ void EngineImpl::on_datagram(const Datagram& datagram) {
     return header->message_id == 0 ? on_init(datagram, *header) : drop("init-message-id");
   }
   IkeSa* sa = find(*header);
-  if (sa == nullptr) return drop("unknown-spi");
+  if (sa == nullptr) return on_unknown(datagram, *header);
   on_protected(*sa, datagram, *header);
 }
 
@@ -104,11 +105,25 @@ IkeSa* EngineImpl::find(const Header& header) {
   return &at->second;
 }
 
+// A retransmission of the request that ended its IKE SA is answered as before (RFC 7296 2.1).
+void EngineImpl::on_unknown(const Datagram& datagram, const Header& header) {
+  const auto word = std::ranges::find(last_words_, header.responder, &LastWord::spi);
+  if (word == last_words_.end() ||
+      word->request_digest != crypto::digest(crypto::Hash::Sha256, {datagram.message})) {
+    return drop("unknown-spi");
+  }
+  counters_.add("answers-repeated");
+  host_.send(
+      Datagram{.local = datagram.local, .remote = datagram.remote, .message = word->response});
+}
+
 void EngineImpl::on_protected(IkeSa& sa, const Datagram& datagram, const Header& header) {
   if (runtime(sa).committing) return drop("commit-in-progress");
   auto plain = unprotect(datagram.message, header, sa.suite, sa.keys, Direction::FromInitiator);
   if (!plain) return drop("protected-" + plain.error().field);
-  runtime(sa).last_heard = platform_.clock.now();
+  Runtime& run = runtime(sa);
+  run.last_heard = platform_.clock.now();
+  if (!std::exchange(run.heard, true)) schedule(sa);
   if (header.is_response) {
     on_response(sa, header, *plain);
   } else {
@@ -152,8 +167,7 @@ void EngineImpl::on_request(IkeSa& sa, const Datagram& datagram, const Header& h
   request.payloads = std::move(*payloads);
   for (const Payload& payload : request.payloads) {
     const auto* other = std::get_if<payload::Other>(&payload);
-    if (other == nullptr || !other->critical) continue;
-    // RFC 7296 2.5: an unsupported payload with the critical flag: the message "MUST be rejected".
+    if (other == nullptr || !must_be_understood(*other)) continue;
     return refuse(sa, request, NotifyType::UnsupportedCriticalPayload, Bytes{other->type});
   }
   dispatch(sa, request);
@@ -200,14 +214,14 @@ void EngineImpl::answer(IkeSa& sa, const Request& request, const std::vector<Pay
   const Datagram reply{
       .local = request.datagram.local, .remote = request.datagram.remote, .message = response};
   const IkeSpi spi = sa.our_spi();
+  Bytes digest = crypto::digest(crypto::Hash::Sha256, {request.datagram.message});
   const bool stays = tables_.ike_sas.contains(spi) &&
                      std::ranges::none_of(changes.deleted_ike_sas,
                                           [&](const auto& gone) { return gone.spi == spi; });
   if (stays) {
-    sa.last_answer =
-        Answer{.message_id = request.header.message_id,
-               .request_digest = crypto::digest(crypto::Hash::Sha256, {request.datagram.message}),
-               .response = {std::move(response)}};
+    sa.last_answer = Answer{.message_id = request.header.message_id,
+                            .request_digest = digest,
+                            .response = {std::move(response)}};
     sa.next_request_in = request.header.message_id + 1;
     ++sa.authenticated_count;
     if (std::ranges::find(changes.ike_sas, spi) == changes.ike_sas.end()) {
@@ -215,9 +229,13 @@ void EngineImpl::answer(IkeSa& sa, const Request& request, const std::vector<Pay
     }
     runtime(sa).committing = true;
   }
-  commit(std::move(changes), [this, spi, reply, finish = std::move(then)] {
+  commit(std::move(changes), [this, spi, reply, stays, digest, finish = std::move(then)] {
     const auto at = runtimes_.find(spi);
     if (at != runtimes_.end()) at->second.committing = false;
+    if (!stays) {
+      if (last_words_.size() == kLastWordsMax) last_words_.pop_front();
+      last_words_.push_back({.spi = spi, .request_digest = digest, .response = reply.message});
+    }
     host_.send(reply);
     if (finish) finish();
   });
@@ -230,6 +248,10 @@ void EngineImpl::refuse(IkeSa& sa, const Request& request, NotifyType type, Byte
 
 void EngineImpl::commit(Changes changes, platform::Callback then) {
   const Instant now = platform_.clock.now();
+  for (const Spi spi : changes.child_sas) {
+    const auto at = tables_.child_sas.find(spi);
+    if (at != tables_.child_sas.end()) at->second.age = now - child_born(spi);
+  }
   for (const IkeSpi spi : changes.ike_sas) {
     const auto at = tables_.ike_sas.find(spi);
     if (at == tables_.ike_sas.end()) continue;
@@ -252,6 +274,7 @@ void EngineImpl::remove_child(Spi spi, bool by_client, Changes& changes) {
   if (owner != tables_.ike_sas.end()) std::erase(owner->second.children, spi);
   const uint32_t index = at->second.tunnel;
   tables_.child_sas.erase(at);
+  child_born_.erase(spi);
   changes.deleted_child_sas.push_back({.spi = spi, .by_client = by_client});
   const bool up = std::ranges::any_of(
       tables_.child_sas, [&](const auto& entry) { return entry.second.tunnel == index; });
@@ -263,7 +286,8 @@ void EngineImpl::remove_ike(IkeSpi spi, bool by_client, Changes& changes) {
   if (at == tables_.ike_sas.end()) return;
   const std::vector<Spi> children = at->second.children;
   for (const Spi child : children) remove_child(child, by_client, changes);
-  half_open_.erase({at->second.initiator_spi, at->second.remote});
+  // By value: the client may have changed its port since IKE_SA_INIT.
+  std::erase_if(half_open_, [&](const auto& entry) { return entry.second == spi; });
   const auto run = runtimes_.find(spi);
   if (run != runtimes_.end()) {
     due_.erase({run->second.due, spi});
@@ -271,162 +295,6 @@ void EngineImpl::remove_ike(IkeSpi spi, bool by_client, Changes& changes) {
   }
   tables_.ike_sas.erase(at);
   changes.deleted_ike_sas.push_back({.spi = spi, .by_client = by_client});
-}
-
-// ---- requests of our own ----
-
-void EngineImpl::send_request(IkeSa& sa, PendingRequest::Kind kind,
-                              const std::vector<Payload>& payloads, Spi child) {
-  if (sa.pending || runtime(sa).committing) return;
-  const auto iv = host_.next_iv(sa);
-  if (!iv) return drop("must-not-send");
-  const Header header{.initiator = sa.initiator_spi,
-                      .responder = sa.responder_spi,
-                      .exchange = static_cast<uint8_t>(Exchange::Informational),
-                      .from_initiator = false,
-                      .is_response = false,
-                      .message_id = sa.next_request_out};
-  Bytes message =
-      protect(header, payloads, sa.suite, sa.keys, Direction::FromResponder, *iv, platform_.rng);
-  sa.pending = PendingRequest{
-      .kind = kind, .message_id = sa.next_request_out, .message = message, .child = child};
-  ++sa.next_request_out;
-  Runtime& run = runtime(sa);
-  run.resends = 0;
-  run.resend_at = platform_.clock.now() + kResendFirst;
-  counters_.add("own-requests");
-  // Redundancy rule 15: own requests, liveness too, are committed before they leave.
-  commit(Changes{.ike_sas = {sa.our_spi()}},
-         [this, datagram = Datagram{
-                    .local = sa.local, .remote = sa.remote, .message = std::move(message)}] {
-           host_.send(datagram);
-         });
-}
-
-void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain) {
-  // Redundancy rule 18: "a response that does not fit the pending request is dropped and counted".
-  if (!sa.pending || sa.pending->message_id != header.message_id) return drop("response-unasked");
-  if (!decode_payloads(plain.first, plain.bytes)) return drop("response-malformed");
-  const PendingRequest done = *sa.pending;
-  sa.pending.reset();
-  ++sa.authenticated_count;
-  Changes changes;
-  switch (done.kind) {
-    case PendingRequest::Kind::Liveness:
-      changes.ike_sas.push_back(sa.our_spi());
-      break;
-    case PendingRequest::Kind::DeleteChild:
-      changes.ike_sas.push_back(sa.our_spi());
-      remove_child(done.child, true, changes);
-      break;
-    case PendingRequest::Kind::DeleteIke:
-      remove_ike(sa.our_spi(), true, changes);
-      break;
-  }
-  commit(std::move(changes), [] {});
-}
-
-void EngineImpl::clear_tunnel(uint32_t index) {
-  for (auto& [spi, sa] : tables_.ike_sas) {
-    if (sa.state != IkeState::Established || sa.tunnel != index) continue;
-    send_request(sa, PendingRequest::Kind::DeleteIke,
-                 {payload::Delete{.protocol = kProtocolIke, .spis = {}}}, Spi{});
-  }
-}
-
-// ---- timers ----
-
-EngineImpl::Runtime& EngineImpl::runtime(const IkeSa& sa) {
-  const auto [at, is_new] = runtimes_.try_emplace(sa.our_spi());
-  if (is_new) {
-    const Instant now = platform_.clock.now();
-    at->second.born = now - sa.age;
-    at->second.last_heard = now;
-    at->second.resend_at = now;  // a request that another chassis left unanswered: at once
-  }
-  return at->second;
-}
-
-void EngineImpl::schedule(const IkeSa& sa) {
-  Runtime& run = runtime(sa);
-  Instant due = run.born + (sa.lifetime.count() > 0 ? sa.lifetime : kFarAway);
-  if (sa.state == IkeState::HalfOpen) due = run.born + kHalfOpenLimit;
-  if (sa.pending) due = std::min(due, run.resend_at);
-  const TunnelSettings* settings = tunnel(sa.tunnel);
-  if (sa.state == IkeState::Established && !sa.pending && settings != nullptr && settings->dpd) {
-    due = std::min(due, run.last_heard + settings->dpd_interval);
-  }
-  for (const Spi spi : sa.children) {
-    const auto child = tables_.child_sas.find(spi);
-    if (child == tables_.child_sas.end() || child->second.lifetime.count() == 0) continue;
-    // A CHILD's record carries its age as of the IKE SA's clock.
-    due = std::min(due, run.born + child->second.age + child->second.lifetime);
-  }
-  due_.erase({run.due, sa.our_spi()});
-  run.due = std::max(due, platform_.clock.now() + std::chrono::milliseconds(1));
-  due_.insert({run.due, sa.our_spi()});
-  timer_.arm_at(due_.begin()->first);
-}
-
-void EngineImpl::on_timer() {
-  if (!active_) return;
-  const Instant now = platform_.clock.now();
-  std::vector<IkeSpi> ready;
-  for (const auto& [due, spi] : due_) {
-    if (due > now) break;
-    ready.push_back(spi);
-  }
-  for (const IkeSpi spi : ready) {
-    const auto at = tables_.ike_sas.find(spi);
-    if (at != tables_.ike_sas.end()) on_due(at->second, now);
-  }
-  if (!due_.empty())
-    timer_.arm_at(std::max(due_.begin()->first, now + std::chrono::milliseconds(1)));
-}
-
-void EngineImpl::on_due(IkeSa& sa, Instant now) {
-  Runtime& run = runtime(sa);
-  const IkeSpi spi = sa.our_spi();
-  Changes changes;
-  if (sa.state == IkeState::HalfOpen) {
-    counters_.add("half-open-expired");
-    remove_ike(spi, false, changes);
-    return commit(std::move(changes), [] {});
-  }
-  if (sa.pending && now >= run.resend_at) {
-    const TunnelSettings* settings = tunnel(sa.tunnel);
-    if (run.resends >= (settings != nullptr ? settings->dpd_max_retries : kResendsMax)) {
-      // RFC 7296 2.4: the other endpoint has failed; what was kept for it goes.
-      counters_.add("client-silent");
-      remove_ike(spi, false, changes);
-      return commit(std::move(changes), [] {});
-    }
-    run.resend_at = now + kResendFirst * (1U << ++run.resends);
-    counters_.add("requests-repeated");
-    host_.send(Datagram{.local = sa.local, .remote = sa.remote, .message = sa.pending->message});
-    return schedule(sa);
-  }
-  if (!sa.pending && sa.lifetime.count() > 0 && now >= run.born + sa.lifetime) {
-    send_request(sa, PendingRequest::Kind::DeleteIke,
-                 {payload::Delete{.protocol = kProtocolIke, .spis = {}}}, Spi{});
-    return schedule(sa);
-  }
-  const std::vector<Spi> children = sa.children;
-  for (const Spi child : children) {
-    const auto at = tables_.child_sas.find(child);
-    if (sa.pending || at == tables_.child_sas.end() || at->second.lifetime.count() == 0) continue;
-    if (now < run.born + at->second.age + at->second.lifetime) continue;
-    wire::Writer out;
-    out.u32(child.value);
-    send_request(sa, PendingRequest::Kind::DeleteChild,
-                 {payload::Delete{.protocol = kProtocolEspSa, .spis = {out.take()}}}, child);
-  }
-  const TunnelSettings* settings = tunnel(sa.tunnel);
-  if (!sa.pending && settings != nullptr && settings->dpd &&
-      now >= run.last_heard + settings->dpd_interval) {
-    send_request(sa, PendingRequest::Kind::Liveness, {}, Spi{});
-  }
-  schedule(sa);
 }
 
 std::unique_ptr<Engine> make_engine(platform::Platform& platform, GroupSettings settings,

@@ -53,10 +53,9 @@ void EngineImpl::on_auth(IkeSa& sa, Request& request) {
 
 void EngineImpl::fail_authentication(IkeSa& sa, const Request& request) {
   counters_.add("authentication-failed");
-  const IkeSa gone = sa;  // what the answer is protected with, after the SA is removed
+  IkeSa copy = sa;  // what the answer is protected with, after the SA is removed
   Changes changes;
-  remove_ike(sa.our_spi(), true, changes);
-  IkeSa copy = gone;
+  remove_ike(sa.our_spi(), false, changes);
   answer(copy, request, {notify(NotifyType::AuthenticationFailed)}, std::move(changes));
 }
 
@@ -75,7 +74,10 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
   }
   const auto used = static_cast<uint32_t>(std::ranges::count_if(
       tables_.ike_sas, [](const auto& entry) { return entry.second.state != IkeState::HalfOpen; }));
-  if (used >= settings_.tunnels_max) return refuse(sa, request, NotifyType::NoAdditionalSas);
+  if (used >= settings_.tunnels_max) {
+    counters_.add("refused-tunnels-max");
+    return answer(sa, request, {notify(NotifyType::NoAdditionalSas)}, std::move(changes));
+  }
   sa.tunnel = settings.index;
   sa.local_id = settings.local_id;
   sa.remote_id = settings.remote_id;
@@ -96,7 +98,6 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
     counters_.add("refused-" + std::to_string(static_cast<uint16_t>(*refusal)));
     answers.emplace_back(notify(*refusal, refusal_data));
   }
-  half_open_.erase({sa.initiator_spi, sa.remote});
   std::erase_if(half_open_, [&](const auto& entry) { return entry.second == sa.our_spi(); });
   sa.state = IkeState::Established;
   wipe_init(sa);

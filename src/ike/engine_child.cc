@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kChildrenMax = 16;  // of one IKE SA
 constexpr size_t kNonceSize = 32;
+constexpr uint32_t kSpiMin = 256;  // RFC 4303 2.1: 1 to 255 are reserved, 0 is never sent
 constexpr size_t kIkeSpiSize = 8;
 constexpr uint64_t kFirstGrant = uint64_t{8} << 14;  // redundancy rule 11, in blocks of 2^14
 
@@ -25,6 +26,21 @@ Bytes group_bytes(Group group) {
   wire::Writer out;
   out.u16(static_cast<uint16_t>(group));
   return out.take();
+}
+
+// Of the groups that the client offers, the first that we are configured for.
+Group preferred_group(const std::vector<ChildProposal>& ours, const payload::Sa& theirs) {
+  for (const ChildProposal& each : ours) {
+    if (!each.pfs) continue;
+    for (const payload::Proposal& proposal : theirs.proposals) {
+      for (const payload::Transform& transform : proposal.transforms) {
+        if (transform.type == kTransformGroup && transform.id == static_cast<uint16_t>(*each.pfs)) {
+          return *each.pfs;
+        }
+      }
+    }
+  }
+  return Group::Modp2048;
 }
 
 }  // namespace
@@ -53,13 +69,14 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
   auto match = choose_child(settings.child_proposals, *offer.sa, ke_group, offer.exchange);
   if (const auto* refusal = std::get_if<NotifyType>(&match)) {
     if (*refusal == NotifyType::InvalidKePayload) {
-      for (const ChildProposal& ours : settings.child_proposals) {
-        if (ours.pfs && refusal_data.empty()) refusal_data = group_bytes(*ours.pfs);
-      }
+      refusal_data = group_bytes(preferred_group(settings.child_proposals, *offer.sa));
     }
     return *refusal;
   }
   ChosenChild chosen = std::get<ChosenChild>(std::move(match));
+  wire::Reader client_spi(chosen.answer.spi);
+  const Spi outbound_spi{client_spi.u32("spi")};
+  if (outbound_spi.value < kSpiMin) return NotifyType::InvalidSyntax;
   auto remote = narrow(settings.remote_selectors, offer.of_initiator->selectors);
   auto local = narrow(settings.local_selectors, offer.of_responder->selectors);
   if (remote.empty() || local.empty()) return NotifyType::TsUnacceptable;
@@ -74,13 +91,12 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
     public_key = pair.public_key;
   }
   const ChildKeys keys = derive_child(chosen.suite, sa.keys.sk_d, shared, offer.nonces);
-  wire::Reader client_spi(chosen.answer.spi);
   esp::ChildSa child;
   child.group = settings_.group;
   child.ike_sa = sa.our_spi();
   child.tunnel = settings.index;
   child.inbound_spi = new_spi();
-  child.outbound_spi = Spi{client_spi.u32("spi")};
+  child.outbound_spi = outbound_spi;
   child.local = sa.local.address;
   child.remote = sa.remote.address;
   if (sa.local_behind_nat || sa.remote_behind_nat || settings.force_encapsulation) {
@@ -94,7 +110,6 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
   child.remote_selectors = remote;
   child.replay_window = settings.replay_window;
   child.lifetime = chosen.lifetime;
-  child.age = platform_.clock.now() - runtime(sa).born;
   child.grants.slots = settings_.slots;
   child.grants.grantee = settings_.slot;
   for (uint8_t slot = 0; slot < settings_.slots && slot < esp::kSlotsMax; ++slot) {
@@ -127,8 +142,9 @@ void EngineImpl::on_create_child(IkeSa& sa, Request& request) {
   if (offered == nullptr || nonce == nullptr || offered->proposals.empty()) {
     return refuse(sa, request, NotifyType::InvalidSyntax);
   }
-  // RFC 7296 2.25.2: an IKE SA that has been rekeyed takes no new CHILD SAs.
-  if (sa.state != IkeState::Established) {
+  // RFC 7296 2.25.2: an IKE SA that has been rekeyed, or is being closed, takes no new SAs.
+  const bool closing = sa.pending && sa.pending->kind == PendingRequest::Kind::DeleteIke;
+  if (closing || sa.state != IkeState::Established) {
     return refuse(sa, request, NotifyType::TemporaryFailure);
   }
   if (offered->proposals.front().protocol == kProtocolIke) {
@@ -151,6 +167,11 @@ void EngineImpl::on_create_child(IkeSa& sa, Request& request) {
       missing.spi = rekeys->spi;
       counters_.add("refused-child-not-found");
       return answer(sa, request, {missing}, {});
+    }
+    // RFC 7296 2.25.1: one that we are closing.
+    if (sa.pending && sa.pending->kind == PendingRequest::Kind::DeleteChild &&
+        sa.pending->child == old->inbound_spi) {
+      return refuse(sa, request, NotifyType::TemporaryFailure);
     }
   }
   ChildOffer offer = child_offer(request);
@@ -213,16 +234,14 @@ void EngineImpl::on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& of
   successor.holders = {{.slot = settings_.slot, .incarnation = settings_.incarnation}};
   const IkeSpi spi = successor.responder_spi;
   Changes changes{.ike_sas = {spi, sa.our_spi()}};
-  const Duration shift = platform_.clock.now() - runtime(sa).born;
   for (const Spi each : sa.children) {
     esp::ChildSa& child = tables_.child_sas.at(each);
     child.ike_sa = spi;
-    child.age -= shift;  // its age is told by the clock of the IKE SA that owns it
     changes.child_sas.push_back(each);
   }
   sa.children.clear();
   sa.state = IkeState::Rekeyed;
-  tables_.ike_sas.emplace(spi, std::move(successor));
+  runtime(tables_.ike_sas.emplace(spi, std::move(successor)).first->second).heard = true;
   wire::Writer our_spi;
   our_spi.u64(spi.value);
   chosen->answer.spi = our_spi.take();

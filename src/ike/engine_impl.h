@@ -1,15 +1,17 @@
 #pragma once
 
 // The engine behind engine.h. One class, one file for each exchange:
-//   engine.cc         lookup, message IDs, answers, own requests, timers
-//   engine_init.cc    IKE_SA_INIT
-//   engine_auth.cc    IKE_AUTH
-//   engine_child.cc   CREATE_CHILD_SA
-//   engine_info.cc    INFORMATIONAL, deletes
+//   engine.cc           lookup, message IDs, answers
+//   engine_requests.cc  own requests, timers
+//   engine_init.cc      IKE_SA_INIT
+//   engine_auth.cc      IKE_AUTH
+//   engine_child.cc     CREATE_CHILD_SA
+//   engine_info.cc      INFORMATIONAL, deletes
 //
 // Every step: change the tables, commit the changes, and in `then` let the answer leave and the
 // outbound SA be used. What a step needs beyond the tables is in Runtime, and can be made anew.
 
+#include <deque>
 #include <set>
 #include <string_view>
 #include <variant>
@@ -36,10 +38,13 @@ class EngineImpl final : public Engine {
 
  private:
   struct Runtime {
-    bool committing = false;  // an answer waits for the in-sync set
-    Instant born{};           // when age was zero
-    Instant due{};            // next thing to do for this SA
-    Instant last_heard{};     // authenticated, from the client
+    bool committing = false;          // an answer waits for the in-sync set
+    bool request_committing = false;  // a request of ours does
+    bool heard = false;               // we may ask this client (redundancy rule 18)
+    bool delete_wanted = false;       // by the operator
+    Instant born{};                   // when age was zero
+    Instant due{};                    // next thing to do for this SA
+    Instant last_heard{};             // authenticated, from the client
     Instant resend_at{};
     uint32_t resends = 0;
   };
@@ -50,10 +55,17 @@ class EngineImpl final : public Engine {
     std::vector<Payload> payloads;
     uint64_t iv = 0;
   };
+  // The answer to the request that ended an IKE SA, for its retransmissions; not replicated.
+  struct LastWord {
+    IkeSpi spi;
+    Bytes request_digest;
+    Bytes response;
+  };
   using InitKey = std::pair<IkeSpi, Endpoint>;
 
   // engine.cc
   IkeSa* find(const Header& header);
+  void on_unknown(const Datagram& datagram, const Header& header);
   void on_protected(IkeSa& sa, const Datagram& datagram, const Header& header);
   void on_request(IkeSa& sa, const Datagram& datagram, const Header& header, Plain plain);
   void on_response(IkeSa& sa, const Header& header, const Plain& plain);
@@ -68,10 +80,17 @@ class EngineImpl final : public Engine {
                     Spi child);
   void remove_ike(IkeSpi spi, bool by_client, Changes& changes);
   void remove_child(Spi spi, bool by_client, Changes& changes);
+
+  // engine_requests.cc
   Runtime& runtime(const IkeSa& sa);
+  Instant child_born(Spi spi);
+  Instant next_due(const IkeSa& sa, const Runtime& run);
   void schedule(const IkeSa& sa);
   void on_timer();
   void on_due(IkeSa& sa, Instant now);
+  void repeat_request(IkeSa& sa, Instant now);
+  bool expire_children(IkeSa& sa, Instant now);
+  void end(IkeSa& sa);
   [[nodiscard]] const TunnelSettings* tunnel(uint32_t index) const;
   [[nodiscard]] Spi new_spi();
   [[nodiscard]] IkeSpi new_ike_spi();
@@ -116,8 +135,11 @@ class EngineImpl final : public Engine {
   Host& host_;
   Counters counters_;
   bool active_ = false;
+  bool clean_ = true;  // how we came to act
   SecretBytes cookie_secret_;
   std::map<IkeSpi, Runtime> runtimes_;
+  std::map<Spi, Instant> child_born_;  // when a CHILD SA's age was zero
+  std::deque<LastWord> last_words_;
   std::set<std::pair<Instant, IkeSpi>> due_;
   std::map<InitKey, IkeSpi> half_open_;
   platform::Timer timer_;
@@ -129,6 +151,14 @@ const T* first_of(const std::vector<Payload>& payloads) {
     if (const T* found = std::get_if<T>(&payload)) return found;
   }
   return nullptr;
+}
+
+// RFC 7296 2.5: an unsupported payload with the critical flag: the message "MUST be rejected"; 3.2:
+// the flag "MUST be ignored" for payloads that every implementation knows.
+inline bool must_be_understood(const payload::Other& other) {
+  constexpr uint8_t kFirstOfRfc7296 = 33;
+  constexpr uint8_t kLastOfRfc7296 = 48;
+  return other.critical && (other.type < kFirstOfRfc7296 || other.type > kLastOfRfc7296);
 }
 
 inline const payload::Notify* find_notify(const std::vector<Payload>& payloads, NotifyType type) {

@@ -44,7 +44,10 @@ void EngineImpl::on_delete(IkeSa& sa, const payload::Delete& gone, std::vector<B
       if (outbound.view() != theirs) continue;
       wire::Writer inbound;
       inbound.u32(spi.value);
-      ours.push_back(inbound.take());
+      // RFC 7296 1.4.1: where both ends close it at once, "the responses ... MUST NOT include
+      // delete payloads for those SAs".
+      const bool crossed = sa.pending && sa.pending->child == spi;
+      if (!crossed) ours.push_back(inbound.take());
       remove_child(spi, true, changes);
     }
   }

@@ -46,6 +46,13 @@ void EngineImpl::on_init(const Datagram& datagram, const Header& header) {
   auto payloads =
       decode_payloads(header.next_payload, ByteView(datagram.message).subspan(kHeaderSize));
   if (!payloads) return drop("init-" + payloads.error().field);
+  for (const Payload& payload : *payloads) {
+    const auto* other = std::get_if<payload::Other>(&payload);
+    if (other == nullptr || !must_be_understood(*other)) continue;
+    counters_.add("refused-critical-payload");
+    return send_unprotected(datagram, header, IkeSpi{},
+                            {notify(NotifyType::UnsupportedCriticalPayload, Bytes{other->type})});
+  }
   InitOffer offer{.payloads = std::move(*payloads)};
   const auto at = std::ranges::find_if(settings_.tunnels, [&](const TunnelSettings& each) {
     return each.enabled && each.local_gateway == datagram.local.address &&

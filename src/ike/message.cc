@@ -31,7 +31,10 @@ payload::Transform decode_transform(wire::Reader& in) {
     const uint16_t value = body.u16("attribute-value");
     if (type == kKeyLengthAttribute) {
       transform.key_bits = value;
-    } else if ((type & 0x8000) == 0) {
+      continue;
+    }
+    transform.unknown_attribute = true;
+    if ((type & 0x8000) == 0) {
       body.bytes(value, "attribute-length");  // a variable attribute: its length, then its value
     }
   }

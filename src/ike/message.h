@@ -84,6 +84,7 @@ struct Transform {
   uint8_t type = 0;
   uint16_t id = 0;
   std::optional<uint16_t> key_bits;
+  bool unknown_attribute = false;  // received with one: not acceptable (RFC 7296 3.3.6)
   auto operator<=>(const Transform&) const = default;
 };
 struct Proposal {

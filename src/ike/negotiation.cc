@@ -11,7 +11,8 @@ constexpr size_t kEspSpiSize = 4;
 const payload::Transform* find(const payload::Proposal& proposal, uint8_t type, uint16_t id,
                                std::optional<uint16_t> key_bits = std::nullopt) {
   const auto at = std::ranges::find_if(proposal.transforms, [&](const auto& transform) {
-    return transform.type == type && transform.id == id && transform.key_bits == key_bits;
+    return transform.type == type && transform.id == id && transform.key_bits == key_bits &&
+           !transform.unknown_attribute;
   });
   return at == proposal.transforms.end() ? nullptr : &*at;
 }
@@ -19,6 +20,14 @@ const payload::Transform* find(const payload::Proposal& proposal, uint8_t type, 
 bool has_type(const payload::Proposal& proposal, uint8_t type) {
   return std::ranges::any_of(proposal.transforms,
                              [&](const auto& transform) { return transform.type == type; });
+}
+
+// RFC 7296 3.3.6: "If the responder receives a proposal that contains a Transform Type it does not
+// understand ... it MUST consider this proposal unacceptable".
+bool understood(const payload::Proposal& proposal) {
+  return std::ranges::all_of(proposal.transforms, [](const auto& transform) {
+    return transform.type >= kTransformEncryption && transform.type <= kTransformEsn;
+  });
 }
 
 // Encryption and integrity; with AES-GCM there is no integrity transform, or NONE.
@@ -40,7 +49,7 @@ bool add_ciphers(const payload::Proposal& theirs, esp::Encryption encryption, ui
 }
 
 std::optional<payload::Proposal> match_ike(const IkeSuite& suite, const payload::Proposal& theirs) {
-  if (theirs.protocol != kProtocolIke) return std::nullopt;
+  if (theirs.protocol != kProtocolIke || !understood(theirs)) return std::nullopt;
   payload::Proposal answer{
       .number = theirs.number, .protocol = kProtocolIke, .spi = {}, .transforms = {}};
   if (!add_ciphers(theirs, suite.encryption, suite.key_bits, answer)) return std::nullopt;
@@ -97,7 +106,8 @@ std::variant<ChosenChild, NotifyType> match_child(const ChildProposal& ours,
                                                   const payload::Proposal& theirs,
                                                   std::optional<uint16_t> ke_group,
                                                   ChildExchange exchange) {
-  if (theirs.protocol != kProtocolEspSa || theirs.spi.size() != kEspSpiSize) {
+  if (theirs.protocol != kProtocolEspSa || theirs.spi.size() != kEspSpiSize ||
+      !understood(theirs)) {
     return NotifyType::NoProposalChosen;
   }
   ChosenChild chosen{.suite = ours.suite,

@@ -30,7 +30,8 @@ class Socket final : public DatagramSocket {
     if (!error) socket_.bind(endpoint, error);
     if (!error) socket_.non_blocking(true, error);
     if (error) return error;
-    ::setsockopt(socket_.native_handle(), IPPROTO_IP, IP_TOS, &kControlClass, sizeof(kControlClass));
+    ::setsockopt(socket_.native_handle(), IPPROTO_IP, IP_TOS, &kControlClass,
+                 sizeof(kControlClass));
     wait();
     return {};
   }

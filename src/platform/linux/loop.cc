@@ -58,13 +58,15 @@ void Loop::arm() {
 }
 
 void Loop::wait() {
-  timer_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const std::error_code& error) {
-    if (error) return;
-    uint64_t expirations = 0;
-    [[maybe_unused]] const ssize_t got = ::read(timer_.native_handle(), &expirations, sizeof(expirations));
-    run_due();
-    wait();
-  });
+  timer_.async_wait(asio::posix::stream_descriptor::wait_read,
+                    [this](const std::error_code& error) {
+                      if (error) return;
+                      uint64_t expirations = 0;
+                      [[maybe_unused]] const ssize_t got =
+                          ::read(timer_.native_handle(), &expirations, sizeof(expirations));
+                      run_due();
+                      wait();
+                    });
 }
 
 void Loop::run_due() {

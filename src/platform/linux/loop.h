@@ -1,7 +1,7 @@
 #pragma once
 
-// The event loop: one thread, standalone Asio. Clock and Scheduler are CLOCK_BOOTTIME, by one timerfd
-// over an ordered table, so that equal deadlines run in the order in which they were set.
+// The event loop: one thread, standalone Asio. Clock and Scheduler are CLOCK_BOOTTIME, by one
+// timerfd over an ordered table, so that equal deadlines run in the order in which they were set.
 
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -15,7 +15,7 @@ class Loop final : public Clock, public Scheduler {
  public:
   Loop();
   [[nodiscard]] asio::io_context& io() { return io_; }
-  void run();   // until stop()
+  void run();  // until stop()
   void stop() { io_.stop(); }
 
   [[nodiscard]] Instant now() const override;

@@ -46,14 +46,16 @@ Result<std::unique_ptr<FolderStore>> FolderStore::open(Loop& loop,
   FileDescriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!lock.valid()) return failure(fmt::format("{}: {}", path.string(), errno_text()));
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return failure(
-        fmt::format("state folder {}: another segwd is using it", folder.string()));
+    return failure(fmt::format("state folder {}: another segwd is using it", folder.string()));
   }
   return std::unique_ptr<FolderStore>(new FolderStore(loop, folder, std::move(lock)));
 }
 
 FolderStore::FolderStore(Loop& loop, std::filesystem::path folder, FileDescriptor lock)
-    : loop_(loop), folder_(std::move(folder)), lock_(std::move(lock)), worker_([this] { work(); }) {}
+    : loop_(loop),
+      folder_(std::move(folder)),
+      lock_(std::move(lock)),
+      worker_([this] { work(); }) {}
 
 FolderStore::~FolderStore() {
   {
@@ -107,10 +109,10 @@ void FolderStore::work() {
       jobs_.pop_front();
     }
     auto result = write_now(job);
-    asio::post(loop_.io(), [done = std::move(job.done), result = std::move(result),
-                            alive = alive_] {
-      if (*alive) done(result);
-    });
+    asio::post(loop_.io(),
+               [done = std::move(job.done), result = std::move(result), alive = alive_] {
+                 if (*alive) done(result);
+               });
   }
 }
 

@@ -76,7 +76,9 @@ class TlsStream : public std::enable_shared_from_this<TlsStream> {
   void set_find(Streams::FindPsk find) { find_ = std::move(find); }
   void set_handler(StreamHandler* handler) { handler_ = handler; }
   [[nodiscard]] Tcp::socket& socket() { return socket_; }
-  [[nodiscard]] size_t unsent() const { return pending_.size() + writing_.size() + before_open_.size(); }
+  [[nodiscard]] size_t unsent() const {
+    return pending_.size() + writing_.size() + before_open_.size();
+  }
 
   void connect(const IpAddress& local, const Endpoint& remote) {
     remote_ = remote;
@@ -86,9 +88,8 @@ class TlsStream : public std::enable_shared_from_this<TlsStream> {
     if (!error) socket_.bind(Tcp::endpoint(to_asio(local), 0), error);
     if (error) {
       // The outcome always comes by the handler, after this call.
-      asio::post(socket_.get_executor(), [self = shared_from_this(), why = error.message()] {
-        self->fail(why);
-      });
+      asio::post(socket_.get_executor(),
+                 [self = shared_from_this(), why = error.message()] { self->fail(why); });
       return;
     }
     arm_deadline();
@@ -175,7 +176,8 @@ class TlsStream : public std::enable_shared_from_this<TlsStream> {
       const int result = SSL_do_handshake(ssl_.get());
       flush();
       if (result != 1) return check(result, "the peer has another key");
-      // A server that found no PSK would need a certificate; there is none, so this cannot be clear.
+      // A server that found no PSK would need a certificate; there is none, so this cannot be
+      // clear.
       if (SSL_session_reused(ssl_.get()) != 1) return fail("the peer proved no key");
       open_ = true;
       deadline_.cancel();
@@ -239,7 +241,7 @@ class TlsStream : public std::enable_shared_from_this<TlsStream> {
   Role role_;
   std::unique_ptr<SSL_CTX, FreeContext> context_;
   std::unique_ptr<SSL, FreeSsl> ssl_;
-  BIO* in_ = nullptr;   // owned by ssl_
+  BIO* in_ = nullptr;  // owned by ssl_
   BIO* out_ = nullptr;
   TlsPsk psk_;
   Streams::FindPsk find_;
@@ -285,12 +287,12 @@ class TlsListener final : public Listener {
  private:
   void wait() {
     auto stream = std::make_shared<TlsStream>(io_, TlsStream::Role::Server);
-    acceptor_.async_accept(stream->socket(), [this, alive = alive_, stream](
-                                                 const std::error_code& error) {
-      if (!*alive) return;
-      if (!error) take(stream);
-      if (*alive && error != asio::error::operation_aborted) wait();
-    });
+    acceptor_.async_accept(stream->socket(),
+                           [this, alive = alive_, stream](const std::error_code& error) {
+                             if (!*alive) return;
+                             if (!error) take(stream);
+                             if (*alive && error != asio::error::operation_aborted) wait();
+                           });
   }
 
   void take(const std::shared_ptr<TlsStream>& stream) {

@@ -1,0 +1,199 @@
+#include "platform/linux/netlink.h"
+
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
+#include <linux/if_link.h>
+#include <linux/nexthop.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+namespace segw::platform::os {
+namespace {
+
+constexpr size_t kBufferSize = 8192;
+// FRR and others leave routes of a protocol that is not theirs alone.
+constexpr uint8_t kProtocol = 193;
+
+class Message {
+ public:
+  Message(uint16_t type, uint16_t flags) : header_(mnl_nlmsg_put_header(buffer_.data())) {
+    header_->nlmsg_type = type;
+    header_->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
+  }
+  template <typename T>
+  T* extra() {
+    return static_cast<T*>(mnl_nlmsg_put_extra_header(header_, sizeof(T)));
+  }
+  void put(uint16_t type, uint32_t value) { mnl_attr_put_u32(header_, type, value); }
+  void put(uint16_t type, const std::string& value) {
+    mnl_attr_put_strz(header_, type, value.c_str());
+  }
+  void put(uint16_t type, const IpAddress& address) {
+    mnl_attr_put(header_, type, address.bytes().size(), address.bytes().data());
+  }
+  void put_flag(uint16_t type) { mnl_attr_put(header_, type, 0, nullptr); }
+  nlmsghdr* get() { return header_; }
+
+ private:
+  alignas(8) std::array<char, kBufferSize> buffer_{};
+  nlmsghdr* header_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Netlink>> Netlink::open(const NetworkNamespace& where) {
+  mnl_socket* socket = nullptr;
+  where.inside([&] {
+    socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    if (socket != nullptr && mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) != 0) {
+      mnl_socket_close(socket);
+      socket = nullptr;
+    }
+  });
+  if (socket == nullptr) return failure(fmt::format("netlink: {}", std::strerror(errno)));
+  return std::unique_ptr<Netlink>(new Netlink(socket));
+}
+
+Netlink::Netlink(mnl_socket* socket) : socket_(socket), port_(mnl_socket_get_portid(socket)) {}
+Netlink::~Netlink() { mnl_socket_close(socket_); }
+
+Result<void> Netlink::talk(nlmsghdr* message, const std::string& what) {
+  message->nlmsg_seq = ++sequence_;
+  if (mnl_socket_sendto(socket_, message, message->nlmsg_len) < 0) {
+    return failure(fmt::format("{}: {}", what, std::strerror(errno)));
+  }
+  std::array<char, kBufferSize> buffer{};
+  while (true) {
+    const ssize_t size = mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return failure(fmt::format("{}: {}", what, std::strerror(errno)));
+    const int result =
+        mnl_cb_run(buffer.data(), static_cast<size_t>(size), sequence_, port_, nullptr, nullptr);
+    if (result < 0) return failure(fmt::format("{}: {}", what, std::strerror(errno)));
+    if (result == 0) return {};  // the acknowledgement
+  }
+}
+
+unsigned Netlink::device_index(const std::string& name) {
+  struct Found {
+    unsigned index = 0;
+  } found;
+  Message message(RTM_GETLINK, 0);
+  message.extra<ifinfomsg>();
+  message.put(IFLA_IFNAME, name);
+  message.get()->nlmsg_seq = ++sequence_;
+  if (mnl_socket_sendto(socket_, message.get(), message.get()->nlmsg_len) < 0) return 0;
+  // An answer and an acknowledgement, or an error alone.
+  std::array<char, 32768> buffer{};
+  const auto take = [](const nlmsghdr* header, void* data) {
+    if (header->nlmsg_type == RTM_NEWLINK) {
+      const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(header));
+      static_cast<Found*>(data)->index = static_cast<unsigned>(link->ifi_index);
+    }
+    return MNL_CB_OK;
+  };
+  while (true) {
+    const ssize_t size = mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
+    if (size < 0) return 0;
+    if (mnl_cb_run(buffer.data(), static_cast<size_t>(size), sequence_, port_, take, &found) <= 0) {
+      return found.index;
+    }
+  }
+}
+
+Result<void> Netlink::up(unsigned device) {
+  Message message(RTM_NEWLINK, 0);
+  auto* link = message.extra<ifinfomsg>();
+  link->ifi_index = static_cast<int>(device);
+  link->ifi_flags = IFF_UP;
+  link->ifi_change = IFF_UP;
+  return talk(message.get(), fmt::format("device {} up", device));
+}
+
+Result<void> Netlink::set_mtu(unsigned device, uint32_t mtu) {
+  Message message(RTM_NEWLINK, 0);
+  message.extra<ifinfomsg>()->ifi_index = static_cast<int>(device);
+  message.put(IFLA_MTU, mtu);
+  return talk(message.get(), fmt::format("device {} mtu {}", device, mtu));
+}
+
+Result<void> Netlink::move(unsigned device, int namespace_fd) {
+  Message message(RTM_NEWLINK, 0);
+  message.extra<ifinfomsg>()->ifi_index = static_cast<int>(device);
+  message.put(IFLA_NET_NS_FD, static_cast<uint32_t>(namespace_fd));
+  return talk(message.get(), fmt::format("device {} to its namespace", device));
+}
+
+Result<void> Netlink::add_address(unsigned device, const IpPrefix& address) {
+  Message message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+  auto* body = message.extra<ifaddrmsg>();
+  body->ifa_family = AF_INET;
+  body->ifa_prefixlen = address.length;
+  body->ifa_index = device;
+  message.put(IFA_LOCAL, address.address);
+  message.put(IFA_ADDRESS, address.address);
+  return talk(message.get(), "address " + address.text());
+}
+
+Result<void> Netlink::replace(const Nexthop& nexthop) {
+  Message message(RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE);
+  auto* body = message.extra<nhmsg>();
+  body->nh_family = AF_INET;
+  body->nh_protocol = kProtocol;
+  message.put(NHA_ID, nexthop.id);
+  if (nexthop.device == 0) {
+    message.put_flag(NHA_BLACKHOLE);
+  } else {
+    message.put(NHA_OIF, nexthop.device);
+    if (nexthop.gateway) message.put(NHA_GATEWAY, *nexthop.gateway);
+  }
+  return talk(message.get(), fmt::format("nexthop {}", nexthop.id));
+}
+
+Result<void> Netlink::remove_nexthop(uint32_t id) {
+  Message message(RTM_DELNEXTHOP, 0);
+  message.extra<nhmsg>()->nh_family = AF_INET;
+  message.put(NHA_ID, id);
+  return talk(message.get(), fmt::format("nexthop {}", id));
+}
+
+Result<void> Netlink::replace(const Route& route) {
+  Message message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+  auto* body = message.extra<rtmsg>();
+  body->rtm_family = AF_INET;
+  body->rtm_dst_len = route.prefix.length;
+  body->rtm_table = RT_TABLE_UNSPEC;
+  body->rtm_protocol = kProtocol;
+  body->rtm_scope = RT_SCOPE_UNIVERSE;
+  const bool blackhole = route.nexthop_id == 0 && !route.gateway;
+  body->rtm_type = blackhole ? RTN_BLACKHOLE : RTN_UNICAST;
+  message.put(RTA_TABLE, route.table);
+  message.put(RTA_DST, route.prefix.first());
+  if (route.metric != 0) message.put(RTA_PRIORITY, route.metric);
+  if (route.nexthop_id != 0) message.put(RTA_NH_ID, route.nexthop_id);
+  if (route.gateway) message.put(RTA_GATEWAY, *route.gateway);
+  return talk(message.get(), "route " + route.prefix.text());
+}
+
+Result<void> Netlink::add_rule(const std::string& device, uint32_t table, uint32_t priority) {
+  Message message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
+  auto* body = message.extra<fib_rule_hdr>();
+  body->family = AF_INET;
+  body->action = FR_ACT_TO_TBL;
+  body->table = RT_TABLE_UNSPEC;
+  message.put(FRA_IIFNAME, device);
+  message.put(FRA_TABLE, table);
+  message.put(FRA_PRIORITY, priority);
+  auto result = talk(message.get(), "rule for " + device);
+  if (!result && result.error().text.find(std::strerror(EEXIST)) != std::string::npos) return {};
+  return result;
+}
+
+}  // namespace segw::platform::os

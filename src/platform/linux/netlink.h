@@ -1,0 +1,61 @@
+#pragma once
+
+// What we say to the kernel by rtnetlink, in one namespace. IPv4. Every call waits for the kernel's
+// answer; errors are the kernel's words.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/ip_address.h"
+#include "base/result.h"
+#include "platform/linux/network_namespace.h"
+
+struct mnl_socket;
+struct nlmsghdr;
+
+namespace segw::platform::os {
+
+constexpr uint32_t kMainTable = 254;
+
+struct Nexthop {
+  uint32_t id = 0;
+  unsigned device = 0;               // interface index; 0: blackhole
+  std::optional<IpAddress> gateway;  // with a device
+};
+
+struct Route {
+  IpPrefix prefix;
+  uint32_t table = kMainTable;
+  uint32_t metric = 0;
+  uint32_t nexthop_id = 0;           // 0: see below
+  std::optional<IpAddress> gateway;  // neither: a blackhole route
+};
+
+class Netlink {
+ public:
+  static Result<std::unique_ptr<Netlink>> open(const NetworkNamespace& where);
+  ~Netlink();
+
+  [[nodiscard]] unsigned device_index(const std::string& name);  // 0: none
+  Result<void> up(unsigned device);
+  Result<void> set_mtu(unsigned device, uint32_t mtu);
+  Result<void> move(unsigned device, int namespace_fd);
+  Result<void> add_address(unsigned device, const IpPrefix& address);
+  Result<void> replace(const Nexthop& nexthop);
+  Result<void> remove_nexthop(uint32_t id);
+  Result<void> replace(const Route& route);
+  // Packets that came in by `device` are looked up in `table` first.
+  Result<void> add_rule(const std::string& device, uint32_t table, uint32_t priority);
+
+ private:
+  explicit Netlink(mnl_socket* socket);
+  Result<void> talk(nlmsghdr* message, const std::string& what);
+
+  mnl_socket* socket_;
+  unsigned port_;
+  uint32_t sequence_ = 0;
+};
+
+}  // namespace segw::platform::os

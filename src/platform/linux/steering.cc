@@ -1,0 +1,113 @@
+#include "platform/linux/steering.h"
+
+#include <fmt/format.h>
+
+#include "platform/linux/isas.h"
+#include "platform/linux/keeper_link.h"
+#include "wire/writer.h"
+
+namespace segw::platform::os {
+namespace {
+
+constexpr uint32_t kFirstNexthop = 0x53470000;  // high, away from what others number from 1
+constexpr uint32_t kNexthopsPerGroup = 8;
+constexpr uint32_t kGroupMetric = 10;
+constexpr uint32_t kFallbackMetric = 4'000'000;
+
+}  // namespace
+
+Result<void> NexthopSteering::declare(const SteeringSpec& spec) {
+  Group& group = groups_[spec.group];
+  const uint32_t first = kFirstNexthop + spec.group.value * kNexthopsPerGroup;
+  auto outer = declare_side(group.public_side, spec.public_side, first, public_tun_name(spec.isa));
+  if (!outer) return outer;
+  return declare_side(group.private_side, spec.private_side, first + 2, private_tun_name(spec.isa));
+}
+
+Result<void> NexthopSteering::declare_side(SideState& side, const SteeringSide& spec,
+                                           uint32_t first_id, const std::string& tun) {
+  side.place = services_.find(spec.service);
+  if (side.place == nullptr) return failure("steering: no service " + spec.service);
+  Netlink& netlink = *side.place->netlink;
+  side.service_nexthop = first_id;
+  side.shunt_nexthop = first_id + 1;
+  side.tun = netlink.device_index(tun);
+  if (side.tun == 0) return failure("steering: no TUN device " + tun);
+  if (spec.shunt_next_hop) {
+    for (const ServiceInterface& interface : side.place->spec.interfaces) {
+      if (interface.device.empty() || !interface.address.contains(*spec.shunt_next_hop)) continue;
+      side.shunt_device = netlink.device_index(interface.device);
+      side.shunt_gateway = spec.shunt_next_hop;
+    }
+  }
+  wire::Writer guarded;
+  for (const uint32_t id : {side.service_nexthop, side.shunt_nexthop}) {
+    if (auto made = netlink.replace(Nexthop{.id = id}); !made) return made;
+    guarded.u32(id);
+  }
+  for (const IpPrefix& prefix : spec.prefixes) {
+    for (const auto& [table, nexthop] : {std::pair(kMainTable, side.service_nexthop),
+                                         std::pair(kShuntTable, side.shunt_nexthop)}) {
+      auto route = netlink.replace(
+          Route{.prefix = prefix, .table = table, .metric = kGroupMetric, .nexthop_id = nexthop});
+      if (!route) return route;
+      auto fallback =
+          netlink.replace(Route{.prefix = prefix, .table = table, .metric = kFallbackMetric});
+      if (!fallback) return fallback;
+    }
+  }
+  for (const VirtualNextHop& each : spec.virtual_next_hops) {
+    side.virtual_next_hops[each.device].push_back(each.address);
+  }
+  for (const auto& [device, addresses] : side.virtual_next_hops) {
+    auto responder = ArpResponder::open(loop_, side.place->where, device);
+    if (!responder) return tl::unexpected(responder.error());
+    side.responders[device] = std::move(*responder);
+  }
+  send_to_keeper(keeper_socket_, KeeperMessage::Guard, guarded.view(), {side.place->where.fd()});
+  return {};
+}
+
+void NexthopSteering::point(SideState& side, uint32_t nexthop, Target target) {
+  Nexthop wanted{.id = nexthop};
+  switch (target) {
+    case Target::Blackhole:
+      break;
+    case Target::Tun:
+      wanted.device = side.tun;
+      break;
+    case Target::Shunt:
+      wanted.device = side.shunt_device;
+      if (side.shunt_device != 0) wanted.gateway = side.shunt_gateway;
+      break;
+  }
+  if (const auto replaced = side.place->netlink->replace(wanted); !replaced) {
+    log_.event(Severity::Critical, "STEERING_FAILED", replaced.error().text);
+  }
+}
+
+void NexthopSteering::set_side(SideState& side, const SteeringState& state) {
+  if (side.place == nullptr) return;
+  // What arrives by a shunt may be taken before anything is shunted to us, and not after.
+  point(side, side.shunt_nexthop, state.from_shunt);
+  point(side, side.service_nexthop, state.from_service);
+  for (const auto& [device, addresses] : side.virtual_next_hops) {
+    side.responders.at(device)->set(state.virtual_next_hops ? addresses : std::vector<IpAddress>{});
+  }
+}
+
+void NexthopSteering::set(TunnelGroupId group, const SteeringState& state) {
+  const auto at = groups_.find(group);
+  if (at == groups_.end()) return;
+  set_side(at->second.public_side, state);
+  set_side(at->second.private_side, state);
+}
+
+void NexthopSteering::withdraw() {
+  for (auto& [id, group] : groups_) {
+    set_side(group.public_side, SteeringState{});
+    set_side(group.private_side, SteeringState{});
+  }
+}
+
+}  // namespace segw::platform::os

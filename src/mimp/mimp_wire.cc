@@ -15,14 +15,14 @@ constexpr uint8_t kTypeHello = 1;
 constexpr uint8_t kFlagHmac = 0x01;
 
 // 7 (designated role), 8 (vouching) and 9 (router id) are reserved for domains of up to four.
-enum Tlv : uint16_t {
-  kBeat = 1,
-  kEcho = 2,
-  kStanding = 3,
-  kTimers = 4,
-  kGrant = 5,
-  kGrantAck = 6,
-  kSwitchover = 10,
+enum class Tlv : uint16_t {  // NOLINT(performance-enum-size): as on the wire
+  Beat = 1,
+  Echo = 2,
+  Standing = 3,
+  Timers = 4,
+  Grant = 5,
+  GrantAck = 6,
+  Switchover = 10,
 };
 
 constexpr uint8_t kStandingEligible = 0x01;
@@ -37,7 +37,7 @@ uint32_t to_ms(Duration duration) {
 }
 
 void put(wire::Writer& out, Tlv type, const wire::Writer& value) {
-  out.u16(type).u16(static_cast<uint16_t>(value.size())).bytes(value.view());
+  out.u16(static_cast<uint16_t>(type)).u16(static_cast<uint16_t>(value.size())).bytes(value.view());
 }
 
 wire::Writer standing_value(const Standing& standing) {
@@ -118,43 +118,42 @@ Grant read_grant(wire::Reader& in) {
 
 // One TLV into `hello`; an unknown type is skipped.
 void read_tlv(uint16_t type, wire::Reader& in, Hello& hello) {
-  switch (type) {
-    case kBeat:
+  switch (static_cast<Tlv>(type)) {
+    case Tlv::Beat:
       hello.nonce = read_nonce(in, "nonce");
       hello.beat = in.u64("beat");
       if (hello.beat == 0) in.refuse("beat");
       return;
-    case kEcho:
+    case Tlv::Echo:
       hello.echo = read_echo(in);
       return;
-    case kStanding:
+    case Tlv::Standing:
       hello.standing = read_standing(in);
       return;
-    case kTimers:
+    case Tlv::Timers:
       hello.keep_alive = read_ms(in, "keep-alive", kLeaseMax);
       hello.hold = read_ms(in, "hold", kLeaseMax);
       hello.up_for = milliseconds(in.u32("up-for"));
       return;
-    case kGrant:
+    case Tlv::Grant:
       hello.grant = read_grant(in);
       return;
-    case kGrantAck:
+    case Tlv::GrantAck:
       hello.grant_ack = GrantAck{.activation = read_activation(in, "ack-activation"),
                                  .version = in.u32("ack-version")};
       return;
-    case kSwitchover:
+    case Tlv::Switchover:
       hello.switchover = SwitchoverRequest{.number = in.u32("switchover-number"),
                                            .target = read_activation(in, "switchover-target")};
       return;
-    default:
-      in.rest();
-      return;
   }
+  in.rest();
 }
 
 bool known(uint16_t type) {
-  return type == kBeat || type == kEcho || type == kStanding || type == kTimers || type == kGrant ||
-         type == kGrantAck || type == kSwitchover;
+  return (type >= static_cast<uint16_t>(Tlv::Beat) &&
+          type <= static_cast<uint16_t>(Tlv::GrantAck)) ||
+         type == static_cast<uint16_t>(Tlv::Switchover);
 }
 
 SecretBytes hmac_of(ByteView covered, const Binding& binding, const SecretBytes& key) {
@@ -175,33 +174,33 @@ Bytes encode_hello(const Hello& hello) {
   wire::Writer out;
   wire::Writer beat;
   beat.bytes(hello.nonce).u64(hello.beat);
-  put(out, kBeat, beat);
+  put(out, Tlv::Beat, beat);
   if (hello.echo) {
     wire::Writer echo;
     echo.bytes(hello.echo->nonce).u64(hello.echo->seen).u64(hello.echo->accepted);
-    put(out, kEcho, echo);
+    put(out, Tlv::Echo, echo);
   }
-  put(out, kStanding, standing_value(hello.standing));
+  put(out, Tlv::Standing, standing_value(hello.standing));
   wire::Writer timers;
   timers.u32(to_ms(hello.keep_alive)).u32(to_ms(hello.hold)).u32(to_ms(hello.up_for));
-  put(out, kTimers, timers);
+  put(out, Tlv::Timers, timers);
   if (hello.grant) {
     wire::Writer grant;
     grant.u64(hello.grant->activation.value)
         .u32(hello.grant->version)
         .u8(hello.grant->member ? kGrantMember : uint8_t{0})
         .u32(to_ms(hello.grant->lease));
-    put(out, kGrant, grant);
+    put(out, Tlv::Grant, grant);
   }
   if (hello.grant_ack) {
     wire::Writer ack;
     ack.u64(hello.grant_ack->activation.value).u32(hello.grant_ack->version);
-    put(out, kGrantAck, ack);
+    put(out, Tlv::GrantAck, ack);
   }
   if (hello.switchover) {
     wire::Writer request;
     request.u32(hello.switchover->number).u64(hello.switchover->target.value);
-    put(out, kSwitchover, request);
+    put(out, Tlv::Switchover, request);
   }
   return out.take();
 }
@@ -220,8 +219,8 @@ wire::Decoded<Hello> decode_hello(ByteView tlvs) {
     if (value.left() > 0) value.refuse("tlv-length");
     if (!value.ok()) in.refuse(value.refused());
   }
-  for (const Tlv needed : {kBeat, kStanding, kTimers}) {
-    if (!seen.contains(needed)) in.refuse("tlv-missing");
+  for (const Tlv needed : {Tlv::Beat, Tlv::Standing, Tlv::Timers}) {
+    if (!seen.contains(static_cast<uint16_t>(needed))) in.refuse("tlv-missing");
   }
   return in.finish(hello);
 }

@@ -46,6 +46,7 @@ class Chaos {
   void run(int steps) {
     for (int step = 0; step < steps && !::testing::Test::HasFatalFailure(); ++step) {
       fault();
+      if (step % 100 == 99) run_for(kDiscovery + 5s);  // quiet, whatever is broken just now
       run_for(1ms * static_cast<int64_t>(network_.rng.below(400)));
     }
   }

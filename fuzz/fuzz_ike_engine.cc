@@ -1,0 +1,97 @@
+// An engine with a live IKE SA gets arbitrary datagrams and arbitrary plaintext sealed with the
+// right keys. The input is a list of steps: kind, exchange, length (2 bytes), bytes.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/assert.h"
+#include "ike/testing.h"
+
+namespace {
+
+using namespace segw;
+using ike::testing::Client;
+using ike::testing::Gateway;
+
+// The Encrypted payload around bytes that need not be payloads.
+Bytes sealed(Client& client, uint8_t exchange, bool response, uint8_t first, ByteView plain) {
+  const ike::Header header{.initiator = client.spi,
+                           .responder = client.gateway_spi,
+                           .next_payload = static_cast<uint8_t>(ike::PayloadType::Encrypted),
+                           .exchange = exchange,
+                           .from_initiator = true,
+                           .is_response = response,
+                           .message_id = response ? uint32_t{0} : client.next_id++};
+  wire::Writer iv;
+  iv.u64(client.iv++);
+  constexpr size_t kSalt = 4;
+  constexpr size_t kTag = 16;
+  const size_t body = 4 + iv.size() + plain.size() + 1 + kTag;
+  wire::Writer message;
+  message.bytes(ike::encode_header(header, ike::kHeaderSize + body));
+  message.u8(first).u8(0).u16(static_cast<uint16_t>(body));
+  const ByteView key = client.keys.sk_ei.view();
+  Bytes nonce = to_bytes(key.last(kSalt));
+  append(nonce, iv.view());
+  Bytes inner = to_bytes(plain);
+  inner.push_back(0);
+  const Bytes ciphertext =
+      crypto::aes_gcm_seal(key.first(key.size() - kSalt), nonce, message.view(), inner);
+  message.bytes(iv.view()).bytes(ciphertext);
+  return message.take();
+}
+
+// Every SA that a table names is in the other one.
+void check(const Gateway& gateway) {
+  for (const auto& [spi, sa] : gateway.state.ike_sas) {
+    SEGW_ASSERT(sa.our_spi() == spi);
+    for (const Spi child : sa.children) SEGW_ASSERT(gateway.state.child_sas.contains(child));
+  }
+  for (const auto& [spi, child] : gateway.state.child_sas) {
+    SEGW_ASSERT(child.inbound_spi == spi && gateway.state.ike_sas.contains(child.ike_sa));
+    SEGW_ASSERT(gateway.host.installed.contains(spi));
+  }
+  SEGW_ASSERT(gateway.host.installed.size() == gateway.state.child_sas.size());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const auto connected = [] {
+    auto gateway = std::make_unique<Gateway>();
+    Client client;
+    SEGW_ASSERT(client.connect(*gateway));
+    return std::pair(std::move(gateway), client);
+  }();
+  Gateway gateway(*connected.first, ike::testing::group_settings());
+  gateway.host.installed = connected.first->host.installed;
+  Client client = connected.second;
+  wire::Reader in(ByteView(data, size));
+  for (int step = 0; step < 16 && in.left() >= 4; ++step) {
+    const uint8_t kind = in.u8("kind");
+    const uint8_t exchange = in.u8("exchange");
+    const uint16_t wanted = in.u16("length");
+    const ByteView bytes = in.bytes(std::min<size_t>(wanted, in.left()), "bytes");
+    const uint8_t first = bytes.empty() ? uint8_t{0} : bytes[0];
+    const ByteView rest = bytes.empty() ? bytes : bytes.subspan(1);
+    switch (kind % 5) {
+      case 0:
+        gateway.give(to_bytes(bytes));
+        break;
+      case 1:
+        gateway.give(sealed(client, exchange, false, first, rest));
+        break;
+      case 2:
+        gateway.give(sealed(client, exchange, true, first, rest));
+        break;
+      case 3:
+        gateway.run_for(std::chrono::minutes(exchange));
+        break;
+      default:
+        gateway.engine->clear_tunnel(3);
+        break;
+    }
+    check(gateway);
+  }
+  return 0;
+}

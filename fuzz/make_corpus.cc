@@ -1,0 +1,151 @@
+// Writes the seeds of the fuzzers, from our own encoders: make_corpus FOLDER.
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "ike/testing.h"
+#include "isa/isa_wire.h"
+#include "isa/testing.h"
+#include "mcs/frame.h"
+#include "mcs/mcs_codec.h"
+#include "mimp/mimp_wire.h"
+
+namespace {
+
+using namespace segw;
+
+class Corpus {
+ public:
+  explicit Corpus(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  void add(const std::string& fuzzer, const std::string& name, ByteView bytes) {
+    std::filesystem::create_directories(folder_ / fuzzer);
+    std::ofstream out(folder_ / fuzzer / name, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(bytes.data()),
+              static_cast<std::streamsize>(bytes.size()));
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+// One step of fuzz_ike_engine: the plaintext of a request or a response.
+Bytes engine_step(uint8_t kind, ike::Exchange exchange, const std::vector<ike::Payload>& payloads) {
+  const ike::Chain chain = ike::encode_payloads(payloads);
+  wire::Writer out;
+  out.u8(kind).u8(static_cast<uint8_t>(exchange));
+  out.u16(static_cast<uint16_t>(chain.bytes.size() + 1)).u8(chain.first).bytes(chain.bytes);
+  return out.take();
+}
+
+void ike_seeds(Corpus& corpus) {
+  ike::testing::Gateway gateway;
+  ike::testing::Client client;
+  const Bytes init = client.init_request();
+  corpus.add("ike_message", "init", init);
+  client.take_init(gateway.ask(init));
+  corpus.add("ike_message", "init_answer", client.init_response);
+  const ike::Chain auth = ike::encode_payloads(client.auth_payloads());
+  Bytes chain{auth.first};
+  append(chain, auth.bytes);
+  corpus.add("ike_message", "auth", chain);
+  wire::Writer datagram;
+  datagram.u8(0).u8(0).u16(static_cast<uint16_t>(init.size())).bytes(init);
+  corpus.add("ike_engine", "init", datagram.view());
+  using ike::Exchange;
+  corpus.add("ike_engine", "liveness", engine_step(1, Exchange::Informational, {}));
+  const std::vector<ike::Payload> gone{
+      ike::payload::Delete{.protocol = ike::kProtocolIke, .spis = {}}};
+  corpus.add("ike_engine", "delete_ike", engine_step(1, Exchange::Informational, gone));
+  const std::vector<ike::Payload> child{
+      ike::payload::Delete{.protocol = ike::kProtocolEspSa,
+                           .spis = {ike::testing::Client::spi_bytes(client.child_spi)}}};
+  corpus.add("ike_engine", "delete_child", engine_step(1, Exchange::Informational, child));
+  auto rekey = client.child_payloads(ike::Group::Curve25519);
+  auto which = ike::notify(ike::NotifyType::RekeySa);
+  which.protocol = ike::kProtocolEspSa;
+  which.spi = ike::testing::Client::spi_bytes(client.child_spi);
+  rekey.emplace_back(which);
+  corpus.add("ike_engine", "rekey_child", engine_step(1, Exchange::CreateChildSa, rekey));
+  const std::vector<ike::Payload> successor{
+      ike::payload::Sa{
+          .proposals = {ike::testing::Client::ike_proposal(client.suite, Bytes(8, 7))}},
+      ike::payload::Nonce{.data = client.nonce},
+      ike::payload::Ke{.group = 31, .data = client.pair.public_key}};
+  corpus.add("ike_engine", "rekey_ike", engine_step(1, Exchange::CreateChildSa, successor));
+  Bytes day{3, 255, 0, 0, 4, 0, 0, 0, 2, 37, 0, 1, 0, 3, 255, 0, 0};
+  corpus.add("ike_engine", "clear_and_wait", day);
+}
+
+Bytes isa_step(uint8_t kind, ByteView bytes) {
+  wire::Writer out;
+  out.u8(kind).u16(static_cast<uint16_t>(bytes.size())).bytes(bytes);
+  return out.take();
+}
+
+void isa_seeds(Corpus& corpus) {
+  const isa::testing::Ends ends = isa::testing::make_ends();
+  corpus.add("isa_wire", "install", isa::encode(isa::ToIsa(isa::InstallSa{.sa = ends.gateway})));
+  corpus.add("isa_wire", "role",
+             isa::encode(isa::ToIsa(isa::SetRole{.role = isa::Role::Acting, .iv_epoch = 7})));
+  const isa::SaActivity activity{.window = {.inbound_spi = {7}, .outbound_next = 9, .seen = {1, 2}},
+                                 .packets_in = 1};
+  corpus.add("isa_wire", "activity",
+             isa::encode(isa::FromIsa(isa::Activity{.sas = {activity, activity}})));
+  const Bytes in = isa::testing::inner_packet("192.168.1.1", "10.2.2.10", 40);
+  Bytes plain = in;
+  append(plain, Bytes{1, 2, 2, 4});
+  corpus.add("isa_public", "authentic", isa_step(1, plain));
+  corpus.add("isa_public", "clear", isa_step(0, in));
+  corpus.add("isa_public", "ike", isa_step(255, Bytes(40, 0)));
+  corpus.add("isa_private", "to_client",
+             isa_step(0, isa::testing::inner_packet("10.2.2.10", "192.168.1.1", 40, 17)));
+  corpus.add("isa_private", "large",
+             isa_step(0, isa::testing::inner_packet("10.2.2.10", "192.168.1.1", 1480, 6, true)));
+  corpus.add("isa_private", "made", isa_step(71, Bytes(64, 1)));
+}
+
+void peer_seeds(Corpus& corpus) {
+  mimp::Hello hello;
+  hello.beat = 5;
+  hello.echo = mimp::Echo{.nonce = {1}, .seen = 2, .accepted = 1};
+  hello.keep_alive = std::chrono::seconds(1);
+  hello.hold = std::chrono::seconds(3);
+  hello.grant = mimp::Grant{
+      .activation = {3}, .version = 1, .member = true, .lease = std::chrono::seconds(4)};
+  corpus.add("mimp", "hello", mimp::encode_hello(hello));
+  mcs::pb::Record record;
+  mcs::encode(mcs::Record(isa::testing::make_ends().gateway), record);
+  corpus.add("mcs", "child", to_bytes(as_bytes(record.SerializeAsString())));
+  ike::testing::Gateway gateway;
+  ike::testing::Client client;
+  if (client.connect(gateway)) {
+    record.Clear();
+    mcs::encode(mcs::Record(gateway.only_ike()), record);
+    corpus.add("mcs", "ike", to_bytes(as_bytes(record.SerializeAsString())));
+  }
+  mcs::pb::Frame frame;
+  frame.set_ping(true);
+  corpus.add("mcs", "ping", mcs::encode_frame(frame));
+}
+
+void config_seeds(Corpus& corpus) {
+  corpus.add("config", "empty", {});
+  corpus.add("config", "braces", as_bytes("configure {\n    system {\n    }\n}\n"));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    static_cast<void>(std::fputs("usage: make_corpus FOLDER\n", stderr));
+    return 2;
+  }
+  Corpus corpus{std::filesystem::path(argv[1])};
+  ike_seeds(corpus);
+  isa_seeds(corpus);
+  peer_seeds(corpus);
+  config_seeds(corpus);
+  return 0;
+}

@@ -92,7 +92,7 @@ std::string last_words(const fs::path& file) {
 }
 
 Result<> answers(const State& state, const Node& node) {
-  if (node.kind == NodeKind::StrongSwan) return load_connections(state.node_folder(node.name));
+  if (node.kind == NodeKind::StrongSwan) return vici_answers(state.node_folder(node.name));
   const auto shown = ask_chassis(state, node.name, {"show", "version"});
   return shown ? Result<>{} : Result<>(tl::unexpected(shown.error()));
 }
@@ -139,7 +139,10 @@ Result<> start_node(State& state, const Node& node) {
   if (!root) return failure(fmt::format("{}: {}", node.name, root.error().text));
   state.processes[node.name] = {*root};
   if (auto saved = state.save(); !saved) return saved;
-  return wait_until_ready(state, node, *root);
+  if (auto ready = wait_until_ready(state, node, *root); !ready) return ready;
+  if (node.kind != NodeKind::StrongSwan) return {};
+  const auto loaded = load_connections(state.node_folder(node.name));
+  return loaded ? loaded : failure(fmt::format("{}: {}", node.name, loaded.error().text));
 }
 
 std::set<ProcessId> node_processes(const State& state, const std::string& node) {

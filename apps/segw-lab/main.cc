@@ -188,8 +188,9 @@ Result<> do_capture(const Request& request) {
     if (end.node != request.node) continue;
     const auto netns = device_namespace(lab->state, end);
     if (!netns) return tl::unexpected(netns.error());
-    std::vector<std::string> argv = {"tcpdump", "-Z", "root",     "-U", "-s",
-                                     "0",       "-i", end.device, "-w", request.out};
+    // Without --immediate-mode the last packets stay in the kernel when it is interrupted.
+    std::vector<std::string> argv = {"tcpdump", "-Z",       "root", "-U",       "--immediate-mode",
+                                     "-i",      end.device, "-w",   request.out};
     argv.insert(argv.end(), request.command.begin(), request.command.end());
     return tl::unexpected(become(argv, *netns));
   }

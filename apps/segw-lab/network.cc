@@ -57,20 +57,32 @@ Result<> make_link(const State& state, const Topology& topology, const Link& lin
   return {};
 }
 
-std::string fault_rules(const std::string& table, const std::string& device, const Fault& fault) {
-  const auto chain = [&](std::string_view hook, Direction direction) {
-    std::string rules;
-    if (fault.cut.contains(direction)) rules += "  counter drop\n";
-    if (fault.loss_percent > 0) {
-      rules += fmt::format("  numgen random mod 100 < {} counter drop\n", fault.loss_percent);
-    }
-    return fmt::format(" chain {0} {{\n  type filter hook {0} device \"{1}\" priority 0\n{2} }}\n",
-                       hook, device, rules);
-  };
+// What reaches this end is dropped as it comes in: at the other end, a drop of what goes out would
+// be an error to who sends it, which no broken wire tells.
+std::string ingress_rules(const std::string& table, const std::string& device, bool cut,
+                          unsigned loss_percent) {
+  std::string rules;
+  if (cut) rules += "  counter drop\n";
+  if (loss_percent > 0) {
+    rules += fmt::format("  numgen random mod 100 < {} counter drop\n", loss_percent);
+  }
   // Emptied and filled in one transaction.
   return fmt::format(
-      "table netdev {0} {{ }}\ndelete table netdev {0}\ntable netdev {0} {{\n{1}{2}}}\n", table,
-      chain("egress", Direction::AToB), chain("ingress", Direction::BToA));
+      "table netdev {0} {{ }}\ndelete table netdev {0}\ntable netdev {0} {{\n"
+      " chain in {{\n  type filter hook ingress device \"{1}\" priority 0\n{2} }}\n}}\n",
+      table, device, rules);
+}
+
+Result<> apply_at_end(const State& state, const Link& link, const End& end, bool cut,
+                      unsigned loss_percent) {
+  const auto netns = device_namespace(state, end);
+  if (!netns) return tl::unexpected(netns.error());
+  // Both ends may be in one namespace: the device is part of the name.
+  const std::string table = fmt::format("segw_lab_{}_{}", link.name, end.device);
+  const auto done =
+      run({"nft", "-f", "-"}, *netns, ingress_rules(table, end.device, cut, loss_percent));
+  if (!done) return failure(fmt::format("link {}: {}", link.name, done.error().text));
+  return {};
 }
 
 }  // namespace
@@ -107,16 +119,15 @@ Result<std::string> device_namespace(const State& state, const End& end) {
 }
 
 Result<> apply_fault(const State& state, const Link& link) {
-  // All rules stand at the first end: what leaves there goes to the second.
   const auto found = state.faults.find(link.name);
   const Fault fault = found == state.faults.end() ? Fault{} : found->second;
-  const End& end = link.ends[0];
-  const auto netns = device_namespace(state, end);
-  if (!netns) return tl::unexpected(netns.error());
-  const std::string rules = fault_rules("segw_lab_" + link.name, end.device, fault);
-  const auto done = run({"nft", "-f", "-"}, *netns, rules);
-  if (!done) return failure(fmt::format("link {}: {}", link.name, done.error().text));
-  return {};
+  const auto& [a, b] = link.ends;
+  if (auto done =
+          apply_at_end(state, link, a, fault.cut.contains(Direction::BToA), fault.loss_percent);
+      !done) {
+    return done;
+  }
+  return apply_at_end(state, link, b, fault.cut.contains(Direction::AToB), fault.loss_percent);
 }
 
 }  // namespace segw::lab

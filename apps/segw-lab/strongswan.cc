@@ -95,6 +95,11 @@ Result<> write_strongswan_files(const fs::path& folder, const Node& node) {
   return write_file(folder / "strongswan.conf", strongswan_conf(folder));
 }
 
+Result<> vici_answers(const fs::path& folder) {
+  const auto stats = run({"swanctl", "--stats", "--uri", vici_uri(folder)});
+  return stats ? Result<>{} : Result<>(tl::unexpected(stats.error()));
+}
+
 Result<> load_connections(const fs::path& folder) {
   const auto loaded =
       run({"swanctl", "--load-all", "--file", folder / "swanctl.conf", "--uri", vici_uri(folder)});

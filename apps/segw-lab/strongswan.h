@@ -14,7 +14,10 @@ inline constexpr std::string_view kCharon = "/usr/lib/ipsec/charon";
 // strongswan.conf and swanctl.conf of the node.
 Result<> write_strongswan_files(const std::filesystem::path& folder, const Node& node);
 
-// Hands swanctl.conf to the charon that runs there; fails while it does not answer.
+// Fails while the charon that runs there does not answer.
+Result<> vici_answers(const std::filesystem::path& folder);
+
+// Hands swanctl.conf to it.
 Result<> load_connections(const std::filesystem::path& folder);
 
 }  // namespace segw::lab

@@ -172,9 +172,11 @@ void TunnelGroup::give_isa_its_role() {
   isa_->send(isa::SetRole{.role = isa::Role::Acting, .iv_epoch = iv_epoch_});
 }
 
+// Redundancy rule 8: not a moment longer than the peer waits before it acts itself.
 void TunnelGroup::vouch() {
-  const Duration hold = mimp_ ? mimp_->settings().hold() : 3 * kAloneVouch;
-  isa_->send(isa::Vouch{.deadline = platform_.clock.now() + hold});
+  const Instant until =
+      mimp_ ? mimp_->vouch_until() : platform_.clock.now() + 3 * kAloneVouch;
+  isa_->send(isa::Vouch{.deadline = until});
 }
 
 void TunnelGroup::steer() {

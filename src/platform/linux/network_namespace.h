@@ -14,6 +14,8 @@ class NetworkNamespace {
   static Result<NetworkNamespace> own();
   // /run/netns/NAME, made if it is missing.
   static Result<NetworkNamespace> named(const std::string& name);
+  // One that another process handed over.
+  static NetworkNamespace of(FileDescriptor fd) { return NetworkNamespace(std::move(fd)); }
   [[nodiscard]] int fd() const { return fd_.get(); }
   // Runs `work` with this thread inside the namespace; the thread is back afterwards.
   void inside(const std::function<void()>& work) const;

@@ -1,0 +1,177 @@
+#include "daemon.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include <asio/signal_set.hpp>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "chassis/chassis.h"
+#include "cli/console.h"
+#include "config/load.h"
+#include "platform/linux/control_server.h"
+#include "platform/linux/datagrams.h"
+#include "platform/linux/isas.h"
+#include "platform/linux/keeper_link.h"
+#include "platform/linux/log.h"
+#include "platform/linux/loop.h"
+#include "platform/linux/services.h"
+#include "platform/linux/steering.h"
+#include "platform/linux/store.h"
+#include "platform/linux/streams.h"
+
+namespace segw::daemon {
+namespace {
+
+namespace os = platform::os;
+constexpr Duration kHeartbeat = std::chrono::milliseconds(100);
+
+void say(const std::string& line) { std::fprintf(stderr, "segwd: %s\n", line.c_str()); }
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return failure(path + ": cannot be read");
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+bool report(const std::string& file, const config::ConfigErrors& errors) {
+  for (const config::ConfigError& error : errors) say(file + ": " + config::text(error));
+  return false;
+}
+
+bool load(const Options& options, config::Loaded& loaded) {
+  config::PortsMap ports;
+  if (!options.ports_file.empty()) {
+    const auto text = read_file(options.ports_file);
+    if (!text) return say(text.error().text), false;
+    auto parsed = config::parse_ports(*text);
+    if (!parsed) return report(options.ports_file, parsed.error());
+    ports = std::move(*parsed);
+  }
+  const auto text = read_file(options.config_file);
+  if (!text) return say(text.error().text), false;
+  auto result = config::load(*text, ports);
+  if (!result) return report(options.config_file, result.error());
+  loaded = std::move(*result);
+  return true;
+}
+
+class KeeperSupervisor final : public platform::Supervisor {
+ public:
+  explicit KeeperSupervisor(int socket) : socket_(socket) {}
+  void ready() override { os::send_to_keeper(socket_, os::KeeperMessage::Ready, {}); }
+
+ private:
+  int socket_;
+};
+
+class Daemon {
+ public:
+  Daemon(const Options& options, os::Loop& loop, std::unique_ptr<os::FolderStore> store,
+         config::Loaded loaded)
+      : options_(options),
+        loop_(loop),
+        store_(std::move(store)),
+        loaded_(std::move(loaded)),
+        datagrams_(loop),
+        streams_(loop),
+        services_(options.namespace_prefix.empty() ? loaded_.config->system_name
+                                                   : options.namespace_prefix),
+        isas_(loop, services_, options.keeper_fd),
+        log_(loop, options.log_file),
+        steering_(loop, services_, log_, options.keeper_fd),
+        supervisor_(options.keeper_fd),
+        platform_{.clock = loop,
+                  .scheduler = loop,
+                  .rng = rng_,
+                  .datagrams = datagrams_,
+                  .streams = streams_,
+                  .services = services_,
+                  .isas = isas_,
+                  .steering = steering_,
+                  .store = *store_,
+                  .log = log_,
+                  .supervisor = supervisor_},
+        signals_(loop.io(), SIGTERM, SIGINT),
+        chassis_(chassis::make_chassis(platform_, loaded_.config,
+                                       {.allow_key_export = options.allow_key_export})) {}
+
+  int run() {
+    heartbeat();
+    signals_.async_wait([this](const std::error_code& error, int) {
+      if (!error) loop_.stop();
+    });
+    chassis_->start([this](const Result<void>& started) { on_started(started); });
+    loop_.run();
+    control_.reset();
+    steering_.withdraw();
+    chassis_.reset();
+    services_.remove();
+    return exit_code_;
+  }
+
+ private:
+  void on_started(const Result<void>& started) {
+    if (!started) return fail(started.error().text);
+    auto opened = os::ControlServer::open(
+        loop_, store_->folder() / "control",
+        [this](const std::string& command, const os::ControlServer::Reply& reply) {
+          console_->run(command, reply);
+        });
+    if (!opened) return fail(opened.error().text);
+    console_.emplace(*chassis_, loaded_);
+    control_ = std::move(*opened);
+    log_.event(platform::Severity::Info, "CHASSIS_STARTED",
+               "segwd of " + loaded_.config->system_name + " serves");
+  }
+
+  void fail(const std::string& why) {
+    say(why);
+    exit_code_ = 1;
+    loop_.stop();
+  }
+
+  // Sent by the event loop itself: a loop that hangs is silent.
+  void heartbeat() {
+    os::send_to_keeper(options_.keeper_fd, os::KeeperMessage::Heartbeat, {});
+    loop_.at(loop_.now() + kHeartbeat, [this] { heartbeat(); });
+  }
+
+  Options options_;
+  os::Loop& loop_;
+  std::unique_ptr<os::FolderStore> store_;
+  config::Loaded loaded_;
+  os::SystemRng rng_;
+  os::UdpDatagrams datagrams_;
+  os::TlsStreams streams_;
+  os::NamespaceServices services_;
+  os::KeeperIsas isas_;
+  os::EventLogger log_;
+  os::NexthopSteering steering_;
+  KeeperSupervisor supervisor_;
+  platform::Platform platform_;
+  asio::signal_set signals_;
+  std::unique_ptr<chassis::Chassis> chassis_;
+  std::optional<cli::Console> console_;
+  std::unique_ptr<os::ControlServer> control_;
+  int exit_code_ = 0;
+};
+
+}  // namespace
+
+int run(const Options& options) {
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  os::Loop loop;
+  auto store = os::FolderStore::open(loop, options.state_folder);
+  if (!store) return say(store.error().text), 1;
+  config::Loaded loaded;
+  if (!load(options, loaded)) return 1;
+  mlockall(MCL_CURRENT | MCL_FUTURE);  // best effort: keys stay out of swap
+  Daemon daemon(options, loop, std::move(*store), std::move(loaded));
+  return daemon.run();
+}
+
+}  // namespace segw::daemon

@@ -38,18 +38,18 @@ Result<> make_namespace(const std::string& netns, const Node& node) {
 Result<> bring_up_end(const State& state, const Topology& topology, const End& end) {
   std::string lines;
   if (topology.node(end.node)->kind == NodeKind::Bridge) {
-    lines += fmt::format("link set {} master {}\n", end.device, kBridge);
+    lines += fmt::format("link set dev {} master {}\n", end.device, kBridge);
   }
   for (const std::string& address : end.addresses) {
     lines += fmt::format("address add {} dev {}\n", address, end.device);
   }
-  return ip_batch(state.netns(end.node), lines + fmt::format("link set {} up\n", end.device));
+  return ip_batch(state.netns(end.node), lines + fmt::format("link set dev {} up\n", end.device));
 }
 
 Result<> make_link(const State& state, const Topology& topology, const Link& link) {
   const auto& [a, b] = link.ends;
-  const auto made = run({"ip", "link", "add", a.device, "netns", state.netns(a.node), "type",
-                         "veth", "peer", "name", b.device, "netns", state.netns(b.node)});
+  const auto made = run({"ip", "link", "add", "name", a.device, "netns", state.netns(a.node),
+                         "type", "veth", "peer", "name", b.device, "netns", state.netns(b.node)});
   if (!made) return failure(fmt::format("link {}: {}", link.name, made.error().text));
   for (const End& end : link.ends) {
     if (auto done = bring_up_end(state, topology, end); !done) return done;

@@ -38,6 +38,13 @@ void EngineImpl::activate(bool clean) {
     for (const Spi child : sa.children) child_born(child);
     schedule(sa);
   }
+  // A renewed activation starts from these tables; commits of the one before never come back.
+  const std::set<Spi> awaiting = std::exchange(awaiting_outbound_, {});
+  for (const Spi spi : awaiting) host_.use_outbound(spi);
+}
+
+void EngineImpl::use_outbound(Spi spi) {
+  if (awaiting_outbound_.erase(spi) != 0) host_.use_outbound(spi);
 }
 
 void EngineImpl::deactivate() {
@@ -46,6 +53,7 @@ void EngineImpl::deactivate() {
   runtimes_.clear();
   due_.clear();
   child_born_.clear();
+  awaiting_outbound_.clear();
   half_open_.clear();
   last_words_.clear();
 }
@@ -275,6 +283,7 @@ void EngineImpl::remove_child(Spi spi, bool by_client, Changes& changes) {
   const uint32_t index = at->second.tunnel;
   tables_.child_sas.erase(at);
   child_born_.erase(spi);
+  awaiting_outbound_.erase(spi);
   changes.deleted_child_sas.push_back({.spi = spi, .by_client = by_client});
   const bool up = std::ranges::any_of(
       tables_.child_sas, [&](const auto& entry) { return entry.second.tunnel == index; });

@@ -105,7 +105,7 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
   answer(sa, request, answers, std::move(changes), [this, made, index = settings.index] {
     const auto* spi = std::get_if<Spi>(&made);
     if (spi == nullptr) return;
-    host_.use_outbound(*spi);
+    use_outbound(*spi);
     host_.on_tunnel_state(index, true);
   });
 }

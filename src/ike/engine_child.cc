@@ -132,6 +132,7 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
   sa.children.push_back(spi);
   changes.ike_sas.push_back(sa.our_spi());
   changes.child_sas.push_back(spi);
+  awaiting_outbound_.insert(spi);
   host_.install(tables_.child_sas.emplace(spi, std::move(child)).first->second);
   return spi;
 }
@@ -189,7 +190,7 @@ void EngineImpl::on_create_child(IkeSa& sa, Request& request) {
     counters_.add("child-rekeyed");
   }
   answer(sa, request, answers, std::move(changes),
-         [this, spi = std::get<Spi>(made)] { host_.use_outbound(spi); });
+         [this, spi = std::get<Spi>(made)] { use_outbound(spi); });
 }
 
 // RFC 7296 1.3.2 and 2.18: the successor inherits the CHILD SAs.

@@ -76,6 +76,7 @@ class EngineImpl final : public Engine {
               Changes changes, platform::Callback then = {});
   void refuse(IkeSa& sa, const Request& request, NotifyType type, Bytes data = {});
   void commit(Changes changes, platform::Callback then);
+  void use_outbound(Spi spi);
   void send_request(IkeSa& sa, PendingRequest::Kind kind, const std::vector<Payload>& payloads,
                     Spi child);
   void remove_ike(IkeSpi spi, bool by_client, Changes& changes);
@@ -139,6 +140,7 @@ class EngineImpl final : public Engine {
   SecretBytes cookie_secret_;
   std::map<IkeSpi, Runtime> runtimes_;
   std::map<Spi, Instant> child_born_;  // when a CHILD SA's age was zero
+  std::set<Spi> awaiting_outbound_;    // made here, their commit under way
   std::deque<LastWord> last_words_;
   std::set<std::pair<Instant, IkeSpi>> due_;
   std::map<InitKey, IkeSpi> half_open_;

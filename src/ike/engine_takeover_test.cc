@@ -128,6 +128,20 @@ TEST(Takeover, APendingRequestIsRepeatedWithTheSameBytes) {
   EXPECT_FALSE(second.only_ike().pending);
 }
 
+TEST(Takeover, ARenewedActivationUsesWhatWasNotYetCommitted) {
+  Gateway gateway;
+  Client client;
+  ASSERT_TRUE(client.connect(gateway));
+  gateway.host.mode = RecordingHost::Commits::Lost;
+  const Bytes request = client.rekey_child_request(client.child_spi);
+  EXPECT_TRUE(gateway.ask(request).empty());
+  EXPECT_EQ(gateway.host.outbound.size(), 1U);
+  gateway.host.mode = RecordingHost::Commits::AtOnce;
+  gateway.engine->activate(true);
+  EXPECT_EQ(gateway.host.outbound.size(), 2U);
+  EXPECT_TRUE(client.open(gateway.ask(request)));
+}
+
 TEST(Takeover, TheSuccessorMarksItsSpisWithItsSlot) {
   Gateway first;
   Client client;

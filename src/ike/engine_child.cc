@@ -11,6 +11,7 @@ namespace segw::ike {
 namespace {
 
 constexpr size_t kChildrenMax = 16;  // of one IKE SA
+constexpr int kRekeyedMax = 4;       // IKE SAs of one tunnel that wait for the client's delete
 constexpr size_t kNonceSize = 32;
 constexpr uint32_t kSpiMin = 256;  // RFC 4303 2.1: 1 to 255 are reserved, 0 is never sent
 constexpr size_t kIkeSpiSize = 8;
@@ -201,6 +202,10 @@ void EngineImpl::on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& of
   if (settings == nullptr || ke == nullptr) {
     return refuse(sa, request, NotifyType::InvalidSyntax);
   }
+  const auto waiting = std::ranges::count_if(tables_.ike_sas, [&](const auto& entry) {
+    return entry.second.state == IkeState::Rekeyed && entry.second.tunnel == sa.tunnel;
+  });
+  if (waiting >= kRekeyedMax) return refuse(sa, request, NotifyType::TemporaryFailure);
   auto chosen = choose_ike(settings->proposals, offered, static_cast<Group>(ke->group));
   if (!chosen) {
     const auto other = choose_ike(settings->proposals, offered, std::nullopt);
@@ -242,6 +247,7 @@ void EngineImpl::on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& of
   }
   sa.children.clear();
   sa.state = IkeState::Rekeyed;
+  runtime(sa).rekeyed_at = platform_.clock.now();
   runtime(tables_.ike_sas.emplace(spi, std::move(successor)).first->second).heard = true;
   wire::Writer our_spi;
   our_spi.u64(spi.value);

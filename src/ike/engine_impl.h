@@ -45,6 +45,7 @@ class EngineImpl final : public Engine {
     Instant born{};                   // when age was zero
     Instant due{};                    // next thing to do for this SA
     Instant last_heard{};             // authenticated, from the client
+    Instant rekeyed_at{};             // since when a Rekeyed one waits for the client's delete
     Instant resend_at{};
     uint32_t resends = 0;
   };

@@ -8,6 +8,7 @@ namespace segw::ike {
 namespace {
 
 constexpr Duration kHalfOpenLimit = std::chrono::seconds(30);
+constexpr Duration kRekeyedLimit = std::chrono::seconds(60);
 constexpr Duration kResendFirst = std::chrono::seconds(2);
 constexpr uint32_t kResendsMax = 5;
 constexpr Duration kFarAway = std::chrono::hours(24 * 365);
@@ -104,6 +105,7 @@ EngineImpl::Runtime& EngineImpl::runtime(const IkeSa& sa) {
     const Instant now = platform_.clock.now();
     at->second.born = now - sa.age;
     at->second.last_heard = now;
+    at->second.rekeyed_at = now;
     at->second.resend_at = now;  // a request that another chassis left unanswered: at once
     at->second.heard = clean_;
   }
@@ -124,6 +126,7 @@ Instant EngineImpl::next_due(const IkeSa& sa, const Runtime& run) {
   if (sa.pending && run.heard) return run.resend_at;
   if (run.delete_wanted) return run.born;
   Instant due = run.born + (sa.lifetime.count() > 0 ? sa.lifetime : kFarAway);
+  if (sa.state == IkeState::Rekeyed) due = std::min(due, run.rekeyed_at + kRekeyedLimit);
   const TunnelSettings* settings = tunnel(sa.tunnel);
   if (sa.state == IkeState::Established && run.heard && settings != nullptr && settings->dpd) {
     due = std::min(due, run.last_heard + settings->dpd_interval);
@@ -175,7 +178,9 @@ void EngineImpl::on_due(IkeSa& sa, Instant now) {
   // Redundancy rule 18: nothing is asked of a client that was not heard since an unclean takeover.
   if (sa.pending && run.heard) return repeat_request(sa, now);
   const bool old = sa.lifetime.count() > 0 && now >= run.born + sa.lifetime;
-  if (old || run.delete_wanted) return end(sa);
+  // The client should have deleted it (RFC 7296 2.8); it is not kept for a lifetime.
+  const bool left = sa.state == IkeState::Rekeyed && now >= run.rekeyed_at + kRekeyedLimit;
+  if (old || left || run.delete_wanted) return end(sa);
   if (expire_children(sa, now)) return schedule(sa);
   const TunnelSettings* settings = tunnel(sa.tunnel);
   if (sa.state == IkeState::Established && run.heard && settings != nullptr && settings->dpd &&

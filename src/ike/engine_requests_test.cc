@@ -114,6 +114,10 @@ TEST(IkeLifetime, AChildKeepsItsAgeWhenTheIkeSaIsRekeyed) {
   auto successor = client.successor(gateway.ask(client.rekey_ike_request(0x7777)));
   ASSERT_TRUE(successor);
   EXPECT_EQ(gateway.state.child_sas.begin()->second.age, 30min);
+  EXPECT_FALSE(gateway
+                   .ask(client.request(Exchange::Informational,
+                                       {payload::Delete{.protocol = kProtocolIke, .spis = {}}}))
+                   .empty());
   EXPECT_TRUE(gateway.run_for(29min).empty());
   EXPECT_EQ(gateway.run_for(1min).size(), 1U);
 }

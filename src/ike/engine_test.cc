@@ -523,6 +523,33 @@ TEST(IkeRekey, TheSuccessorInheritsTheChildren) {
   EXPECT_EQ(gateway.host.installed.size(), 2U);
 }
 
+TEST(IkeRekey, WhatTheClientDoesNotDeleteWeDo) {
+  Gateway gateway;
+  Client client;
+  ASSERT_TRUE(client.connect(gateway));
+  ASSERT_TRUE(client.successor(gateway.ask(client.rekey_ike_request(0x7777))));
+  EXPECT_TRUE(gateway.run_for(59s).empty());
+  EXPECT_EQ(gateway.run_for(1s).size(), 1U);
+  gateway.run_for(5min);
+  EXPECT_EQ(gateway.state.ike_sas.size(), 1U);
+  EXPECT_EQ(gateway.only_ike().state, IkeState::Established);
+  EXPECT_EQ(gateway.host.installed.size(), 1U);
+}
+
+TEST(IkeRekey, AClientThatNeverDeletesIsBounded) {
+  Gateway gateway;
+  Client client;
+  ASSERT_TRUE(client.connect(gateway));
+  for (uint64_t i = 0; i < 4; ++i) {
+    const auto next = client.successor(gateway.ask(client.rekey_ike_request(0x7000 + i)));
+    ASSERT_TRUE(next) << i;
+    client = *next;
+  }
+  EXPECT_TRUE(refused(client.open(gateway.ask(client.rekey_ike_request(0x8000))),
+                      NotifyType::TemporaryFailure));
+  EXPECT_EQ(gateway.state.ike_sas.size(), 5U);
+}
+
 TEST(IkeRekey, AnSpiOfZeroOrAForeignSuiteIsRefused) {
   Gateway gateway;
   Client client;

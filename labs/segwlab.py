@@ -295,7 +295,10 @@ def ike_auth_exchanges(pcap):
     for _, _, port, payload in udp_packets(pcap):
         if port not in IKE_PORTS:
             continue
-        header = payload[4:] if payload[:4] == bytes(4) and port == 4500 else payload
+        # RFC 3948 2.2: on port 4500 four zero bytes tell IKE from ESP.
+        if port == 4500 and payload[:4] != bytes(4):
+            continue
+        header = payload[4:] if port == 4500 else payload
         if len(header) < 28:
             continue
         exchange, flags = header[18], header[19]

@@ -222,7 +222,7 @@ void EngineImpl::answer(IkeSa& sa, const Request& request, const std::vector<Pay
   const Datagram reply{
       .local = request.datagram.local, .remote = request.datagram.remote, .message = response};
   const IkeSpi spi = sa.our_spi();
-  Bytes digest = crypto::digest(crypto::Hash::Sha256, {request.datagram.message});
+  const Bytes digest = crypto::digest(crypto::Hash::Sha256, {request.datagram.message});
   const bool stays = tables_.ike_sas.contains(spi) &&
                      std::ranges::none_of(changes.deleted_ike_sas,
                                           [&](const auto& gone) { return gone.spi == spi; });
@@ -268,6 +268,7 @@ void EngineImpl::commit(Changes changes, platform::Callback then) {
   }
   // Deleted after the commit: the tables of a record's receiver are changed in the same order.
   std::vector<Spi> gone;
+  gone.reserve(changes.deleted_child_sas.size());
   for (const auto& each : changes.deleted_child_sas) gone.push_back(each.spi);
   host_.commit(changes, [this, gone, finish = std::move(then)] {
     for (const Spi spi : gone) host_.remove(spi);

@@ -192,7 +192,7 @@ void EngineImpl::on_due(IkeSa& sa, Instant now) {
 
 void EngineImpl::repeat_request(IkeSa& sa, Instant now) {
   Runtime& run = runtime(sa);
-  if (now < run.resend_at) return schedule(sa);
+  if (!sa.pending || now < run.resend_at) return schedule(sa);
   const TunnelSettings* settings = tunnel(sa.tunnel);
   if (run.resends >= (settings != nullptr ? settings->dpd_max_retries : kResendsMax)) {
     // RFC 7296 2.4: the other endpoint has failed; what was kept for it goes.

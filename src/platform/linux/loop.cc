@@ -86,7 +86,10 @@ void Loop::run_due() {
   arm();
 }
 
-void Loop::run() { io_.run(); }
+void Loop::run() {
+  io_.restart();
+  io_.run();
+}
 
 void SystemRng::fill(MutableBytes out) {
   size_t done = 0;

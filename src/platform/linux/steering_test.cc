@@ -1,0 +1,114 @@
+// Against the real kernel, in namespaces that the test makes (as root).
+#include "platform/linux/steering.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "platform/linux/isas.h"
+#include "platform/linux/tun.h"
+
+namespace segw::platform::os {
+namespace {
+
+std::string output_of(const std::string& command) {
+  std::string text;
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
+  std::array<char, 4096> buffer{};
+  while (pipe && fgets(buffer.data(), buffer.size(), pipe.get()) != nullptr) text += buffer.data();
+  return text;
+}
+
+struct QuietLog final : Log {
+  void event(Severity /*severity*/, std::string_view name, std::string text) override {
+    ADD_FAILURE() << name << " " << text;
+  }
+};
+
+class SteeringTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root: makes a network namespace";
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, keeper_.data()), 0);
+    ServiceSpec spec{.name = "VPRN-T", .interfaces = {}, .routes = {}};
+    spec.interfaces.push_back({.name = "loop", .device = "", .address = prefix("192.0.2.9/32")});
+    ASSERT_TRUE(services_.apply({spec}));
+    place_ = services_.find("VPRN-T");
+    run("ip -n segw-test-VPRN-T link add shunt0 type veth peer name far0");
+    run("ip -n segw-test-VPRN-T addr add 10.99.0.1/24 dev shunt0");
+    run("ip -n segw-test-VPRN-T link set shunt0 up");
+    run("ip -n segw-test-VPRN-T link set far0 up");
+    place_->spec.interfaces.push_back(
+        {.name = "shunt", .device = "shunt0", .address = prefix("10.99.0.1/24"), .shunt = true});
+    const IsaId isa{.slot = 9, .mda = 1};
+    for (const std::string& name : {public_tun_name(isa), private_tun_name(isa)}) {
+      auto queue = open_tun_queue(place_->where, name);
+      ASSERT_TRUE(queue) << queue.error().text;
+      queues_.push_back(std::move(*queue));
+      ASSERT_TRUE(place_->netlink->up(place_->netlink->device_index(name)));
+    }
+    SteeringSpec steering{.group = {1}, .isa = isa, .public_side = {}, .private_side = {}};
+    steering.public_side = {.service = "VPRN-T",
+                            .prefixes = {prefix("10.10.20.1/32")},
+                            .shunt_next_hop = prefix("10.99.0.2/32").address,
+                            .virtual_next_hops = {}};
+    steering.private_side = {.service = "VPRN-T",
+                             .prefixes = {prefix("192.168.1.0/24")},
+                             .shunt_next_hop = std::nullopt,
+                             .virtual_next_hops = {}};
+    const auto declared = steering_.declare(steering);
+    ASSERT_TRUE(declared) << declared.error().text;
+  }
+  void TearDown() override {
+    queues_.clear();
+    services_.remove();
+    for (const int fd : keeper_) ::close(fd);
+  }
+  static IpPrefix prefix(const char* text) { return IpPrefix::parse(text).value_or(IpPrefix{}); }
+  static void run(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0); }
+  static std::string route(const std::string& to, const std::string& from = "") {
+    return output_of("ip -n segw-test-VPRN-T route get " + to + from + " 2>&1");
+  }
+
+  std::array<int, 2> keeper_{-1, -1};
+  Loop loop_;
+  QuietLog log_;
+  NamespaceServices services_{"segw-test"};
+  NexthopSteering steering_{loop_, services_, log_, -1};
+  ServicePlace* place_ = nullptr;
+  std::vector<FileDescriptor> queues_;
+};
+
+TEST_F(SteeringTest, AReplacedNexthopMovesEveryRouteOfTheSide) {
+  EXPECT_EQ(route("192.168.1.7").find("isa9-1prv"), std::string::npos);
+  steering_.set({1}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  EXPECT_NE(route("10.10.20.1").find("isa9-1pub"), std::string::npos);
+  EXPECT_NE(route("192.168.1.7").find("isa9-1prv"), std::string::npos);
+  steering_.set({1}, {.from_service = Target::Shunt, .from_shunt = Target::Blackhole});
+  EXPECT_NE(route("10.10.20.1").find("via 10.99.0.2 dev shunt0"), std::string::npos);
+  // A side without a shunt next hop drops.
+  EXPECT_EQ(route("192.168.1.7").find("dev"), std::string::npos);
+}
+
+TEST_F(SteeringTest, ALostTunLeavesBlackholesNotTheDefaultRoute) {
+  run("ip -n segw-test-VPRN-T route add default via 10.99.0.2");
+  steering_.set({1}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  queues_.clear();  // the last reader of both devices
+  EXPECT_EQ(route("192.168.1.7").find("10.99.0.2"), std::string::npos);
+  EXPECT_EQ(route("10.10.20.1").find("10.99.0.2"), std::string::npos);
+}
+
+TEST_F(SteeringTest, ADetachedQueueKeepsTheRoutes) {
+  steering_.set({1}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  auto kept = open_tun_queue(place_->where, "isa9-1prv");
+  ASSERT_TRUE(kept);
+  ASSERT_TRUE(detach_queue(*kept, "isa9-1prv"));
+  queues_.clear();
+  EXPECT_NE(route("192.168.1.7").find("isa9-1prv"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace segw::platform::os

@@ -50,7 +50,8 @@ class Tunnel {
   }
   Opened open(ByteView outer) {
     const auto packet = parse_ipv4(outer);
-    return opener_->open(sa_, parse_udp(packet->payload)->payload, 0);
+    const auto datagram = packet ? parse_udp(packet->payload) : std::nullopt;
+    return datagram ? opener_->open(sa_, datagram->payload, 0) : Opened{};
   }
   [[nodiscard]] std::string backend() const { return backend_->name(); }
 

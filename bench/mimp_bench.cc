@@ -8,10 +8,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Binding kBinding{.source = IpAddress::v4(0xC0000201),
-                       .destination = IpAddress::v4(0xC0000202),
-                       .source_group = TunnelGroupId{1},
-                       .destination_group = TunnelGroupId{1}};
+Binding binding() {
+  return Binding{.source = IpAddress::v4(0xC0000201),
+                 .destination = IpAddress::v4(0xC0000202),
+                 .source_group = TunnelGroupId{1},
+                 .destination_group = TunnelGroupId{1}};
+}
 
 Hello full_hello() {
   Hello hello{.nonce = {1, 2, 3, 4}, .beat = 77, .keep_alive = 500ms, .hold = 1s, .up_for = 90s};
@@ -23,9 +25,10 @@ Hello full_hello() {
 
 void receive_hello(benchmark::State& state) {
   const SecretBytes key(32);
-  const Bytes datagram = seal(encode_hello(full_hello()), kBinding, key);
+  const Binding from_to = binding();
+  const Bytes datagram = seal(encode_hello(full_hello()), from_to, key);
   for (auto _ : state) {
-    const auto tlvs = open(datagram, kBinding, key);
+    const auto tlvs = open(datagram, from_to, key);
     if (!tlvs || !decode_hello(*tlvs)) state.SkipWithError("refused");
   }
 }

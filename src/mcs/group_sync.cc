@@ -30,8 +30,7 @@ std::string_view text(SyncState state) {
 
 GroupSyncImpl::GroupSyncImpl(platform::Platform& platform, GroupLink& link, TunnelGroupId group,
                              std::string sync_tag, GroupHost& host)
-    : platform_(platform),
-      link_(link),
+    : link_(link),
       group_(group),
       sync_tag_(std::move(sync_tag)),
       host_(host),

@@ -86,7 +86,6 @@ class GroupSyncImpl final : public GroupSync {
   bool take(const pb::Record& record, std::string& unusable);
   void count(std::string_view name) { link_.counters_of_link().add(name); }
 
-  platform::Platform& platform_;
   GroupLink& link_;
   TunnelGroupId group_;
   std::string sync_tag_;

@@ -1,5 +1,6 @@
 // The link to one peer: who connects, who they are, whether they still are there.
 #include <fmt/format.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include <algorithm>
 #include <chrono>
@@ -280,6 +281,8 @@ void Link::ping() {
 }  // namespace
 
 std::unique_ptr<PeerLink> make_peer_link(platform::Platform& platform, Settings settings) {
+  // The library would write a line for each bad frame, to standard error, without a limit.
+  google::protobuf::SetLogHandler(nullptr);
   return std::make_unique<Link>(platform, std::move(settings));
 }
 

@@ -18,7 +18,13 @@ Binding binding() {
 Hello full_hello() {
   Hello hello{.nonce = {1, 2, 3, 4}, .beat = 77, .keep_alive = 500ms, .hold = 1s, .up_for = 90s};
   hello.echo = Echo{.nonce = {9, 8, 7}, .seen = 12, .accepted = 11};
-  hello.standing = Standing{.state = MasterState::Master, .activation = Activation{9}};
+  hello.standing = Standing{.state = MasterState::Master,
+                            .eligible = true,
+                            .in_sync = true,
+                            .held = true,
+                            .active_isas = 1,
+                            .activation = Activation{9},
+                            .acting_under = Activation{9}};
   hello.grant = Grant{.activation = Activation{9}, .version = 4, .member = true, .lease = 1500ms};
   return hello;
 }

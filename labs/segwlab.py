@@ -9,6 +9,7 @@ import re
 import signal
 import struct
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -43,8 +44,13 @@ def run(argv, **options):
     return done.stdout
 
 
+def end_orderly():
+    """SIGTERM ends a script like an exception does: its lab is taken down."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
 def start_ticks(pid):
-    """With the pid it names one process for ever; None if it is gone or only waits for its parent."""
+    """With the pid it names one process for ever; None if it is gone, or only waits to be reaped."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

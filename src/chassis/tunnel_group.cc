@@ -174,8 +174,7 @@ void TunnelGroup::give_isa_its_role() {
 
 // Redundancy rule 8: not a moment longer than the peer waits before it acts itself.
 void TunnelGroup::vouch() {
-  const Instant until =
-      mimp_ ? mimp_->vouch_until() : platform_.clock.now() + 3 * kAloneVouch;
+  const Instant until = mimp_ ? mimp_->vouch_until() : platform_.clock.now() + 3 * kAloneVouch;
   isa_->send(isa::Vouch{.deadline = until});
 }
 

@@ -8,6 +8,7 @@
 //   steering client ─▶ ISA ─▶ IKE engine ─▶ commit ─▶ MCS ─▶ (held by the in-sync set) ─▶ answer
 //   leaves by the ISA peer's record ─▶ MCS ─▶ apply_record ─▶ state and ISA (installed, silent)
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <set>
@@ -65,7 +66,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void on_switchover_request(bool to_self) override;
 
   // mcs::GroupHost
-  std::string apply_record(const mcs::Record& record) override;
+  std::string apply_record(const mcs::Record& record, mcs::Origin origin) override;
   void on_full_copy(const std::set<IkeSpi>& ike_sas, const std::set<Spi>& child_sas) override;
   void on_windows(const std::vector<esp::SaWindow>& windows) override;
   void on_handover(const mcs::Handover& message) override;
@@ -114,14 +115,18 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void commit_records(std::vector<mcs::Record> records, platform::Callback then);
   [[nodiscard]] bool may_seal(const std::vector<esp::Holder>& holders) const;
   [[nodiscard]] isa::InstallSa install_message(const esp::ChildSa& sa, bool outbound) const;
-  [[nodiscard]] uint64_t outbound_floor(Spi spi, uint64_t reported) const;
+  void lose_position(Spi spi, uint64_t by);
+  void note_position(Spi spi, uint64_t next);
   void merge_window(const esp::SaWindow& window);
-  void apply_child(const esp::ChildSa& sa, bool known);
+  void apply_child(const esp::ChildSa& sa, bool known, mcs::Origin origin);
   void move_child(esp::ChildSa& sa, const Endpoint& remote);
   void hold_keys(std::vector<esp::Holder>& holders) const;
   [[nodiscard]] TunnelStatus tunnel_status(uint32_t index) const;
   [[nodiscard]] SaStatus sa_status(const esp::ChildSa& sa) const;
   [[nodiscard]] std::string not_nominal_reason() const;
+
+  // Redundancy rule 11: "a node restarted since the SA was made skips 2^22 more".
+  static constexpr uint64_t kSkip = uint64_t{1} << 22;
 
   platform::Platform& platform_;
   TunnelGroupParts parts_;
@@ -133,7 +138,10 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   std::map<IkeSpi, uint64_t> ike_iv_counters_;  // of this iv_epoch
   std::set<Spi> grants_asked_;                  // one change of grants per SA at a time
   std::set<Spi> own_blocks_only_;  // another chassis may have sealed beyond what we know
-  std::set<Spi> skipping_;         // we may have sealed on it before a restart
+  // Below these nothing is sealed here any more (docs/decisions/0030). Kept when an SA goes: it may
+  // come back in another chassis' copy. Oldest first in `floors_age_`.
+  std::map<Spi, uint64_t> floors_;
+  std::deque<Spi> floors_age_;
   std::map<Spi, isa::SaActivity> activity_;
   uint64_t clean_takeovers_ = 0;
   uint64_t unclean_takeovers_ = 0;

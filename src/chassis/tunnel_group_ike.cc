@@ -32,7 +32,6 @@ void TunnelGroup::remove(Spi inbound_spi) {
   state_.windows.erase(inbound_spi);
   activity_.erase(inbound_spi);
   own_blocks_only_.erase(inbound_spi);
-  skipping_.erase(inbound_spi);
   grants_asked_.erase(inbound_spi);
 }
 
@@ -81,8 +80,7 @@ void TunnelGroup::on_tunnel_state(uint32_t tunnel, bool up) {
 
 void TunnelGroup::on_isa_ready() {
   for (const auto& [spi, sa] : state_.child_sas) {
-    // A restarted ISA lost its counters: as after a restart of the chassis.
-    if (isa_->restarts() > 0) skipping_.insert(spi);
+    if (isa_->restarts() > 0) lose_position(spi, kSkip);  // its counters went with the old process
     isa_->send(install_message(sa, true));
   }
   give_isa_its_role();
@@ -112,6 +110,7 @@ void TunnelGroup::on_activity(const isa::Activity& activity) {
     if (child == state_.child_sas.end()) continue;
     activity_[spi] = sa;
     merge_window(sa.window);
+    if (sa.packets_out > 0) note_position(spi, sa.window.outbound_next);
     windows.push_back(state_.windows.at(spi));
     if (!sa.moved_to || !mimp::acting(role_)) continue;
     const auto owner = state_.ike_sas.find(child->second.ike_sa);

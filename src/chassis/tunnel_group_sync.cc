@@ -6,12 +6,8 @@
 namespace segw::chassis {
 namespace {
 
-// A record that comes with an older age than this was made before we listened, so before a restart
-// we may have held and used the SA.
-constexpr Duration kFresh = std::chrono::seconds(2);
-// Redundancy rule 11: "a node restarted since the SA was made skips 2^22 more".
-constexpr uint64_t kRestartSkip = uint64_t{1} << 22;
 constexpr uint64_t kRestartsApart = 16;
+constexpr size_t kFloorsMax = 262144;
 
 }  // namespace
 
@@ -47,23 +43,40 @@ void TunnelGroup::hold_keys(std::vector<esp::Holder>& holders) const {
   if (const auto peer = parts_.link->peer_identity()) add(*peer);
 }
 
-uint64_t TunnelGroup::outbound_floor(Spi spi, uint64_t reported) const {
-  if (!skipping_.contains(spi)) return reported;
-  // Each restart goes further than the last: what that one sealed may never have been reported.
-  const uint64_t restarts = parts_.identity->start_number() % kRestartsApart;
-  return reported + kRestartSkip * (1 + restarts);
+// What this slot sealed last on an SA is known exactly only while its ISA lives and the SA stays:
+// after any loss of that, sealing goes on above everything that can have been used
+// (docs/decisions/0030).
+void TunnelGroup::lose_position(Spi spi, uint64_t by) {
+  const auto window = state_.windows.find(spi);
+  note_position(spi, window == state_.windows.end() ? 1 : window->second.outbound_next);
+  floors_[spi] += by;
+}
+
+void TunnelGroup::note_position(Spi spi, uint64_t next) {
+  const auto [at, is_new] = floors_.try_emplace(spi, next);
+  at->second = std::max(at->second, next);
+  if (!is_new) return;
+  floors_age_.push_back(spi);
+  if (floors_age_.size() <= kFloorsMax) return;
+  // The oldest that is not held any more; what is held keeps its floor.
+  const auto gone = std::ranges::find_if(
+      floors_age_, [&](const Spi& each) { return !state_.child_sas.contains(each); });
+  if (gone == floors_age_.end()) return;
+  floors_.erase(*gone);
+  floors_age_.erase(gone);
 }
 
 isa::InstallSa TunnelGroup::install_message(const esp::ChildSa& sa, bool outbound) const {
   isa::InstallSa message{.sa = sa, .outbound = outbound, .may_seal = may_seal(sa.holders)};
   const auto window = state_.windows.find(sa.inbound_spi);
   const uint64_t reported = window == state_.windows.end() ? 1 : window->second.outbound_next;
-  message.outbound_next = outbound_floor(sa.inbound_spi, reported);
+  const auto floor = floors_.find(sa.inbound_spi);
+  message.outbound_next = floor == floors_.end() ? reported : std::max(reported, floor->second);
   if (window != state_.windows.end()) message.inbound_edge = window->second.inbound_highest;
   return message;
 }
 
-std::string TunnelGroup::apply_record(const mcs::Record& record) {
+std::string TunnelGroup::apply_record(const mcs::Record& record, mcs::Origin origin) {
   if (mimp::acting(role_)) return "receiver-is-acting";
   const auto* child = std::get_if<esp::ChildSa>(&record);
   const bool known = child != nullptr && state_.child_sas.contains(child->inbound_spi);
@@ -75,26 +88,33 @@ std::string TunnelGroup::apply_record(const mcs::Record& record) {
   struct Visitor {
     TunnelGroup& group;
     bool known;
+    mcs::Origin origin;
     void operator()(const ike::IkeSa& sa) const {
       group.hold_keys(group.state_.ike_sas.at(sa.our_spi()).holders);
     }
-    void operator()(const esp::ChildSa& sa) const { group.apply_child(sa, known); }
+    void operator()(const esp::ChildSa& sa) const { group.apply_child(sa, known, origin); }
     void operator()(const mcs::DeleteIkeSa&) const {}
     void operator()(const mcs::DeleteChildSa& gone) const { group.remove(gone.inbound_spi); }
     void operator()(const mcs::GrantChange& change) const {
       group.isa_->send(isa::SetGrants{.inbound_spi = change.inbound_spi, .grants = change.grants});
     }
   };
-  std::visit(Visitor{*this, known}, record);
+  std::visit(Visitor{*this, known, origin}, record);
   return {};
 }
 
-void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known) {
-  // Listed as a holder of what we do not know: we held it, and may have sealed, before a restart.
+void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known, mcs::Origin origin) {
+  const Spi spi = sa.inbound_spi;
   const esp::Holder own{.slot = parts_.slot, .incarnation = parts_.identity->incarnation()};
-  const bool held_before = std::ranges::find(sa.holders, own) != sa.holders.end();
-  if (!known && (held_before || sa.age > kFresh)) skipping_.insert(sa.inbound_spi);
-  esp::ChildSa& held = state_.child_sas.at(sa.inbound_spi);
+  const bool listed = std::ranges::find(sa.holders, own) != sa.holders.end();
+  if (!known && floors_.contains(spi)) {
+    lose_position(spi, kSkip);  // we gave it up, and it comes back
+  } else if (!known && listed && origin == mcs::Origin::Copy) {
+    // We held it before a restart. Each restart goes further than the last: what that one sealed
+    // may never have been reported.
+    lose_position(spi, kSkip * (1 + parts_.identity->start_number() % kRestartsApart));
+  }
+  esp::ChildSa& held = state_.child_sas.at(spi);
   hold_keys(held.holders);
   isa_->send(install_message(held, true));
 }
@@ -128,7 +148,6 @@ void TunnelGroup::on_windows(const std::vector<esp::SaWindow>& windows) {
     if (!state_.child_sas.contains(window.inbound_spi)) continue;
     merge_window(window);
     esp::SaWindow told = state_.windows.at(window.inbound_spi);
-    told.outbound_next = outbound_floor(window.inbound_spi, told.outbound_next);
     isa_->send(isa::SetWindow{.window = std::move(told)});
   }
 }

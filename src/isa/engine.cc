@@ -357,9 +357,10 @@ void Engine::install(const InstallSa& message, Instant now) {
 void Engine::use_outbound(Spi spi, Instant now) {
   const auto at = sas_.find(spi);
   if (at == sas_.end()) return;
-  const uint32_t tunnel = at->second.sa.tunnel;
+  // Only a rekey has an old SA that the client still listens to; after a new IKE SA it does not.
+  const IkeSpi owner = at->second.sa.ike_sa;
   const bool has_older = std::ranges::any_of(sas_, [&](const auto& entry) {
-    return entry.first != spi && entry.second.outbound && entry.second.sa.tunnel == tunnel;
+    return entry.first != spi && entry.second.outbound && entry.second.sa.ike_sa == owner;
   });
   at->second.outbound = true;
   at->second.preferred_from = has_older ? now + kOldOutbound : now;

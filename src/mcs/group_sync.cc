@@ -403,12 +403,12 @@ void GroupSyncImpl::send_digests() {
   link_.send(out);
 }
 
-bool GroupSyncImpl::take(const pb::Record& record, std::string& unusable) {
+bool GroupSyncImpl::take(const pb::Record& record, Origin origin, std::string& unusable) {
   auto decoded = decode(record, group_);
   if (!decoded) {
     unusable = "record-" + decoded.error().field;
   } else {
-    unusable = host_.apply_record(*decoded);
+    unusable = host_.apply_record(*decoded, origin);
   }
   if (unusable.empty()) return true;
   count("unusable-" + unusable);
@@ -419,7 +419,7 @@ void GroupSyncImpl::on_copy(const pb::Copy& copy) {
   if (writer_ || !copying_) return count("copy-unasked");
   for (const pb::Record& record : copy.records()) {
     std::string unusable;
-    if (!take(record, unusable)) ++copy_unusable_;
+    if (!take(record, Origin::Copy, unusable)) ++copy_unusable_;
   }
 }
 
@@ -458,7 +458,7 @@ void GroupSyncImpl::on_records(const pb::Records& records) {
   for (const pb::Record& record : records.records()) {
     ++held_.number;
     std::string unusable;
-    if (take(record, unusable)) continue;
+    if (take(record, Origin::Journal, unusable)) continue;
     pb::Unusable* entry = ack.add_unusable();
     entry->set_number(held_.number);
     entry->set_reason(unusable);

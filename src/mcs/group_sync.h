@@ -83,7 +83,7 @@ class GroupSyncImpl final : public GroupSync {
   void on_records(const pb::Records& records);
   void on_windows(const pb::Windows& windows);
   void on_handover(const pb::Handover& message);
-  bool take(const pb::Record& record, std::string& unusable);
+  bool take(const pb::Record& record, Origin origin, std::string& unusable);
   void count(std::string_view name) { link_.counters_of_link().add(name); }
 
   GroupLink& link_;

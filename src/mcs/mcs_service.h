@@ -53,12 +53,15 @@ struct HandoverAbort {  // either: void
 using Handover =
     std::variant<HandoverPrepare, HandoverReady, HandoverWindows, HandoverDone, HandoverAbort>;
 
+// How a record came: as it was made, or in a copy of what the writer held before.
+enum class Origin : uint8_t { Journal, Copy };
+
 class GroupHost {
  public:
   virtual ~GroupHost() = default;
   // Reader: a record arrived; make it true here (state, ISA). Returns why it is unusable, or empty.
   // It is acknowledged as stored, or as unusable(reason), after this returns.
-  virtual std::string apply_record(const Record& record) = 0;
+  virtual std::string apply_record(const Record& record, Origin origin) = 0;
   // Reader: a full copy begins: forget what is not in it when it ends (`keep`: every key seen).
   virtual void on_full_copy(const std::set<IkeSpi>& ike_sas, const std::set<Spi>& child_sas) = 0;
   virtual void on_windows(const std::vector<esp::SaWindow>& windows) = 0;

@@ -25,6 +25,8 @@ std::string_view text(ike::IkeState state) {
       return "established";
     case ike::IkeState::Rekeyed:
       return "rekeyed";
+    case ike::IkeState::Closed:
+      return "closed";
   }
   return "";
 }
@@ -156,6 +158,7 @@ TunnelStatus TunnelGroup::tunnel_status(uint32_t index) const {
                       .sas = {}};
   for (const auto& [spi, sa] : state_.ike_sas) {
     if (sa.state == ike::IkeState::HalfOpen || sa.tunnel != index) continue;
+    if (sa.state == ike::IkeState::Closed) continue;
     if (sa.state == ike::IkeState::Rekeyed && !status.ike_state.empty()) continue;
     status.ike_spi_i = sa.initiator_spi.value;
     status.ike_spi_r = sa.responder_spi.value;

@@ -8,6 +8,8 @@
 namespace segw::ike {
 namespace {
 
+constexpr int64_t kClosedMax = 4;  // of one tunnel
+
 constexpr size_t kLastWordsMax = 256;
 constexpr int kSlotShift32 = 30;
 constexpr int kSlotShift64 = 62;
@@ -141,7 +143,11 @@ void EngineImpl::on_protected(IkeSa& sa, const Datagram& datagram, const Header&
 
 // RFC 7296 2.1 and 2.3, window of one: the next request, or the last one again.
 bool EngineImpl::fresh_request(IkeSa& sa, const Datagram& datagram, const Header& header) {
-  if (header.message_id == sa.next_request_in) return true;
+  if (header.message_id == sa.next_request_in) {
+    if (sa.state != IkeState::Closed) return true;
+    drop("closed");
+    return false;
+  }
   const bool again = sa.last_answer && header.message_id == sa.last_answer->message_id;
   if (!again) {
     drop("message-id");
@@ -289,6 +295,23 @@ void EngineImpl::remove_child(Spi spi, bool by_client, Changes& changes) {
   const bool up = std::ranges::any_of(
       tables_.child_sas, [&](const auto& entry) { return entry.second.tunnel == index; });
   if (!up) host_.on_tunnel_state(index, false);
+}
+
+// A deleted IKE SA answers a retransmission of its last request for a while, on whichever chassis:
+// the client may not have heard us before a takeover (redundancy rule 15).
+void EngineImpl::close_ike(IkeSa& sa, Changes& changes) {
+  const auto closed = [&](const auto& entry) {
+    return entry.second.state == IkeState::Closed && entry.second.tunnel == sa.tunnel;
+  };
+  if (std::ranges::count_if(tables_.ike_sas, closed) >= kClosedMax) {
+    remove_ike(std::ranges::find_if(tables_.ike_sas, closed)->first, true, changes);
+  }
+  const std::vector<Spi> children = sa.children;
+  for (const Spi child : children) remove_child(child, true, changes);
+  sa.state = IkeState::Closed;
+  sa.pending.reset();
+  runtime(sa).closed_at = platform_.clock.now();
+  changes.ike_sas.push_back(sa.our_spi());
 }
 
 void EngineImpl::remove_ike(IkeSpi spi, bool by_client, Changes& changes) {

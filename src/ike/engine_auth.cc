@@ -65,15 +65,18 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
     std::vector<IkeSpi> old;
     for (const auto& [spi, other] : tables_.ike_sas) {
       if (spi != sa.our_spi() && other.tunnel == settings.index &&
-          other.state != IkeState::HalfOpen) {
+          other.state != IkeState::HalfOpen && other.state != IkeState::Closed) {
         old.push_back(spi);
       }
     }
     // RFC 7296 2.4: the client has no other IKE SAs with us, so what we hold of it is stale.
     for (const IkeSpi spi : old) remove_ike(spi, true, changes);
   }
-  const auto used = static_cast<uint32_t>(std::ranges::count_if(
-      tables_.ike_sas, [](const auto& entry) { return entry.second.state != IkeState::HalfOpen; }));
+  const auto used =
+      static_cast<uint32_t>(std::ranges::count_if(tables_.ike_sas, [](const auto& entry) {
+        return entry.second.state == IkeState::Established ||
+               entry.second.state == IkeState::Rekeyed;
+      }));
   if (used >= settings_.tunnels_max) {
     counters_.add("refused-tunnels-max");
     return answer(sa, request, {notify(NotifyType::NoAdditionalSas)}, std::move(changes));

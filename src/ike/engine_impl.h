@@ -46,6 +46,7 @@ class EngineImpl final : public Engine {
     Instant due{};                    // next thing to do for this SA
     Instant last_heard{};             // authenticated, from the client
     Instant rekeyed_at{};             // since when a Rekeyed one waits for the client's delete
+    Instant closed_at{};              // since when a Closed one only repeats its last answer
     Instant resend_at{};
     uint32_t resends = 0;
   };
@@ -81,6 +82,7 @@ class EngineImpl final : public Engine {
   void send_request(IkeSa& sa, PendingRequest::Kind kind, const std::vector<Payload>& payloads,
                     Spi child);
   void remove_ike(IkeSpi spi, bool by_client, Changes& changes);
+  void close_ike(IkeSa& sa, Changes& changes);
   void remove_child(Spi spi, bool by_client, Changes& changes);
 
   // engine_requests.cc

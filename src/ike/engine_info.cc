@@ -19,9 +19,8 @@ void EngineImpl::on_informational(IkeSa& sa, Request& request) {
   }
   if (delete_ike) {
     counters_.add("deleted-by-client");
-    IkeSa copy = sa;  // the answer is protected with it after it is removed
-    remove_ike(sa.our_spi(), true, changes);
-    return answer(copy, request, {}, std::move(changes));
+    close_ike(sa, changes);
+    return answer(sa, request, {}, std::move(changes));
   }
   std::vector<Payload> answers;
   if (!ours.empty()) {

@@ -7,6 +7,9 @@
 namespace segw::ike {
 namespace {
 
+// Longer than a client repeats a request that nobody answers at first.
+constexpr Duration kClosedLimit = std::chrono::seconds(60);
+
 constexpr Duration kHalfOpenLimit = std::chrono::seconds(30);
 constexpr Duration kRekeyedLimit = std::chrono::seconds(60);
 constexpr Duration kResendFirst = std::chrono::seconds(2);
@@ -74,7 +77,8 @@ void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain
 void EngineImpl::clear_tunnel(uint32_t index) {
   std::vector<IkeSpi> spis;
   for (const auto& [spi, sa] : tables_.ike_sas) {
-    if (sa.state != IkeState::HalfOpen && sa.tunnel == index) spis.push_back(spi);
+    const bool stands = sa.state == IkeState::Established || sa.state == IkeState::Rekeyed;
+    if (stands && sa.tunnel == index) spis.push_back(spi);
   }
   for (const IkeSpi spi : spis) {
     IkeSa& sa = tables_.ike_sas.at(spi);
@@ -106,6 +110,7 @@ EngineImpl::Runtime& EngineImpl::runtime(const IkeSa& sa) {
     at->second.born = now - sa.age;
     at->second.last_heard = now;
     at->second.rekeyed_at = now;
+    at->second.closed_at = now;
     at->second.resend_at = now;  // a request that another chassis left unanswered: at once
     at->second.heard = clean_;
   }
@@ -123,6 +128,7 @@ Instant EngineImpl::child_born(Spi spi) {
 
 Instant EngineImpl::next_due(const IkeSa& sa, const Runtime& run) {
   if (sa.state == IkeState::HalfOpen) return run.born + kHalfOpenLimit;
+  if (sa.state == IkeState::Closed) return run.closed_at + kClosedLimit;
   if (sa.pending && run.heard) return run.resend_at;
   if (run.delete_wanted) return run.born;
   Instant due = run.born + (sa.lifetime.count() > 0 ? sa.lifetime : kFarAway);
@@ -173,6 +179,12 @@ void EngineImpl::on_due(IkeSa& sa, Instant now) {
     Changes changes;
     counters_.add("half-open-expired");
     remove_ike(sa.our_spi(), false, changes);
+    return commit(std::move(changes), [] {});
+  }
+  if (sa.state == IkeState::Closed) {
+    if (now < run.closed_at + kClosedLimit) return schedule(sa);
+    Changes changes;
+    remove_ike(sa.our_spi(), true, changes);
     return commit(std::move(changes), [] {});
   }
   // Redundancy rule 18: nothing is asked of a client that was not heard since an unclean takeover.

@@ -46,6 +46,7 @@ enum class IkeState : uint8_t {
   HalfOpen,  // IKE_SA_INIT answered, IKE_AUTH awaited
   Established,
   Rekeyed,  // a successor exists; waits for the delete
+  Closed,   // the client deleted it: kept for a while, only to repeat the last answer
 };
 
 // The other party's last request and our answer to it, kept for retransmissions (window 1).

@@ -313,7 +313,7 @@ ike::IkeSa decode_ike(const pb::IkeSa& in, TunnelGroupId group, Checker& check) 
   sa.initiator_spi = IkeSpi{in.initiator_spi()};
   sa.responder_spi = IkeSpi{in.responder_spi()};
   sa.state = static_cast<ike::IkeState>(
-      check.u8(in.state(), static_cast<uint32_t>(ike::IkeState::Rekeyed), "ike-state"));
+      check.u8(in.state(), static_cast<uint32_t>(ike::IkeState::Closed), "ike-state"));
   sa.we_initiated = in.we_initiated();
   sa.local = {.address = check.address(in.local().address(), "local"),
               .port = check.u16(in.local().port(), "local-port")};

@@ -54,12 +54,10 @@ TEST_P(TakeoverInTheMiddle, EveryExchangeGoesOn) {
   EXPECT_EQ(acting_->state.child_sas.size(), 1U);
   auto successor = client.successor(step(client.rekey_ike_request(0x7777)));
   ASSERT_TRUE(successor);
-  // The last word on an IKE SA is not replicated: the client's retransmission would time out.
-  EXPECT_TRUE(client.open(acting_->ask(client.request(
+  EXPECT_TRUE(client.open(step(client.request(
       Exchange::Informational, {payload::Delete{.protocol = kProtocolIke, .spis = {}}}))));
-  take_over();
   EXPECT_TRUE(successor->open(step(successor->request(Exchange::Informational, {}))));
-  EXPECT_EQ(acting_->state.ike_sas.size(), 1U);
+  EXPECT_EQ(acting_->standing(), 1U);
   EXPECT_EQ(acting_->state.child_sas.size(), 1U);
 }
 

@@ -516,7 +516,7 @@ TEST(IkeRekey, TheSuccessorInheritsTheChildren) {
   EXPECT_TRUE(refused(client.open(gateway.ask(client.rekey_child_request(kClientSpi))),
                       NotifyType::TemporaryFailure));
   EXPECT_TRUE(client.open(gateway.ask(client.request(Exchange::Informational, delete_ike()))));
-  EXPECT_EQ(gateway.state.ike_sas.size(), 1U);
+  EXPECT_EQ(gateway.standing(), 1U);
   EXPECT_EQ(gateway.host.installed.size(), 1U);
   EXPECT_TRUE(gateway.host.tunnels[3]);
   EXPECT_TRUE(successor->open(gateway.ask(successor->rekey_child_request(kClientSpi))));
@@ -574,11 +574,15 @@ TEST(IkeDelete, EndsTheIkeSaAndItsChildrenAndIsAnsweredAgain) {
   const Bytes request = client.request(Exchange::Informational, delete_ike());
   const Bytes answer = gateway.ask(request);
   EXPECT_TRUE(client.open(answer));
-  EXPECT_TRUE(gateway.state.ike_sas.empty());
+  EXPECT_EQ(gateway.standing(), 0U);
   EXPECT_TRUE(gateway.state.child_sas.empty());
   EXPECT_TRUE(gateway.host.installed.empty());
   EXPECT_FALSE(gateway.host.tunnels[3]);
   EXPECT_EQ(gateway.ask(request), answer);
+  // A new request on it is none, and after a minute nothing of it is left.
+  EXPECT_TRUE(gateway.ask(client.request(Exchange::Informational, {})).empty());
+  gateway.fake.scheduler.run_for(std::chrono::seconds(61));
+  EXPECT_TRUE(gateway.state.ike_sas.empty());
   const Changes& changes = gateway.host.committed.back();
   ASSERT_EQ(changes.deleted_ike_sas.size(), 1U);
   EXPECT_TRUE(changes.deleted_ike_sas[0].by_client);

@@ -173,6 +173,12 @@ class Gateway {
     fake.scheduler.run_for(span);
     return std::exchange(host.sent, {});
   }
+  // IKE SAs that are more than a closed one's last answer.
+  [[nodiscard]] size_t standing() const {
+    size_t count = 0;
+    for (const auto& [spi, sa] : state.ike_sas) count += sa.state == IkeState::Closed ? 0 : 1;
+    return count;
+  }
   IkeSa& only_ike() { return state.ike_sas.begin()->second; }
 
   platform::testing::FakePlatform fake;

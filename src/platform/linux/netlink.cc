@@ -64,7 +64,7 @@ Result<std::unique_ptr<Netlink>> Netlink::open(const NetworkNamespace& where) {
 Netlink::Netlink(mnl_socket* socket) : socket_(socket), port_(mnl_socket_get_portid(socket)) {}
 Netlink::~Netlink() { mnl_socket_close(socket_); }
 
-Result<void> Netlink::talk(nlmsghdr* message, const std::string& what) {
+Result<void> Netlink::talk(nlmsghdr* message, const std::string& what, int accepted_errno) {
   message->nlmsg_seq = ++sequence_;
   if (mnl_socket_sendto(socket_, message, message->nlmsg_len) < 0) {
     return failure(fmt::format("{}: {}", what, std::strerror(errno)));
@@ -76,6 +76,7 @@ Result<void> Netlink::talk(nlmsghdr* message, const std::string& what) {
     if (size < 0) return failure(fmt::format("{}: {}", what, std::strerror(errno)));
     const int result =
         mnl_cb_run(buffer.data(), static_cast<size_t>(size), sequence_, port_, nullptr, nullptr);
+    if (result < 0 && errno == accepted_errno) return {};
     if (result < 0) return failure(fmt::format("{}: {}", what, std::strerror(errno)));
     if (result == 0) return {};  // the acknowledgement
   }
@@ -131,15 +132,17 @@ Result<void> Netlink::move(unsigned device, int namespace_fd) {
   return talk(message.get(), fmt::format("device {} to its namespace", device));
 }
 
-Result<void> Netlink::add_address(unsigned device, const IpPrefix& address) {
-  Message message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+Result<void> Netlink::address(Do what, unsigned device, const IpPrefix& address) {
+  const bool add = what == Do::Add;
+  Message message(add ? RTM_NEWADDR : RTM_DELADDR,
+                  add ? static_cast<uint16_t>(NLM_F_CREATE | NLM_F_REPLACE) : uint16_t{0});
   auto* body = message.extra<ifaddrmsg>();
   body->ifa_family = AF_INET;
   body->ifa_prefixlen = address.length;
   body->ifa_index = device;
   message.put(IFA_LOCAL, address.address);
   message.put(IFA_ADDRESS, address.address);
-  return talk(message.get(), "address " + address.text());
+  return talk(message.get(), "address " + address.text(), add ? 0 : EADDRNOTAVAIL);
 }
 
 Result<void> Netlink::replace(const Nexthop& nexthop) {
@@ -159,13 +162,19 @@ Result<void> Netlink::replace(const Nexthop& nexthop) {
 
 Result<void> Netlink::remove_nexthop(uint32_t id) {
   Message message(RTM_DELNEXTHOP, 0);
-  message.extra<nhmsg>()->nh_family = AF_INET;
+  message.extra<nhmsg>()->nh_family = AF_UNSPEC;
   message.put(NHA_ID, id);
-  return talk(message.get(), fmt::format("nexthop {}", id));
+  return talk(message.get(), fmt::format("nexthop {}", id), ENOENT);
 }
 
-Result<void> Netlink::replace(const Route& route) {
-  Message message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+Result<void> Netlink::replace(const Route& wanted) {
+  return route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, wanted, 0);
+}
+
+Result<void> Netlink::remove(const Route& gone) { return route(RTM_DELROUTE, 0, gone, ESRCH); }
+
+Result<void> Netlink::route(uint16_t type, uint16_t flags, const Route& route, int accepted_errno) {
+  Message message(type, flags);
   auto* body = message.extra<rtmsg>();
   body->rtm_family = AF_INET;
   body->rtm_dst_len = route.prefix.length;
@@ -179,11 +188,13 @@ Result<void> Netlink::replace(const Route& route) {
   if (route.metric != 0) message.put(RTA_PRIORITY, route.metric);
   if (route.nexthop_id != 0) message.put(RTA_NH_ID, route.nexthop_id);
   if (route.gateway) message.put(RTA_GATEWAY, *route.gateway);
-  return talk(message.get(), "route " + route.prefix.text());
+  return talk(message.get(), "route " + route.prefix.text(), accepted_errno);
 }
 
-Result<void> Netlink::add_rule(const std::string& device, uint32_t table, uint32_t priority) {
-  Message message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
+Result<void> Netlink::rule(Do what, const std::string& device, uint32_t table, uint32_t priority) {
+  const bool add = what == Do::Add;
+  Message message(add ? RTM_NEWRULE : RTM_DELRULE,
+                  add ? static_cast<uint16_t>(NLM_F_CREATE | NLM_F_EXCL) : uint16_t{0});
   auto* body = message.extra<fib_rule_hdr>();
   body->family = AF_INET;
   body->action = FR_ACT_TO_TBL;
@@ -191,9 +202,7 @@ Result<void> Netlink::add_rule(const std::string& device, uint32_t table, uint32
   message.put(FRA_IIFNAME, device);
   message.put(FRA_TABLE, table);
   message.put(FRA_PRIORITY, priority);
-  auto result = talk(message.get(), "rule for " + device);
-  if (!result && result.error().text.find(std::strerror(EEXIST)) != std::string::npos) return {};
-  return result;
+  return talk(message.get(), "rule for " + device, add ? EEXIST : ENOENT);
 }
 
 }  // namespace segw::platform::os

@@ -42,16 +42,20 @@ class Netlink {
   Result<void> up(unsigned device);
   Result<void> set_mtu(unsigned device, uint32_t mtu);
   Result<void> move(unsigned device, int namespace_fd);
-  Result<void> add_address(unsigned device, const IpPrefix& address);
+  // Made, or taken away; what is there already, or gone already, is no error.
+  enum class Do : uint8_t { Add, Remove };
+  Result<void> address(Do what, unsigned device, const IpPrefix& address);
   Result<void> replace(const Nexthop& nexthop);
   Result<void> remove_nexthop(uint32_t id);
   Result<void> replace(const Route& route);
+  Result<void> remove(const Route& route);
   // Packets that came in by `device` are looked up in `table` first.
-  Result<void> add_rule(const std::string& device, uint32_t table, uint32_t priority);
+  Result<void> rule(Do what, const std::string& device, uint32_t table, uint32_t priority);
 
  private:
   explicit Netlink(mnl_socket* socket);
-  Result<void> talk(nlmsghdr* message, const std::string& what);
+  Result<void> talk(nlmsghdr* message, const std::string& what, int accepted_errno = 0);
+  Result<void> route(uint16_t type, uint16_t flags, const Route& route, int accepted_errno);
 
   mnl_socket* socket_;
   unsigned port_;

@@ -97,18 +97,20 @@ Result<void> NamespaceServices::apply_interface(ServicePlace& place,
                                                 const ServiceInterface& interface) {
   Netlink& netlink = *place.netlink;
   if (interface.device.empty()) {
-    return netlink.add_address(netlink.device_index(kLoopback), interface.address);
+    return netlink.address(Netlink::Do::Add, netlink.device_index(kLoopback), interface.address);
   }
   const auto device = bring(place, interface);
   if (!device) return tl::unexpected(device.error());
   if (auto up = netlink.up(*device); !up) return up;
-  if (auto added = netlink.add_address(*device, interface.address); !added) return added;
+  if (auto added = netlink.address(Netlink::Do::Add, *device, interface.address); !added) {
+    return added;
+  }
   const std::string folder = "net/ipv4/conf/" + interface.device + "/";
   set_sysctl(place.where, folder + "rp_filter", "0");
   set_sysctl(place.where, folder + "send_redirects", "0");
   set_sysctl(place.where, folder + "accept_redirects", "0");
   if (!interface.shunt) return {};
-  return netlink.add_rule(interface.device, kShuntTable, kShuntRulePriority);
+  return netlink.rule(Netlink::Do::Add, interface.device, kShuntTable, kShuntRulePriority);
 }
 
 ServicePlace* NamespaceServices::find(const std::string& service) {
@@ -124,10 +126,31 @@ std::vector<std::string> NamespaceServices::made_namespaces() const {
   return names;
 }
 
+// The base router is not ours: what we put into it is taken out again, one by one.
+void NamespaceServices::clean_base(ServicePlace& place) {
+  Netlink& netlink = *place.netlink;
+  for (const StaticRoute& route : place.spec.routes) {
+    if (!netlink.remove(Route{.prefix = route.prefix, .gateway = route.next_hop})) continue;
+  }
+  for (const ServiceInterface& interface : place.spec.interfaces) {
+    const std::string device = interface.device.empty() ? kLoopback : interface.device;
+    const unsigned index = netlink.device_index(device);
+    if (index == 0) continue;
+    if (interface.shunt &&
+        !netlink.rule(Netlink::Do::Remove, device, kShuntTable, kShuntRulePriority)) {
+      continue;
+    }
+    if (!netlink.address(Netlink::Do::Remove, index, interface.address)) continue;
+  }
+}
+
 void NamespaceServices::remove() {
   const auto own = NetworkNamespace::own();
   for (auto& [service, place] : places_) {
-    if (place.own_name.empty()) continue;
+    if (place.own_name.empty()) {
+      clean_base(place);
+      continue;
+    }
     for (const ServiceInterface& interface : place.spec.interfaces) {
       if (interface.device.empty() || !own) continue;
       const unsigned device = place.netlink->device_index(interface.device);

@@ -33,6 +33,7 @@ class NamespaceServices final : public Services {
   Result<void> make_place(const ServiceSpec& spec);
   Result<void> apply_one(ServicePlace& place);
   Result<void> apply_interface(ServicePlace& place, const ServiceInterface& interface);
+  static void clean_base(ServicePlace& place);
   Result<unsigned> bring(ServicePlace& place, const ServiceInterface& interface);
 
   std::string prefix_;

@@ -45,6 +45,7 @@ Result<void> NexthopSteering::declare_side(SideState& side, const SteeringSide& 
     if (auto made = netlink.replace(Nexthop{.id = id}); !made) return made;
     guarded.u32(id);
   }
+  side.prefixes = spec.prefixes;
   for (const IpPrefix& prefix : spec.prefixes) {
     for (const auto& [table, nexthop] : {std::pair(kMainTable, side.service_nexthop),
                                          std::pair(kShuntTable, side.shunt_nexthop)}) {
@@ -105,9 +106,24 @@ void NexthopSteering::set(TunnelGroupId group, const SteeringState& state) {
 
 void NexthopSteering::withdraw() {
   for (auto& [id, group] : groups_) {
-    set_side(group.public_side, SteeringState{});
-    set_side(group.private_side, SteeringState{});
+    for (SideState* side : {&group.public_side, &group.private_side}) {
+      if (side->place == nullptr) continue;
+      side->responders.clear();
+      Netlink& netlink = *side->place->netlink;
+      // With an object go the routes that point at it; the blackholes hold until then.
+      for (const uint32_t nexthop : {side->service_nexthop, side->shunt_nexthop}) {
+        if (!netlink.remove_nexthop(nexthop)) continue;
+      }
+      for (const IpPrefix& prefix : side->prefixes) {
+        for (const uint32_t table : {kMainTable, kShuntTable}) {
+          if (!netlink.remove(Route{.prefix = prefix, .table = table, .metric = kFallbackMetric})) {
+            continue;
+          }
+        }
+      }
+    }
   }
+  groups_.clear();
 }
 
 }  // namespace segw::platform::os

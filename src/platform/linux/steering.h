@@ -15,7 +15,7 @@ class NexthopSteering final : public Steering {
       : loop_(loop), services_(services), log_(log), keeper_socket_(keeper_socket) {}
   Result<void> declare(const SteeringSpec& spec) override;
   void set(TunnelGroupId group, const SteeringState& state) override;
-  // Everything to blackhole: the orderly end.
+  // The orderly end: all routes and nexthop objects are taken away.
   void withdraw();
 
  private:
@@ -26,6 +26,7 @@ class NexthopSteering final : public Steering {
     unsigned tun = 0;
     unsigned shunt_device = 0;
     std::optional<IpAddress> shunt_gateway;
+    std::vector<IpPrefix> prefixes;
     std::map<std::string, std::vector<IpAddress>> virtual_next_hops;  // by device
     std::map<std::string, std::unique_ptr<ArpResponder>> responders;
   };

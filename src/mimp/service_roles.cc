@@ -118,7 +118,8 @@ void MimpService::begin_acting(MasterState next, Takeover takeover, std::string_
 void MimpService::enter(MasterState next, bool clean, std::string_view why) {
   if (next == state_) return;
   if (acting(state_) && !acting(next)) {
-    if (next == MasterState::NotEligible) last_wrote_ = acting_under_;
+    // Unheard, the peer may be acting already: then this is no longer the last word.
+    if (next == MasterState::NotEligible && peer_up_) last_wrote_ = acting_under_;
     acting_under_ = {};
     succeeds_ = {};
     set_.end();

@@ -29,6 +29,7 @@ struct IsaId {
 }  // namespace segw
 
 template <typename Tag, typename Integer>
+// NOLINTNEXTLINE(cert-dcl58-cpp): for a type of ours, as [namespace.std] allows
 struct std::hash<segw::StrongId<Tag, Integer>> {
   size_t operator()(const segw::StrongId<Tag, Integer>& id) const noexcept {
     return std::hash<Integer>{}(id.value);

@@ -13,8 +13,8 @@ struct CoreClock {
   using period = std::nano;
   using duration = std::chrono::nanoseconds;
   using time_point = std::chrono::time_point<CoreClock>;
-  static constexpr bool is_steady =
-      true;  // NOLINT(readability-identifier-naming): the standard's name
+  // NOLINTNEXTLINE(readability-identifier-naming): the standard's name
+  static constexpr bool is_steady = true;
 };
 
 using Duration = CoreClock::duration;

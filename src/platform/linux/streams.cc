@@ -173,6 +173,7 @@ class TlsStream : public std::enable_shared_from_this<TlsStream> {
 
   void step() {
     if (!open_) {
+      ERR_clear_error();  // what others left behind would be read as ours (SSL_get_error(3))
       const int result = SSL_do_handshake(ssl_.get());
       flush();
       if (result != 1) return check(result, "the peer has another key");
@@ -187,6 +188,7 @@ class TlsStream : public std::enable_shared_from_this<TlsStream> {
     }
     std::array<uint8_t, 16384> plain{};
     while (!dead_) {
+      ERR_clear_error();
       const int size = SSL_read(ssl_.get(), plain.data(), static_cast<int>(plain.size()));
       if (size <= 0) return check(size, "TLS read failed");
       if (handler_ != nullptr) handler_->on_bytes(ByteView(plain).first(static_cast<size_t>(size)));

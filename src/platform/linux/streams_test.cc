@@ -1,6 +1,8 @@
 #include "platform/linux/streams.h"
 
 #include <gtest/gtest.h>
+#include <openssl/err.h>
+#include <unistd.h>
 
 namespace segw::platform::os {
 namespace {
@@ -44,6 +46,7 @@ class StreamsTest : public ::testing::Test {
       if (done() || loop_.now() > end) return loop_.stop();
       loop_.at(loop_.now() + milliseconds(1), look);
     };
+    if (done()) return;
     look();
     loop_.run();
     EXPECT_TRUE(done());
@@ -51,7 +54,8 @@ class StreamsTest : public ::testing::Test {
 
   Loop loop_;
   TlsStreams streams_{loop_};
-  Endpoint here_{.address = IpAddress::v4(0x7F000001), .port = 21731};
+  Endpoint here_{.address = IpAddress::v4(0x7F000001),
+                 .port = static_cast<uint16_t>(20000 + getpid() % 8192)};
   Ear server_;
   Ear client_;
   std::unique_ptr<Stream> accepted_;
@@ -69,6 +73,22 @@ TEST_F(StreamsTest, CarriesBytesBothWaysUnderTheSameKey) {
   EXPECT_TRUE(client_.open && server_.open);
   accepted_.reset();
   run_until([&] { return client_.closed.has_value(); });
+}
+
+// A stranger's key exchange value that is no point leaves an error in the thread's queue.
+TEST_F(StreamsTest, AnErrorThatOthersLeftBehindEndsNoStream) {
+  listen("pair", 1);
+  connect("pair", 1);
+  run_until([&] { return client_.open && server_.open; });
+  ERR_raise(ERR_LIB_EC, ERR_R_PASSED_INVALID_ARGUMENT);
+  accepted_->send(Bytes{1, 2, 3});
+  run_until([&] { return client_.heard.size() == 3 || client_.closed; });
+  EXPECT_EQ(client_.closed.value_or(""), "");
+  ERR_raise(ERR_LIB_EC, ERR_R_PASSED_INVALID_ARGUMENT);
+  accepted_->send(Bytes{4});
+  run_until([&] { return client_.heard.size() == 4 || client_.closed; });
+  EXPECT_EQ(client_.closed.value_or(""), "");
+  ERR_clear_error();
 }
 
 TEST_F(StreamsTest, AWrongKeyOpensNothing) {
@@ -95,7 +115,7 @@ TEST_F(StreamsTest, ATakenPortIsOneClearLine) {
   listen("pair", 1);
   const auto second = streams_.listen(here_, {}, {});
   ASSERT_FALSE(second);
-  EXPECT_NE(second.error().text.find("127.0.0.1:21731"), std::string::npos);
+  EXPECT_NE(second.error().text.find("127.0.0.1:" + std::to_string(here_.port)), std::string::npos);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ class SimHost final : public NextHop {
   [[nodiscard]] bool answers_arp() const override;
   [[nodiscard]] bool receives() const override { return powered_; }
   void receive(platform::Side side, Bytes packet) override { forward(side, false, packet); }
-  void receive_shunted(platform::Side side, Bytes packet) { forward(side, true, packet); }
+  void receive_shunted(platform::Side side, const Bytes& packet) { forward(side, true, packet); }
   // As if a wrong route led it to the ISA's public TUN.
   void receive_clear_text(const Bytes& packet);
   void isa_sends(platform::Side side, Bytes packet);

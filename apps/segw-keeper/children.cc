@@ -55,6 +55,7 @@ pid_t start_segwd(const std::vector<std::string>& arguments, int keeper_fd) {
   all.insert(all.end(), arguments.begin(), arguments.end());
   all.push_back("--keeper-fd=" + std::to_string(keeper_fd));
   std::vector<char*> pointers;
+  pointers.reserve(all.size() + 1);
   for (std::string& each : all) pointers.push_back(each.data());
   pointers.push_back(nullptr);
   const pid_t child = fork();

@@ -78,6 +78,7 @@ class Daemon {
         loaded_(std::move(loaded)),
         datagrams_(loop),
         streams_(loop),
+        // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a loaded configuration is there
         services_(options.namespace_prefix.empty() ? loaded_.config->system_name
                                                    : options.namespace_prefix),
         isas_(loop, services_, options.keeper_fd),

@@ -62,7 +62,7 @@ class Chaos {
     last_fault_ = world_.now;
     run_for(kDiscovery + 6s);
     EXPECT_TRUE(a_.node.acts() != b_.node.acts()) << story();
-    Member& active = a_.node.acts() ? a_ : b_;
+    const Member& active = a_.node.acts() ? a_ : b_;
     EXPECT_TRUE(other(active).node.service().in_sync()) << story();
   }
   [[nodiscard]] uint64_t clean() const { return clean_; }
@@ -73,7 +73,7 @@ class Chaos {
   [[nodiscard]] bool connected() const {
     return network_.cuts.empty() && a_.node.running() && b_.node.running();
   }
-  std::string story() { return a_.node.told() + "--\n" + b_.node.told(); }
+  [[nodiscard]] std::string story() const { return a_.node.told() + "--\n" + b_.node.told(); }
 
   void boot(Member& member) {
     member.journal.clear();

@@ -212,7 +212,8 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
           return;
         }
         // It waits in the kernel's buffer.
-        node_.held_back_.push_back([this, from, copy = to_bytes(bytes)] { handler_(from, copy); });
+        node_.held_back_.emplace_back(
+            [this, from, copy = to_bytes(bytes)] { handler_(from, copy); });
       };
       node_.network_.attach(local_, &on_packet_);
     }

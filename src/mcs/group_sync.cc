@@ -12,7 +12,9 @@ constexpr Duration kUnsentPoll = std::chrono::milliseconds(5);
 constexpr size_t kBatchBytes = size_t{64} << 10;                      // rule 15
 constexpr Duration kWindowInterval = std::chrono::milliseconds(100);  // rule 20
 constexpr size_t kWindowsPerFlush = 1024;                             // about 64 KiB
-constexpr size_t kDigestsPerFrame = 4096;
+constexpr size_t kKeysPerFrame = 32768;
+constexpr size_t kReasonMax = 64;
+constexpr size_t kReasonsMax = 32;
 
 }  // namespace
 
@@ -117,11 +119,16 @@ void GroupSyncImpl::members_changed() { drain(); }
 // Rule 15: "the wait ends by acknowledgement or by removal from the set, never by a mere timer."
 void GroupSyncImpl::drain() {
   while (writer_ && !waiting_.empty()) {
-    const bool held = waiting_.front().number <= acked_ && feed_ == Feed::Streaming;
+    // What could not be used was acknowledged too, but it is not held.
+    const bool held =
+        waiting_.front().number <= acked_ && feed_ == Feed::Streaming && peer_unusable_ == 0;
     if (!held && !SEGW_PLANTED(told_means_kept)) {
       if (host_.peer_in_sync_set()) return;
       // Told without the peer: from here on it does not hold everything, until it has caught up.
-      set_peer_synced(false);
+      if (peer_synced_) {
+        set_peer_synced(false);
+        continue;  // the host may have come back here meanwhile
+      }
     }
     const platform::Callback then = std::move(waiting_.front().then);
     waiting_.pop_front();
@@ -159,9 +166,8 @@ void GroupSyncImpl::on_want(const pb::Want& want) {
 
 void GroupSyncImpl::on_digests(const pb::Digests& digests) {
   if (!writer_ || feed_ != Feed::Comparing) return;
-  const size_t held_max = 2 * kJournalRecordsMax * 4;
   for (const pb::Digest& each : digests.entries()) {
-    if (peer_digests_.size() >= held_max) break;
+    if (peer_digests_.size() >= kKeysMax) break;
     peer_digests_[{each.child(), each.key()}] = each.digest();
   }
   if (!digests.last()) return;
@@ -217,13 +223,23 @@ void GroupSyncImpl::copy_some() {
 }
 
 void GroupSyncImpl::end_copy() {
-  pb::Frame out = frame();
-  pb::CopyEnd& end = *out.mutable_group()->mutable_copy_end();
-  end.set_activation(journal_.end().activation.value);
-  end.set_number(copy_from_);
-  for (const IkeSpi spi : copy_ike_) end.add_ike_sas(spi.value);
-  for (const Spi spi : copy_children_) end.add_child_sas(spi.value);
-  link_.send(out);
+  auto ike = copy_ike_.begin();
+  auto child = copy_children_.begin();
+  for (bool more = true; more;) {
+    pb::Frame out = frame();
+    pb::CopyEnd& end = *out.mutable_group()->mutable_copy_end();
+    end.set_activation(journal_.end().activation.value);
+    end.set_number(copy_from_);
+    for (size_t i = 0; i < kKeysPerFrame && ike != copy_ike_.end(); ++i, ++ike) {
+      end.add_ike_sas(ike->value);
+    }
+    for (size_t i = 0; i < kKeysPerFrame && child != copy_children_.end(); ++i, ++child) {
+      end.add_child_sas(child->value);
+    }
+    more = ike != copy_ike_.end() || child != copy_children_.end();
+    end.set_more(more);
+    link_.send(out);
+  }
   if (!host_.state().windows.empty()) {
     for (const auto& [spi, window] : host_.state().windows) windows_[spi] = window;
     if (!window_timer_.armed()) window_timer_.arm(Duration{});
@@ -270,15 +286,26 @@ void GroupSyncImpl::on_ack(const pb::Ack& ack) {
   acked_ = std::max(acked_, ack.number());
   for (const pb::Unusable& unusable : ack.unusable()) {
     ++peer_unusable_;
-    count("peer-unusable-" + unusable.reason().substr(0, 64));
+    count_peer_unusable(unusable.reason());
   }
-  peer_unusable_ += ack.copy_unusable();
+  peer_unusable_ += std::min<uint64_t>(ack.copy_unusable(), UINT32_MAX);
   if (peer_unusable_ > 0) {
     set_peer_synced(false);
   } else if (acked_ == journal_.end().number) {
     set_peer_synced(true);
   }
   drain();
+}
+
+// The reason is the peer's word: it gets a counter if it looks like one of ours, and there are few.
+void GroupSyncImpl::count_peer_unusable(const std::string& reason) {
+  const bool plain = reason.size() <= kReasonMax && std::ranges::all_of(reason, [](char c) {
+                       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+                     });
+  const bool counted =
+      plain && (peer_reasons_.contains(reason) ||
+                (peer_reasons_.size() < kReasonsMax && peer_reasons_.insert(reason).second));
+  count(counted ? "peer-unusable-" + reason : "peer-unusable-other");
 }
 
 void GroupSyncImpl::on_stale(const pb::Stale& stale) {
@@ -307,6 +334,7 @@ void GroupSyncImpl::flush_windows() {
 }
 
 void GroupSyncImpl::send_handover(const Handover& message) {
+  stream();  // what was committed before it leaves before it
   pb::Frame out = frame();
   encode(message, *out.mutable_group()->mutable_handover());
   link_.send(out);
@@ -318,14 +346,7 @@ void GroupSyncImpl::on_link(bool up) {
   feed_ = Feed::Idle;
   stream_timer_.cancel();
   copying_ = false;
-  if (up) {
-    if (writer_) {
-      announce();
-    } else {
-      want();
-    }
-    return;
-  }
+  if (up) return announce();  // a reader waits for the writer's
   acked_ = 0;
   if (writer_) set_peer_synced(false);
 }
@@ -357,132 +378,6 @@ void GroupSyncImpl::on_message(const pb::Group& message) {
     case pb::Group::BODY_NOT_SET:
       return count("group-message-unknown");
   }
-}
-
-// ---- reader ----
-
-void GroupSyncImpl::on_base(const pb::Base& base) {
-  const Activation theirs{base.activation()};
-  if (theirs < highest_) {
-    // Records of an older activation are refused (rule 16).
-    count("stale-writer");
-    pb::Frame out = frame();
-    out.mutable_group()->mutable_stale()->set_activation(highest_.value);
-    return link_.send(out);
-  }
-  highest_ = theirs;
-  if (!writer_) want();
-}
-
-void GroupSyncImpl::want() {
-  copying_ = held_.activation != highest_ || held_.number == 0;
-  pb::Frame out = frame();
-  out.mutable_group()->mutable_want()->set_activation(held_.activation.value);
-  out.mutable_group()->mutable_want()->set_number(held_.number);
-  link_.send(out);
-}
-
-void GroupSyncImpl::send_digests() {
-  if (writer_) return;
-  copying_ = true;
-  copy_unusable_ = 0;
-  pb::Frame out = frame();
-  pb::Digests* digests = out.mutable_group()->mutable_digests();
-  const auto add = [&](bool child, uint64_t key, uint64_t value) {
-    pb::Digest* entry = digests->add_entries();
-    entry->set_child(child);
-    entry->set_key(key);
-    entry->set_digest(value);
-    if (static_cast<size_t>(digests->entries_size()) < kDigestsPerFrame) return;
-    link_.send(out);
-    digests->clear_entries();
-  };
-  for (const auto& [spi, sa] : host_.state().ike_sas) add(false, spi.value, digest(sa));
-  for (const auto& [spi, sa] : host_.state().child_sas) add(true, spi.value, digest(sa));
-  digests->set_last(true);
-  link_.send(out);
-}
-
-bool GroupSyncImpl::take(const pb::Record& record, Origin origin, std::string& unusable) {
-  auto decoded = decode(record, group_);
-  if (!decoded) {
-    unusable = "record-" + decoded.error().field;
-  } else {
-    unusable = host_.apply_record(*decoded, origin);
-  }
-  if (unusable.empty()) return true;
-  count("unusable-" + unusable);
-  return false;
-}
-
-void GroupSyncImpl::on_copy(const pb::Copy& copy) {
-  if (writer_ || !copying_) return count("copy-unasked");
-  for (const pb::Record& record : copy.records()) {
-    std::string unusable;
-    if (!take(record, Origin::Copy, unusable)) ++copy_unusable_;
-  }
-}
-
-void GroupSyncImpl::on_copy_end(const pb::CopyEnd& end) {
-  if (writer_ || !copying_) return count("copy-unasked");
-  if (end.activation() != highest_.value) return count("stale-records");
-  std::set<IkeSpi> ike_sas;
-  std::set<Spi> child_sas;
-  for (const uint64_t spi : end.ike_sas()) ike_sas.insert(IkeSpi{spi});
-  for (const uint32_t spi : end.child_sas()) child_sas.insert(Spi{spi});
-  host_.on_full_copy(ike_sas, child_sas);
-  copying_ = false;
-  held_ = Position{.activation = Activation{end.activation()}, .number = end.number()};
-  pb::Frame out = frame();
-  pb::Ack& ack = *out.mutable_group()->mutable_ack();
-  ack.set_activation(end.activation());
-  ack.set_number(end.number());
-  ack.set_copy_unusable(copy_unusable_);
-  link_.send(out);
-}
-
-void GroupSyncImpl::on_records(const pb::Records& records) {
-  if (writer_) return count("records-to-a-writer");
-  if (records.activation() != highest_.value || held_.activation != highest_) {
-    count("stale-records");
-    pb::Frame out = frame();
-    out.mutable_group()->mutable_stale()->set_activation(highest_.value);
-    return link_.send(out);
-  }
-  if (records.first_number() != held_.number + 1) {
-    count("records-out-of-order");
-    return want();
-  }
-  pb::Frame out = frame();
-  pb::Ack& ack = *out.mutable_group()->mutable_ack();
-  for (const pb::Record& record : records.records()) {
-    ++held_.number;
-    std::string unusable;
-    if (take(record, Origin::Journal, unusable)) continue;
-    pb::Unusable* entry = ack.add_unusable();
-    entry->set_number(held_.number);
-    entry->set_reason(unusable);
-  }
-  ack.set_activation(held_.activation.value);
-  ack.set_number(held_.number);
-  link_.send(out);
-}
-
-void GroupSyncImpl::on_windows(const pb::Windows& windows) {
-  if (writer_ || windows.activation() != highest_.value) return count("stale-windows");
-  std::vector<esp::SaWindow> decoded;
-  for (const pb::Window& each : windows.windows()) {
-    auto window = decode(each);
-    if (!window) return count("window-" + window.error().field);
-    decoded.push_back(std::move(*window));
-  }
-  host_.on_windows(decoded);
-}
-
-void GroupSyncImpl::on_handover(const pb::Handover& message) {
-  const auto decoded = decode(message);
-  if (!decoded) return count("handover-" + decoded.error().field);
-  host_.on_handover(*decoded);
 }
 
 }  // namespace segw::mcs

@@ -23,6 +23,8 @@
 
 namespace segw::mcs {
 
+constexpr size_t kKeysMax = 524288;  // in a comparison, and of each kind in a copy
+
 // What a group uses of its link.
 class GroupLink {
  public:
@@ -61,7 +63,7 @@ class GroupSyncImpl final : public GroupSync {
   enum class Feed : uint8_t { Idle, Comparing, Copying, Streaming };  // the writer's side
   using DigestKey = std::pair<bool, uint64_t>;                        // (is a CHILD SA, key)
 
-  pb::Frame frame() const;
+  [[nodiscard]] pb::Frame frame() const;
   // Writer.
   void announce();
   void on_want(const pb::Want& want);
@@ -70,6 +72,7 @@ class GroupSyncImpl final : public GroupSync {
   void end_copy();
   void stream();
   void on_ack(const pb::Ack& ack);
+  void count_peer_unusable(const std::string& reason);
   void on_stale(const pb::Stale& stale);
   void drain();
   void set_peer_synced(bool synced);
@@ -77,6 +80,7 @@ class GroupSyncImpl final : public GroupSync {
   // Reader.
   void on_base(const pb::Base& base);
   void want();
+  void forget_copy();
   void send_digests();
   void on_copy(const pb::Copy& copy);
   void on_copy_end(const pb::CopyEnd& end);
@@ -99,6 +103,7 @@ class GroupSyncImpl final : public GroupSync {
   uint64_t sent_ = 0;   // last number given to the link
   uint64_t acked_ = 0;  // last number that the peer holds (or could not use)
   uint64_t peer_unusable_ = 0;
+  std::set<std::string> peer_reasons_;
   bool peer_synced_ = false;
   struct Waiting {
     uint64_t number;
@@ -115,6 +120,8 @@ class GroupSyncImpl final : public GroupSync {
   Position held_;         // reader: everything up to here
   bool copying_ = false;  // reader: between Base and CopyEnd
   uint64_t copy_unusable_ = 0;
+  std::set<IkeSpi> keep_ike_;  // keys that CopyEnd named so far
+  std::set<Spi> keep_children_;
 
   platform::Timer stream_timer_;
   platform::Timer window_timer_;

@@ -15,6 +15,10 @@ namespace segw::mcs {
 
 namespace pb = ::opensegw::mcs;
 
+// Larger ones are refused: beside others, and with more holders, one must fit into a frame when it
+// is sent on.
+constexpr size_t kRecordMax = size_t{512} << 10;
+
 void encode(const Record& record, pb::Record& out);
 // `group`: records do not carry the tunnel group's number, which may differ on the two chassis.
 wire::Decoded<Record> decode(const pb::Record& in, TunnelGroupId group);

@@ -18,6 +18,7 @@ constexpr Duration kSilenceMax = std::chrono::seconds(5);
 constexpr Duration kRetryMin = std::chrono::milliseconds(100);
 constexpr Duration kRetryMax = std::chrono::seconds(2);
 constexpr size_t kConnectionsMax = 4;
+constexpr int64_t kSkewMaxMs = 60'000;
 
 class Link;
 
@@ -200,8 +201,8 @@ void Link::on_hello(Connection& connection, const pb::Hello& hello) {
     return close(connection, "peer has our incarnation: a copied state folder");
   }
   const auto wall = platform_.clock.wall().time_since_epoch();
-  const auto wall_ms = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
-  if (std::abs(wall_ms - hello.wall_ms()) > 60'000) {
+  const int64_t wall_ms = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
+  if (hello.wall_ms() < wall_ms - kSkewMaxMs || hello.wall_ms() > wall_ms + kSkewMaxMs) {
     platform_.log.event(
         platform::Severity::Warning, "MCS_CLOCK_SKEW",
         fmt::format("the clock of peer {} differs by more than 60 s", settings_.peer.text()));

@@ -46,7 +46,7 @@ struct GroupState {
   std::map<Spi, esp::SaWindow> windows;   // last known edges, by inbound SPI (rule 20)
 };
 
-// Applies one record. Returns why it is unusable ("child-without-ike-sa"), or empty. Pure.
+// Applies one record. Returns why it is unusable ("ike-sa-without-spi"), or empty. Pure.
 std::string apply(GroupState& state, const Record& record);
 
 }  // namespace segw::mcs

@@ -1,0 +1,170 @@
+// An IKE SA's record.
+#include "mcs/sa_codec.h"
+
+namespace segw::mcs {
+namespace {
+
+constexpr size_t kMessageMax = 65536;
+constexpr size_t kDigestMax = 64;
+constexpr size_t kNonceMax = 256;
+constexpr size_t kIdMax = 1024;
+constexpr int kChildrenMax = 64;
+constexpr int kResponsesMax = 16;
+
+ike::IkeSuite decode_ike_suite(const pb::IkeSa& in, Checker& check) {
+  ike::IkeSuite suite;
+  suite.encryption = decode_encryption(in.encryption(), check);
+  suite.key_bits = decode_key_bits(in.key_bits(), check);
+  suite.integrity = decode_integrity(in.integrity(), suite.encryption, check);
+  if (in.prf() != static_cast<uint32_t>(ike::Prf::HmacSha256)) check.refuse("prf");
+  const uint32_t group = in.group();
+  if (group != static_cast<uint32_t>(ike::Group::Modp2048) &&
+      group != static_cast<uint32_t>(ike::Group::Ecp256) &&
+      group != static_cast<uint32_t>(ike::Group::Curve25519)) {
+    check.refuse("group");
+  }
+  suite.group = static_cast<ike::Group>(group);
+  return suite;
+}
+
+// Of exactly the size that the suite uses: a wrong one would stop a chassis at its first packet.
+ike::IkeKeys decode_keys(const pb::IkeSa& in, const ike::IkeSuite& suite, Checker& check) {
+  constexpr size_t kPrfSize = 32;
+  constexpr size_t kIntegritySize = 32;
+  constexpr size_t kGcmSaltSize = 4;
+  const bool gcm = suite.encryption == esp::Encryption::AesGcm16;
+  const size_t integrity = gcm ? 0 : kIntegritySize;
+  const size_t encryption = suite.key_bits / 8U + (gcm ? kGcmSaltSize : 0U);
+  ike::IkeKeys keys;
+  keys.sk_d = check.secret(in.sk_d(), kPrfSize, "sk-d");
+  keys.sk_ai = check.secret(in.sk_ai(), integrity, "sk-ai");
+  keys.sk_ar = check.secret(in.sk_ar(), integrity, "sk-ar");
+  keys.sk_ei = check.secret(in.sk_ei(), encryption, "sk-ei");
+  keys.sk_er = check.secret(in.sk_er(), encryption, "sk-er");
+  keys.sk_pi = check.secret(in.sk_pi(), kPrfSize, "sk-pi");
+  keys.sk_pr = check.secret(in.sk_pr(), kPrfSize, "sk-pr");
+  return keys;
+}
+
+void decode_exchanges(const pb::IkeSa& in, ike::IkeSa& sa, Checker& check) {
+  if (in.has_last_answer()) {
+    const pb::Answer& answer = in.last_answer();
+    check.at_most(answer.response_size(), kResponsesMax, "responses");
+    ike::Answer out{
+        .message_id = answer.message_id(),
+        .request_digest = check.bytes(answer.request_digest(), kDigestMax, "request-digest"),
+        .response = {}};
+    for (const std::string& response : answer.response()) {
+      if (!check.ok()) break;
+      out.response.push_back(check.bytes(response, kMessageMax, "response"));
+    }
+    sa.last_answer = std::move(out);
+  }
+  if (!in.has_pending()) return;
+  const auto last_kind = static_cast<uint32_t>(ike::PendingRequest::Kind::DeleteIke);
+  sa.pending = ike::PendingRequest{
+      .kind = static_cast<ike::PendingRequest::Kind>(
+          check.u8(in.pending().kind(), last_kind, "pending-kind")),
+      .message_id = in.pending().message_id(),
+      .message = check.bytes(in.pending().message(), kMessageMax, "pending-message"),
+      .child = Spi{in.pending().child()}};
+}
+
+}  // namespace
+
+void encode_ike(const ike::IkeSa& sa, pb::IkeSa& out) {
+  out.set_tunnel(sa.tunnel);
+  out.set_initiator_spi(sa.initiator_spi.value);
+  out.set_responder_spi(sa.responder_spi.value);
+  out.set_state(static_cast<uint32_t>(sa.state));
+  out.set_we_initiated(sa.we_initiated);
+  out.mutable_local()->set_address(text(sa.local.address.bytes()));
+  out.mutable_local()->set_port(sa.local.port);
+  out.mutable_remote()->set_address(text(sa.remote.address.bytes()));
+  out.mutable_remote()->set_port(sa.remote.port);
+  out.set_local_behind_nat(sa.local_behind_nat);
+  out.set_remote_behind_nat(sa.remote_behind_nat);
+  out.set_peer_supports_message_id_sync(sa.peer_supports_message_id_sync);
+  out.set_encryption(static_cast<uint32_t>(sa.suite.encryption));
+  out.set_key_bits(sa.suite.key_bits);
+  out.set_integrity(static_cast<uint32_t>(sa.suite.integrity));
+  out.set_prf(static_cast<uint32_t>(sa.suite.prf));
+  out.set_group(static_cast<uint32_t>(sa.suite.group));
+  out.set_sk_d(text(sa.keys.sk_d.view()));
+  out.set_sk_ai(text(sa.keys.sk_ai.view()));
+  out.set_sk_ar(text(sa.keys.sk_ar.view()));
+  out.set_sk_ei(text(sa.keys.sk_ei.view()));
+  out.set_sk_er(text(sa.keys.sk_er.view()));
+  out.set_sk_pi(text(sa.keys.sk_pi.view()));
+  out.set_sk_pr(text(sa.keys.sk_pr.view()));
+  out.set_initiator_nonce(text(sa.initiator_nonce));
+  out.set_responder_nonce(text(sa.responder_nonce));
+  out.set_init_request(text(sa.init_request));
+  out.set_init_response(text(sa.init_response));
+  out.set_local_id_type(sa.local_id.type);
+  out.set_local_id(text(sa.local_id.data));
+  out.set_remote_id_type(sa.remote_id.type);
+  out.set_remote_id(text(sa.remote_id.data));
+  out.set_next_request_in(sa.next_request_in);
+  out.set_next_request_out(sa.next_request_out);
+  if (sa.last_answer) {
+    pb::Answer& answer = *out.mutable_last_answer();
+    answer.set_message_id(sa.last_answer->message_id);
+    answer.set_request_digest(text(sa.last_answer->request_digest));
+    for (const Bytes& response : sa.last_answer->response) answer.add_response(text(response));
+  }
+  if (sa.pending) {
+    pb::Pending& pending = *out.mutable_pending();
+    pending.set_kind(static_cast<uint32_t>(sa.pending->kind));
+    pending.set_message_id(sa.pending->message_id);
+    pending.set_message(text(sa.pending->message));
+    pending.set_child(sa.pending->child.value);
+  }
+  for (const Spi child : sa.children) out.add_children(child.value);
+  out.set_lifetime_ns(sa.lifetime.count());
+  out.set_age_ns(sa.age.count());
+  out.set_authenticated_count(sa.authenticated_count);
+  encode_holders(sa.holders, *out.mutable_holders());
+}
+
+ike::IkeSa decode_ike(const pb::IkeSa& in, TunnelGroupId group, Checker& check) {
+  ike::IkeSa sa;
+  sa.group = group;
+  sa.tunnel = in.tunnel();
+  sa.initiator_spi = IkeSpi{in.initiator_spi()};
+  sa.responder_spi = IkeSpi{in.responder_spi()};
+  sa.state = static_cast<ike::IkeState>(
+      check.u8(in.state(), static_cast<uint32_t>(ike::IkeState::Closed), "ike-state"));
+  sa.we_initiated = in.we_initiated();
+  sa.local = {.address = check.address(in.local().address(), "local"),
+              .port = check.u16(in.local().port(), "local-port")};
+  sa.remote = {.address = check.address(in.remote().address(), "remote"),
+               .port = check.u16(in.remote().port(), "remote-port")};
+  sa.local_behind_nat = in.local_behind_nat();
+  sa.remote_behind_nat = in.remote_behind_nat();
+  sa.peer_supports_message_id_sync = in.peer_supports_message_id_sync();
+  sa.suite = decode_ike_suite(in, check);
+  sa.keys = decode_keys(in, sa.suite, check);
+  sa.initiator_nonce = check.bytes(in.initiator_nonce(), kNonceMax, "initiator-nonce");
+  sa.responder_nonce = check.bytes(in.responder_nonce(), kNonceMax, "responder-nonce");
+  sa.init_request = check.bytes(in.init_request(), kMessageMax, "init-request");
+  sa.init_response = check.bytes(in.init_response(), kMessageMax, "init-response");
+  sa.local_id = {.type = check.u8(in.local_id_type(), UINT8_MAX, "local-id-type"),
+                 .data = check.bytes(in.local_id(), kIdMax, "local-id")};
+  sa.remote_id = {.type = check.u8(in.remote_id_type(), UINT8_MAX, "remote-id-type"),
+                  .data = check.bytes(in.remote_id(), kIdMax, "remote-id")};
+  sa.next_request_in = in.next_request_in();
+  sa.next_request_out = in.next_request_out();
+  decode_exchanges(in, sa, check);
+  check.at_most(in.children_size(), kChildrenMax, "children");
+  for (int i = 0; check.ok() && i < in.children_size(); ++i) {
+    sa.children.push_back(Spi{in.children(i)});
+  }
+  sa.lifetime = check.span(in.lifetime_ns(), "lifetime");
+  sa.age = check.span(in.age_ns(), "age");
+  sa.authenticated_count = in.authenticated_count();
+  sa.holders = decode_holders(in.holders(), check);
+  return sa;
+}
+
+}  // namespace segw::mcs

@@ -1,0 +1,343 @@
+#pragma once
+
+// Records for tests: small ones by number, and random ones in which every field has content.
+
+#include <chrono>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "mcs/mcs_codec.h"
+#include "mcs/records.h"
+#include "platform/testing/fake_platform.h"
+
+namespace segw::mcs::testing {
+
+// ---- small ones ----
+
+inline SecretBytes key_bytes(size_t size, uint8_t byte) { return SecretBytes(Bytes(size, byte)); }
+
+inline ike::IkeSa ike_sa(uint64_t spi) {
+  ike::IkeSa sa;
+  sa.initiator_spi = IkeSpi{0x1000 + spi};
+  sa.responder_spi = IkeSpi{spi};
+  sa.state = ike::IkeState::Established;
+  sa.keys = {.sk_d = key_bytes(32, 1),
+             .sk_ai = {},
+             .sk_ar = {},
+             .sk_ei = key_bytes(20, 2),
+             .sk_er = key_bytes(20, 3),
+             .sk_pi = key_bytes(32, 4),
+             .sk_pr = key_bytes(32, 5)};
+  return sa;
+}
+
+inline esp::ChildSa child_sa(uint32_t spi, uint64_t ike_spi = 1) {
+  esp::ChildSa sa;
+  sa.ike_sa = IkeSpi{ike_spi};
+  sa.inbound_spi = Spi{spi};
+  sa.outbound_spi = Spi{0x10000 + spi};
+  sa.inbound_key = key_bytes(20, 6);
+  sa.outbound_key = key_bytes(20, 7);
+  return sa;
+}
+
+inline std::string name_of(const Record& record) {
+  struct Visitor {
+    std::string operator()(const ike::IkeSa& sa) const {
+      return "ike " + std::to_string(sa.our_spi().value);
+    }
+    std::string operator()(const esp::ChildSa& sa) const {
+      return "child " + std::to_string(sa.inbound_spi.value);
+    }
+    std::string operator()(const DeleteIkeSa& gone) const {
+      return "no ike " + std::to_string(gone.our_spi.value);
+    }
+    std::string operator()(const DeleteChildSa& gone) const {
+      return "no child " + std::to_string(gone.inbound_spi.value);
+    }
+    std::string operator()(const GrantChange& change) const {
+      return "grant " + std::to_string(change.inbound_spi.value);
+    }
+  };
+  return std::visit(Visitor{}, record);
+}
+
+inline Bytes wire_form(const Record& record) {
+  pb::Record out;
+  encode(record, out);
+  return to_bytes(as_bytes(out.SerializeAsString()));
+}
+
+// ---- random ones ----
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) {
+    for (uint64_t i = 0; i < seed; ++i) (void)rng_.next();
+  }
+  uint64_t next() { return rng_.next(); }
+  uint64_t below(uint64_t bound) { return rng_.below(bound); }
+  bool flip() { return below(2) == 1; }
+  uint32_t u32() { return static_cast<uint32_t>(next()); }
+  uint16_t u16() { return static_cast<uint16_t>(next()); }
+  uint8_t u8() { return static_cast<uint8_t>(next()); }
+  Bytes bytes(size_t maximum) { return rng_.bytes(below(maximum + 1)); }
+  SecretBytes secret(size_t size) { return SecretBytes(rng_.bytes(size)); }
+  Duration span() { return Duration(static_cast<int64_t>(below(uint64_t{1} << 60))); }
+  IpAddress address() {
+    const Bytes raw = rng_.bytes(flip() ? 4 : 16);
+    return IpAddress::from_bytes(raw).value_or(IpAddress{});
+  }
+  Endpoint endpoint() {
+    const IpAddress at = address();
+    return {.address = at, .port = u16()};
+  }
+  uint16_t key_bits() { return static_cast<uint16_t>(128 + 64 * below(3)); }
+
+  std::vector<esp::Holder> holders() {
+    std::vector<esp::Holder> all(below(5));
+    for (esp::Holder& each : all) {
+      each.slot = Slot{static_cast<uint8_t>(below(esp::kSlotsMax))};
+      rng_.fill(each.incarnation);
+    }
+    return all;
+  }
+  std::vector<esp::TrafficSelector> selectors() {
+    std::vector<esp::TrafficSelector> all(below(4));
+    for (esp::TrafficSelector& each : all) {
+      each.protocol = u8();
+      each.port_first = u16();
+      each.port_last = u16();
+      each.first = address();
+      each.last = address();
+    }
+    return all;
+  }
+  esp::SequenceGrants grants() {
+    esp::SequenceGrants all;
+    all.slots = static_cast<uint8_t>(1 + below(esp::kSlotsMax));
+    all.grantee = Slot{static_cast<uint8_t>(below(esp::kSlotsMax))};
+    for (uint64_t& bound : all.bound) bound = next();
+    return all;
+  }
+  esp::ChildSa child() {
+    esp::ChildSa sa;
+    sa.ike_sa = IkeSpi{next()};
+    sa.tunnel = u32();
+    sa.inbound_spi = Spi{u32() | 1};
+    sa.outbound_spi = Spi{u32()};
+    sa.local = address();
+    sa.remote = address();
+    if (flip()) {
+      sa.encapsulation.emplace();
+      sa.encapsulation->local_port = u16();
+      sa.encapsulation->remote_port = u16();
+    }
+    const bool gcm = flip();
+    sa.suite.encryption = gcm ? esp::Encryption::AesGcm16 : esp::Encryption::AesCbc;
+    sa.suite.key_bits = key_bits();
+    sa.suite.integrity = gcm ? esp::Integrity::None : esp::Integrity::HmacSha256_128;
+    sa.suite.extended_sequence_numbers = flip();
+    const size_t key_size = sa.suite.key_bits / 8U + (gcm ? 4U : 32U);
+    sa.inbound_key = secret(key_size);
+    sa.outbound_key = secret(key_size);
+    sa.local_selectors = selectors();
+    sa.remote_selectors = selectors();
+    sa.replay_window = u16();
+    sa.initiator = flip();
+    sa.rekeyed = flip();
+    sa.lifetime = span();
+    sa.age = span();
+    sa.grants = grants();
+    sa.holders = holders();
+    return sa;
+  }
+  ike::IkeSa ike() {
+    ike::IkeSa sa;
+    sa.tunnel = u32();
+    sa.initiator_spi = IkeSpi{next() | 1};
+    sa.responder_spi = IkeSpi{next() | 1};
+    sa.state = static_cast<ike::IkeState>(below(4));
+    sa.we_initiated = flip();
+    sa.local = endpoint();
+    sa.remote = endpoint();
+    sa.local_behind_nat = flip();
+    sa.remote_behind_nat = flip();
+    sa.peer_supports_message_id_sync = flip();
+    fill_suite(sa);
+    sa.initiator_nonce = bytes(256);
+    sa.responder_nonce = bytes(256);
+    sa.init_request = bytes(2000);
+    sa.init_response = bytes(2000);
+    sa.local_id.type = u8();
+    sa.local_id.data = bytes(100);
+    sa.remote_id.type = u8();
+    sa.remote_id.data = bytes(100);
+    sa.next_request_in = u32();
+    sa.next_request_out = u32();
+    if (flip()) sa.last_answer = answer();
+    if (flip()) {
+      sa.pending.emplace();
+      sa.pending->kind = static_cast<ike::PendingRequest::Kind>(below(3));
+      sa.pending->message_id = u32();
+      sa.pending->message = bytes(300);
+      sa.pending->child = Spi{u32()};
+    }
+    sa.children.resize(below(5));
+    for (Spi& spi : sa.children) spi = Spi{u32()};
+    sa.lifetime = span();
+    sa.age = span();
+    sa.authenticated_count = next();
+    sa.holders = holders();
+    return sa;
+  }
+  esp::SaWindow window() {
+    esp::SaWindow window{.inbound_spi = Spi{u32()}};
+    window.outbound_next = next();
+    window.inbound_highest = next();
+    window.seen.resize(below(9));
+    for (uint64_t& word : window.seen) word = next();
+    return window;
+  }
+  Record record() {
+    switch (below(5)) {
+      case 0:
+        return ike();
+      case 1:
+        return child();
+      case 2: {
+        DeleteIkeSa gone{.our_spi = IkeSpi{next()}};
+        gone.by_client = flip();
+        return gone;
+      }
+      case 3: {
+        DeleteChildSa gone{.inbound_spi = Spi{u32()}};
+        gone.by_client = flip();
+        return gone;
+      }
+      default: {
+        GrantChange change{.inbound_spi = Spi{u32()}};
+        change.grants = grants();
+        return change;
+      }
+    }
+  }
+
+ private:
+  void fill_suite(ike::IkeSa& sa) {
+    const bool gcm = flip();
+    sa.suite.encryption = gcm ? esp::Encryption::AesGcm16 : esp::Encryption::AesCbc;
+    sa.suite.key_bits = key_bits();
+    sa.suite.integrity = gcm ? esp::Integrity::None : esp::Integrity::HmacSha256_128;
+    constexpr std::array kGroups{ike::Group::Modp2048, ike::Group::Ecp256, ike::Group::Curve25519};
+    sa.suite.group = kGroups.at(below(kGroups.size()));
+    const size_t encryption = sa.suite.key_bits / 8U + (gcm ? 4U : 0U);
+    const size_t integrity = gcm ? 0 : 32;
+    sa.keys.sk_d = secret(32);
+    sa.keys.sk_ai = secret(integrity);
+    sa.keys.sk_ar = secret(integrity);
+    sa.keys.sk_ei = secret(encryption);
+    sa.keys.sk_er = secret(encryption);
+    sa.keys.sk_pi = secret(32);
+    sa.keys.sk_pr = secret(32);
+  }
+  ike::Answer answer() {
+    ike::Answer out;
+    out.message_id = u32();
+    out.request_digest = rng_.bytes(32);
+    out.response.resize(1 + below(3));
+    for (Bytes& datagram : out.response) datagram = bytes(1400);
+    return out;
+  }
+
+  platform::testing::FakeRng rng_;
+};
+
+// ---- equality, field by field ----
+
+// The bindings name every field: one more, and this does not compile until it is compared too.
+inline bool same(const esp::ChildSa& a, const esp::ChildSa& b) {
+  const auto all = [](const esp::ChildSa& sa) {
+    const auto& [group, ike_sa, tunnel, inbound_spi, outbound_spi, local, remote, encapsulation,
+                 suite, inbound_key, outbound_key, local_selectors, remote_selectors, replay_window,
+                 initiator, rekeyed, lifetime, age, grants, holders] = sa;
+    return std::tie(group, ike_sa, tunnel, inbound_spi, outbound_spi, local, remote, encapsulation,
+                    suite, inbound_key, outbound_key, local_selectors, remote_selectors,
+                    replay_window, initiator, rekeyed, lifetime, age, grants, holders);
+  };
+  return all(a) == all(b);
+}
+
+inline bool same(const ike::IkeKeys& a, const ike::IkeKeys& b) {
+  const auto all = [](const ike::IkeKeys& keys) {
+    const auto& [d, ai, ar, ei, er, pi, pr] = keys;
+    return std::tie(d, ai, ar, ei, er, pi, pr);
+  };
+  return all(a) == all(b);
+}
+
+inline bool same(const std::optional<ike::Answer>& a, const std::optional<ike::Answer>& b) {
+  const auto all = [](const ike::Answer& answer) {
+    const auto& [message_id, request_digest, response] = answer;
+    return std::tie(message_id, request_digest, response);
+  };
+  return a.has_value() == b.has_value() && (!a || all(*a) == all(*b));
+}
+
+inline bool same(const std::optional<ike::PendingRequest>& a,
+                 const std::optional<ike::PendingRequest>& b) {
+  const auto all = [](const ike::PendingRequest& pending) {
+    const auto& [kind, message_id, message, child] = pending;
+    return std::tie(kind, message_id, message, child);
+  };
+  return a.has_value() == b.has_value() && (!a || all(*a) == all(*b));
+}
+
+inline bool same(const ike::IkeSa& a, const ike::IkeSa& b) {
+  const auto all = [](const ike::IkeSa& sa) {
+    const auto& [group, tunnel, initiator_spi, responder_spi, state, we_initiated, local, remote,
+                 local_behind_nat, remote_behind_nat, message_id_sync, suite, keys, initiator_nonce,
+                 responder_nonce, init_request, init_response, local_id, remote_id, next_request_in,
+                 next_request_out, last_answer, pending, children, lifetime, age,
+                 authenticated_count, holders] = sa;
+    // Compared below.
+    static_cast<void>(keys);
+    static_cast<void>(last_answer);
+    static_cast<void>(pending);
+    return std::tie(group, tunnel, initiator_spi, responder_spi, state, we_initiated, local, remote,
+                    local_behind_nat, remote_behind_nat, message_id_sync, suite, initiator_nonce,
+                    responder_nonce, init_request, init_response, local_id, remote_id,
+                    next_request_in, next_request_out, children, lifetime, age, authenticated_count,
+                    holders);
+  };
+  return all(a) == all(b) && same(a.keys, b.keys) && same(a.last_answer, b.last_answer) &&
+         same(a.pending, b.pending);
+}
+
+inline bool same(const esp::SaWindow& a, const esp::SaWindow& b) {
+  const auto all = [](const esp::SaWindow& window) {
+    const auto& [inbound_spi, outbound_next, inbound_highest, seen] = window;
+    return std::tie(inbound_spi, outbound_next, inbound_highest, seen);
+  };
+  return all(a) == all(b);
+}
+
+inline bool same(const Record& a, const Record& b) {
+  return a.index() == b.index() &&
+         std::visit(
+             [&](const auto& value) {
+               using T = std::decay_t<decltype(value)>;
+               const T& other = std::get<T>(b);
+               if constexpr (std::is_same_v<T, ike::IkeSa> || std::is_same_v<T, esp::ChildSa>) {
+                 return same(value, other);
+               } else if constexpr (std::is_same_v<T, GrantChange>) {
+                 return value.inbound_spi == other.inbound_spi && value.grants == other.grants;
+               } else {
+                 return value == other;
+               }
+             },
+             a);
+}
+
+}  // namespace segw::mcs::testing

@@ -37,10 +37,10 @@ class SteeringTest : public ::testing::Test {
     spec.interfaces.push_back({.name = "loop", .device = "", .address = prefix("192.0.2.9/32")});
     ASSERT_TRUE(services_.apply({spec}));
     place_ = services_.find("VPRN-T");
-    run("ip -n segw-test-VPRN-T link add shunt0 type veth peer name far0");
-    run("ip -n segw-test-VPRN-T addr add 10.99.0.1/24 dev shunt0");
-    run("ip -n segw-test-VPRN-T link set shunt0 up");
-    run("ip -n segw-test-VPRN-T link set far0 up");
+    run("link add shunt0 type veth peer name far0");
+    run("addr add 10.99.0.1/24 dev shunt0");
+    run("link set shunt0 up");
+    run("link set far0 up");
     place_->spec.interfaces.push_back(
         {.name = "shunt", .device = "shunt0", .address = prefix("10.99.0.1/24"), .shunt = true});
     const IsaId isa{.slot = 9, .mda = 1};
@@ -68,15 +68,18 @@ class SteeringTest : public ::testing::Test {
     for (const int fd : keeper_) ::close(fd);
   }
   static IpPrefix prefix(const char* text) { return IpPrefix::parse(text).value_or(IpPrefix{}); }
-  static void run(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0); }
-  static std::string route(const std::string& to, const std::string& from = "") {
-    return output_of("ip -n segw-test-VPRN-T route get " + to + from + " 2>&1");
+  void run(const std::string& what) { ASSERT_EQ(std::system((ip_ + what).c_str()), 0); }
+  [[nodiscard]] std::string route(const std::string& to, const std::string& from = "") const {
+    return output_of(ip_ + "route get " + to + from + " 2>&1");
   }
 
   std::array<int, 2> keeper_{-1, -1};
   Loop loop_;
   QuietLog log_;
-  NamespaceServices services_{"segw-test"};
+  // Tests of several processes run at a time.
+  std::string prefix_ = "segw-test" + std::to_string(getpid());
+  std::string ip_ = "ip -n " + prefix_ + "-VPRN-T ";
+  NamespaceServices services_{prefix_};
   NexthopSteering steering_{loop_, services_, log_, -1};
   ServicePlace* place_ = nullptr;
   std::vector<FileDescriptor> queues_;
@@ -94,7 +97,7 @@ TEST_F(SteeringTest, AReplacedNexthopMovesEveryRouteOfTheSide) {
 }
 
 TEST_F(SteeringTest, ALostTunLeavesBlackholesNotTheDefaultRoute) {
-  run("ip -n segw-test-VPRN-T route add default via 10.99.0.2");
+  run("route add default via 10.99.0.2");
   steering_.set({1}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
   queues_.clear();  // the last reader of both devices
   EXPECT_EQ(route("192.168.1.7").find("10.99.0.2"), std::string::npos);

@@ -390,6 +390,11 @@ class RawPeer final : public platform::StreamHandler {
                                   {.identity = identity, .key = key}, *this);
   }
   void hang_up() { stream_.reset(); }
+  void reconnect() {
+    reader_ = {};
+    closed.reset();
+    connect();
+  }
   void send(const pb::Frame& frame) { stream_->send(encode_frame(frame)); }
   void send_bytes(Bytes bytes) { stream_->send(std::move(bytes)); }
   void send(const pb::Group& message) {

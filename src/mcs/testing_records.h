@@ -42,6 +42,9 @@ inline esp::ChildSa child_sa(uint32_t spi, uint64_t ike_spi = 1) {
   return sa;
 }
 
+inline Record no_ike(uint64_t spi) { return DeleteIkeSa{.our_spi = IkeSpi{spi}}; }
+inline Record no_child(uint32_t spi) { return DeleteChildSa{.inbound_spi = Spi{spi}}; }
+
 inline std::string name_of(const Record& record) {
   struct Visitor {
     std::string operator()(const ike::IkeSa& sa) const {

@@ -1,0 +1,494 @@
+// A peer that has the key and says anything: nothing stops the chassis, everything is counted, and
+// an honest peer finds it as it was.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "mcs/group_sync.h"
+#include "mcs/testing.h"
+
+namespace segw::mcs::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Kind = pb::Group::BodyCase;
+
+// Fields of the last message of this kind, or their defaults.
+pb::Group last(const RawPeer& raw, Kind kind) { return raw.last(kind).value_or(pb::Group()); }
+
+// ---- the stream ----
+
+TEST(HostileStream, GarbageDropsTheSessionAndIsCounted) {
+  RawPair pair;
+  pair.settle();
+  pair.raw.send_bytes(to_bytes(as_bytes("GET / HTTP/1.1\r\n\r\n")));
+  pair.run(10ms);
+  EXPECT_FALSE(pair.node.link().connected());
+  EXPECT_EQ(pair.node.link().down_reason(), "malformed frame");
+  EXPECT_EQ(pair.node.count("sessions-closed"), 1U);
+  EXPECT_TRUE(pair.node.logged("MCS_PEER_DOWN"));
+  EXPECT_TRUE(pair.raw.closed);
+}
+
+TEST(HostileStream, AFrameThatIsTooLongIsNotWaitedFor) {
+  RawPair pair;
+  pair.settle();
+  pair.raw.send_bytes({0x00, 0x10, 0x00, 0x01});
+  pair.run(10ms);
+  EXPECT_EQ(pair.node.link().down_reason(), "malformed frame");
+}
+
+TEST(HostileStream, GarbageInsteadOfHelloEndsTheConnectionOnly) {
+  RawPair pair;
+  pair.settle();
+  RawPeer second(pair);
+  second.connect();
+  pair.run(10ms);
+  second.send_bytes(Bytes(8, 0xFF));
+  pair.run(10ms);
+  EXPECT_TRUE(second.closed);
+  EXPECT_TRUE(pair.node.link().connected()) << "the session is another one";
+  EXPECT_FALSE(pair.raw.closed);
+}
+
+TEST(HostileStream, FramesThatAreNotUnderstoodAreCountedAndSkipped) {
+  RawPair pair;
+  pair.settle();
+  pair.raw.send(pb::Frame());
+  pair.raw.send_bytes({0, 0, 0, 0});
+  pair.raw.send(pb::Group());
+  pb::Frame other;
+  other.mutable_group()->set_sync_tag("another");
+  other.mutable_group()->mutable_base();
+  pair.raw.send(other);
+  pair.run(10ms);
+  EXPECT_TRUE(pair.node.link().connected());
+  EXPECT_EQ(pair.node.count("frame-unknown"), 2U);
+  EXPECT_EQ(pair.node.count("group-message-unknown"), 1U);
+  EXPECT_EQ(pair.node.count("sync-tag-unknown"), 1U);
+}
+
+TEST(HostileStream, ASecondHelloIsNoHarm) {
+  RawPair pair;
+  pair.settle();
+  pair.raw.send(RawPeer::hello());
+  pair.run(10ms);
+  EXPECT_TRUE(pair.node.link().connected());
+  EXPECT_FALSE(pair.raw.closed);
+  pb::Frame frame = RawPeer::hello();
+  frame.mutable_hello()->set_slot(1);
+  pair.raw.send(frame);
+  pair.run(10ms);
+  EXPECT_FALSE(pair.node.link().connected());
+  EXPECT_EQ(pair.node.link().down_reason(), "peer slot 1 is taken");
+}
+
+// ---- against a reader ----
+
+pb::Group records(uint64_t activation, uint64_t first, const std::vector<Record>& all) {
+  pb::Group message;
+  message.mutable_records()->set_activation(activation);
+  message.mutable_records()->set_first_number(first);
+  for (const Record& record : all) encode(record, *message.mutable_records()->add_records());
+  return message;
+}
+
+TEST(HostileWriter, ARecordThatDoesNotDecodeIsUnusableAndTheNextIsUsed) {
+  RawPair pair;
+  pair.settle();
+  pair.begin_writing(1);
+  pb::Group message = records(1, 1, {ike_sa(1), ike_sa(2)});
+  message.mutable_records()->mutable_records(0)->mutable_ike_sa()->set_state(4);
+  pair.say(message);
+  EXPECT_THAT(pair.node.told(), ElementsAre("ike 2"));
+  EXPECT_EQ(pair.node.count("unusable-record-ike-state"), 1U);
+  const pb::Ack ack = last(pair.raw, Kind::kAck).ack();
+  EXPECT_EQ(ack.activation(), 1U);
+  EXPECT_EQ(ack.number(), 2U);
+  ASSERT_EQ(ack.unusable_size(), 1);
+  EXPECT_EQ(ack.unusable(0).number(), 1U);
+  EXPECT_EQ(ack.unusable(0).reason(), "record-ike-state");
+}
+
+TEST(HostileWriter, AFrameFullOfEmptyRecordsIsAcknowledgedInPieces) {
+  constexpr int kCount = 400'000;
+  RawPair pair;
+  pair.settle();
+  pair.begin_writing(1);
+  pair.raw.frames.clear();
+  pb::Group message = records(1, 1, {});
+  for (int i = 0; i < kCount; ++i) message.mutable_records()->add_records();
+  pair.say(message);
+  EXPECT_TRUE(pair.node.link().connected());
+  int unusable = 0;
+  for (const pb::Frame& frame : pair.raw.frames) {
+    if (frame.has_group() && frame.group().has_ack()) {
+      unusable += frame.group().ack().unusable_size();
+    }
+  }
+  EXPECT_EQ(unusable, kCount);
+  EXPECT_EQ(last(pair.raw, Kind::kAck).ack().number(), static_cast<uint64_t>(kCount));
+  EXPECT_EQ(pair.node.count("unusable-record-record-kind"), static_cast<uint64_t>(kCount));
+}
+
+TEST(HostileWriter, RecordsThatDoNotFollowAreAskedForAgain) {
+  RawPair pair;
+  pair.settle();
+  pair.begin_writing(1);
+  for (const uint64_t first : {uint64_t{0}, uint64_t{2}, UINT64_MAX}) {
+    pair.say(records(1, first, {ike_sa(1)}));
+  }
+  EXPECT_THAT(pair.node.events, IsEmpty());
+  EXPECT_EQ(pair.node.count("records-out-of-order"), 3U);
+  EXPECT_EQ(last(pair.raw, Kind::kWant).want().activation(), 1U);
+  EXPECT_EQ(last(pair.raw, Kind::kWant).want().number(), 0U);
+}
+
+TEST(HostileWriter, RecordsAndEdgesOfAnotherActivationAreRefused) {
+  RawPair pair;
+  pair.settle();
+  pair.begin_writing(5);
+  for (const uint64_t activation : {0, 4, 6}) pair.say(records(activation, 1, {ike_sa(1)}));
+  EXPECT_EQ(pair.node.count("stale-records"), 3U);
+  EXPECT_EQ(last(pair.raw, Kind::kStale).stale().activation(), 5U);
+  pb::Group windows;
+  windows.mutable_windows()->set_activation(4);
+  windows.mutable_windows()->add_windows()->set_inbound_spi(300);
+  pair.say(windows);
+  EXPECT_EQ(pair.node.count("stale-windows"), 1U);
+  pb::Group base;
+  base.mutable_base()->set_activation(4);
+  pair.say(base);
+  EXPECT_EQ(pair.node.count("stale-writer"), 1U);
+  EXPECT_THAT(pair.node.events, IsEmpty());
+  EXPECT_THAT(pair.node.windows, IsEmpty());
+}
+
+TEST(HostileWriter, RecordsBeforeTheCopyAreRefused) {
+  RawPair pair;
+  pair.settle();
+  pb::Group base;
+  base.mutable_base()->set_activation(1);
+  pair.say(base);
+  pair.say(records(1, 1, {ike_sa(1)}));
+  EXPECT_EQ(pair.node.count("stale-records"), 1U);
+  EXPECT_THAT(pair.node.events, IsEmpty());
+}
+
+TEST(HostileWriter, ACopyThatWasNotAskedForForgetsNothing) {
+  RawPair pair;
+  pair.node.group_state.ike_sas[IkeSpi{1}] = ike_sa(1);
+  pair.settle();
+  pb::Group copy;
+  encode(ike_sa(2), *copy.mutable_copy()->add_records());
+  pair.say(copy);
+  pb::Group end;
+  end.mutable_copy_end();
+  pair.say(end);
+  EXPECT_EQ(pair.node.count("copy-unasked"), 2U);
+  EXPECT_THAT(pair.node.events, IsEmpty());
+  EXPECT_TRUE(pair.node.group_state.ike_sas.contains(IkeSpi{1}));
+}
+
+TEST(HostileWriter, ACopyOfAnotherActivationForgetsNothing) {
+  RawPair pair;
+  pair.node.group_state.ike_sas[IkeSpi{1}] = ike_sa(1);
+  pair.settle();
+  pb::Group base;
+  base.mutable_base()->set_activation(2);
+  pair.say(base);
+  pb::Group end;
+  end.mutable_copy_end()->set_activation(1);
+  pair.say(end);
+  EXPECT_EQ(pair.node.count("stale-records"), 1U);
+  EXPECT_TRUE(pair.node.group_state.ike_sas.contains(IkeSpi{1}));
+}
+
+TEST(HostileWriter, AListOfKeysWithoutEndIsGivenUp) {
+  constexpr size_t kPerFrame = 150'000;
+  RawPair pair;
+  pair.node.group_state.ike_sas[IkeSpi{1}] = ike_sa(1);
+  pair.settle();
+  pb::Group base;
+  base.mutable_base()->set_activation(1);
+  pair.say(base);
+  uint32_t spi = 0x80000000;
+  for (size_t sent = 0; sent <= kKeysMax; sent += kPerFrame) {
+    pb::Group end;
+    end.mutable_copy_end()->set_activation(1);
+    end.mutable_copy_end()->set_more(true);
+    for (size_t i = 0; i < kPerFrame; ++i) end.mutable_copy_end()->add_child_sas(spi++);
+    pair.say(end);
+  }
+  EXPECT_EQ(pair.node.count("copy-too-large"), 1U);
+  pb::Group end;
+  end.mutable_copy_end()->set_activation(1);
+  pair.say(end);
+  EXPECT_EQ(pair.node.count("copy-unasked"), 1U);
+  EXPECT_THAT(pair.node.events, IsEmpty());
+  EXPECT_TRUE(pair.node.group_state.ike_sas.contains(IkeSpi{1}));
+}
+
+TEST(HostileWriter, MalformedEdgesAndHandoverStepsAreCountedByField) {
+  RawPair pair;
+  pair.settle();
+  pair.begin_writing(1);
+  pb::Group message;
+  message.mutable_windows()->set_activation(1);
+  message.mutable_windows()->add_windows()->set_inbound_spi(300);
+  for (int i = 0; i < 9; ++i) message.mutable_windows()->mutable_windows(0)->add_seen(1);
+  pair.say(message);
+  EXPECT_EQ(pair.node.count("window-window-words"), 1U);
+  message.mutable_handover()->set_step(static_cast<pb::Handover::Step>(77));
+  pair.say(message);
+  EXPECT_EQ(pair.node.count("handover-handover-step"), 1U);
+  EXPECT_THAT(pair.node.windows, IsEmpty());
+  EXPECT_THAT(pair.node.handovers, IsEmpty());
+}
+
+// ---- against a writer ----
+
+// The node writes under activation 1 and holds one SA; `raw` has been copied to.
+struct WritingPair : RawPair {
+  void settle() {
+    RawPair::settle();
+    node.set(ike_sa(1));
+    node.sync().become_writer(Activation{1});
+    pb::Group want;
+    want.mutable_want();
+    say(want);
+    pb::Group digests;
+    digests.mutable_digests()->set_last(true);
+    say(digests);
+    ASSERT_TRUE(raw.last(Kind::kCopyEnd));
+  }
+  void acknowledge(uint64_t number, const std::string& unusable = {}) {
+    pb::Group message;
+    pb::Ack& ack = *message.mutable_ack();
+    ack.set_activation(1);
+    ack.set_number(number);
+    if (!unusable.empty()) ack.add_unusable()->set_reason(unusable);
+    say(message);
+  }
+};
+
+TEST(HostileReader, NothingIsHeldUntilTheCopyIsAcknowledged) {
+  WritingPair pair;
+  pair.settle();
+  pair.node.member = true;
+  pair.node.commit({ike_sa(2)}, "one");
+  pair.run(10ms);
+  EXPECT_THAT(pair.node.events, IsEmpty());
+  pair.acknowledge(0);
+  EXPECT_THAT(pair.node.events, IsEmpty()) << "the journal has gone on";
+  pair.acknowledge(1);
+  EXPECT_THAT(pair.node.told(), ElementsAre("in sync", "then one"));
+}
+
+TEST(HostileReader, WhatWasNotSentCannotBeAcknowledged) {
+  WritingPair pair;
+  pair.settle();
+  pair.node.member = true;
+  pair.wire.stalled = {high()};
+  pair.node.commit({ike_sa(2)}, "one");
+  pair.acknowledge(2);
+  pair.acknowledge(UINT64_MAX);
+  pb::Group other;
+  other.mutable_ack()->set_activation(2);
+  other.mutable_ack()->set_number(1);
+  pair.say(other);
+  EXPECT_EQ(pair.node.count("ack-unfitting"), 3U);
+  EXPECT_THAT(pair.node.events, IsEmpty());
+}
+
+TEST(HostileReader, AnAcknowledgementNeverGoesBack) {
+  WritingPair pair;
+  pair.settle();
+  pair.node.commit({ike_sa(2), ike_sa(3)}, "one");
+  pair.run(10ms);
+  pair.acknowledge(2);
+  pair.acknowledge(1);
+  EXPECT_TRUE(pair.node.sync().journal_flushed());
+}
+
+TEST(HostileReader, ItsReasonsMakeAFewCountersOnly) {
+  WritingPair pair;
+  pair.settle();
+  const size_t before = pair.node.link().counters().all().size();
+  pair.acknowledge(0, "receiver-is-acting");
+  EXPECT_EQ(pair.node.count("peer-unusable-receiver-is-acting"), 1U);
+  for (const char* odd : {"\x1b[2J", "a b", "UPPER", "\xff", "a\nb"}) pair.acknowledge(0, odd);
+  pair.acknowledge(0, std::string(65, 'a'));
+  EXPECT_EQ(pair.node.count("peer-unusable-other"), 6U);
+  pb::Group message;
+  message.mutable_ack()->set_activation(1);
+  for (int i = 0; i < 20'000; ++i) {
+    message.mutable_ack()->add_unusable()->set_reason("reason-" + std::to_string(i));
+  }
+  pair.say(message);
+  EXPECT_LE(pair.node.link().counters().all().size(), before + 33);
+  EXPECT_EQ(pair.node.sync().peer_unusable(), 20'007U);
+  pair.acknowledge(0, "receiver-is-acting");
+  EXPECT_EQ(pair.node.count("peer-unusable-receiver-is-acting"), 2U);
+}
+
+TEST(HostileReader, ItCannotCountItselfBackIntoSync) {
+  WritingPair pair;
+  pair.settle();
+  for (const uint64_t unusable : {UINT64_MAX, uint64_t{1}}) {
+    pb::Group message;
+    message.mutable_ack()->set_activation(1);
+    message.mutable_ack()->set_copy_unusable(unusable);
+    pair.say(message);
+    EXPECT_GT(pair.node.sync().peer_unusable(), 0U);
+  }
+  EXPECT_THAT(pair.node.events, IsEmpty());
+}
+
+TEST(HostileReader, ItIsNotAskedToSendRecordsToAWriter) {
+  WritingPair pair;
+  pair.settle();
+  pair.say(records(1, 1, {ike_sa(9)}));
+  EXPECT_EQ(pair.node.count("records-to-a-writer"), 1U);
+  pb::Group copy;
+  encode(ike_sa(9), *copy.mutable_copy()->add_records());
+  pair.say(copy);
+  pb::Group end;
+  end.mutable_copy_end()->set_activation(1);
+  pair.say(end);
+  EXPECT_EQ(pair.node.count("copy-unasked"), 2U);
+  pair.raw.frames.clear();
+  pair.say_need_digests();
+  EXPECT_FALSE(pair.raw.last(Kind::kDigests));
+  EXPECT_TRUE(pair.node.group_state.ike_sas.contains(IkeSpi{1}));
+  EXPECT_FALSE(pair.node.group_state.ike_sas.contains(IkeSpi{9}));
+}
+
+TEST(HostileReader, WantsAtAnyTimeAreAnswered) {
+  WritingPair pair;
+  pair.settle();
+  for (const uint64_t number : {uint64_t{0}, uint64_t{1}, UINT64_MAX}) {
+    pair.raw.frames.clear();
+    pb::Group want;
+    want.mutable_want()->set_activation(1);
+    want.mutable_want()->set_number(number);
+    pair.say(want);
+    EXPECT_TRUE(pair.raw.last(Kind::kNeedDigests)) << number;
+  }
+  EXPECT_EQ(pair.node.count("resumed-from-journal"), 0U);
+}
+
+// ---- anything ----
+
+pb::Group anything(Random& random) {
+  pb::Group message;
+  const auto small = [&] { return random.below(4) == 0 ? random.next() : random.below(4); };
+  const auto add_records = [&](auto& to) {
+    for (uint64_t i = random.below(5); i > 0; --i) {
+      encode(random.record(), *to.add_records());
+      if (random.below(4) == 0) to.mutable_records(0)->mutable_ike_sa()->set_prf(random.u32());
+    }
+  };
+  switch (random.below(12)) {
+    case 0:
+      message.mutable_base()->set_activation(small());
+      break;
+    case 1:
+      message.mutable_want()->set_activation(small());
+      message.mutable_want()->set_number(small());
+      break;
+    case 2:
+      message.mutable_need_digests();
+      break;
+    case 3:
+      for (uint64_t i = random.below(9); i > 0; --i) {
+        pb::Digest* digest = message.mutable_digests()->add_entries();
+        digest->set_child(random.flip());
+        digest->set_key(small());
+      }
+      message.mutable_digests()->set_last(random.flip());
+      break;
+    case 4:
+      add_records(*message.mutable_copy());
+      break;
+    case 5:
+      message.mutable_copy_end()->set_activation(small());
+      message.mutable_copy_end()->set_number(small());
+      message.mutable_copy_end()->set_more(random.flip());
+      break;
+    case 6:
+      message.mutable_records()->set_activation(small());
+      message.mutable_records()->set_first_number(small());
+      add_records(*message.mutable_records());
+      break;
+    case 7:
+      message.mutable_ack()->set_activation(small());
+      message.mutable_ack()->set_number(small());
+      message.mutable_ack()->set_copy_unusable(random.below(2));
+      break;
+    case 8:
+      message.mutable_stale()->set_activation(small());
+      break;
+    case 9:
+      message.mutable_windows()->set_activation(small());
+      encode(random.window(), *message.mutable_windows()->add_windows());
+      break;
+    case 10:
+      message.mutable_handover()->set_step(static_cast<pb::Handover::Step>(random.below(7)));
+      message.mutable_handover()->set_cookie(small());
+      break;
+    default:
+      break;
+  }
+  return message;
+}
+
+// A frame of that, at times with broken bits.
+Bytes frame_of_anything(Random& random) {
+  pb::Frame frame;
+  *frame.mutable_group() = anything(random);
+  frame.mutable_group()->set_sync_tag(kTag);
+  Bytes bytes = encode_frame(frame);
+  if (random.below(20) != 0) return bytes;
+  for (uint64_t i = random.below(4); i > 0; --i) {
+    bytes[random.below(bytes.size())] ^= static_cast<uint8_t>(1U << random.below(8));
+  }
+  return bytes;
+}
+
+class AnythingAtAll : public ::testing::TestWithParam<uint64_t> {};
+
+TEST_P(AnythingAtAll, DoesNotKeepAnHonestPeerFromBeingBroughtUpToDate) {
+  Random random(GetParam());
+  RawPair pair;
+  pair.node.group_state.ike_sas[IkeSpi{1}] = ike_sa(1);
+  pair.settle();
+  for (int i = 0; i < 600; ++i) {
+    if (pair.raw.closed) {
+      pair.raw.reconnect();
+      pair.run(10ms);
+      pair.raw.send(RawPeer::hello());
+      pair.run(10ms);
+    }
+    if (random.below(20) == 0) pair.node.sync().become_writer(Activation{random.below(5)});
+    if (random.below(20) == 0) pair.node.sync().become_reader();
+    pair.node.sync().commit({random.record()}, [] {});
+    pair.raw.send_bytes(frame_of_anything(random));
+    if (random.flip()) pair.run(5ms);
+  }
+  pair.raw.hang_up();
+  pair.run(10ms);
+  EXPECT_LT(pair.node.link().counters().all().size(), 150U);
+
+  Node honest(pair, settings_of(low(), high()));
+  honest.boot();
+  pair.node.sync().become_writer(Activation{UINT64_MAX});
+  pair.run(3s);
+  EXPECT_EQ(pair.node.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(Pair::contents(honest.group_state), Pair::contents(pair.node.group_state));
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, AnythingAtAll, ::testing::Range<uint64_t>(0, 12));
+
+}  // namespace
+}  // namespace segw::mcs::testing

@@ -261,15 +261,18 @@ void EngineImpl::refuse(IkeSa& sa, const Request& request, NotifyType type, Byte
 }
 
 void EngineImpl::commit(Changes changes, platform::Callback then) {
-  const Instant now = platform_.clock.now();
+  // The birth first: one that is only found out now is not after the present.
   for (const Spi spi : changes.child_sas) {
     const auto at = tables_.child_sas.find(spi);
-    if (at != tables_.child_sas.end()) at->second.age = now - child_born(spi);
+    if (at == tables_.child_sas.end()) continue;
+    const Instant born = child_born(spi);
+    at->second.age = platform_.clock.now() - born;
   }
   for (const IkeSpi spi : changes.ike_sas) {
     const auto at = tables_.ike_sas.find(spi);
     if (at == tables_.ike_sas.end()) continue;
-    at->second.age = now - runtime(at->second).born;
+    const Instant born = runtime(at->second).born;
+    at->second.age = platform_.clock.now() - born;
     schedule(at->second);
   }
   // Deleted after the commit: the tables of a record's receiver are changed in the same order.

@@ -28,12 +28,10 @@ Bytes spi_bytes(const Spis& spis) {
 // {SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr} = prf+ (SKEYSEED, Ni | Nr | SPIi | SPIr)
 IkeKeys split(const IkeSuite& suite, const SecretBytes& skeyseed, const Nonces& nonces,
               const Spis& spis) {
-  const bool gcm = suite.encryption == esp::Encryption::AesGcm16;
-  const size_t integrity = gcm ? 0 : kIntegritySize;
-  const size_t encryption = suite.key_bits / 8U + (gcm ? kGcmSaltSize : 0U);
+  const auto [prf_size, integrity, encryption] = key_sizes(suite);
   Bytes seed = concatenated(nonces.initiator, nonces.responder);
   append(seed, spi_bytes(spis));
-  const size_t total = 3 * kPrfSize + 2 * integrity + 2 * encryption;
+  const size_t total = 3 * prf_size + 2 * integrity + 2 * encryption;
   const SecretBytes stream = crypto::prf_plus(kHash, skeyseed.view(), seed, total);
   ByteView rest = stream.view();
   const auto take = [&](size_t size) {
@@ -42,17 +40,24 @@ IkeKeys split(const IkeSuite& suite, const SecretBytes& skeyseed, const Nonces& 
     return part;
   };
   IkeKeys keys;
-  keys.sk_d = take(kPrfSize);
+  keys.sk_d = take(prf_size);
   keys.sk_ai = take(integrity);
   keys.sk_ar = take(integrity);
   keys.sk_ei = take(encryption);
   keys.sk_er = take(encryption);
-  keys.sk_pi = take(kPrfSize);
-  keys.sk_pr = take(kPrfSize);
+  keys.sk_pi = take(prf_size);
+  keys.sk_pr = take(prf_size);
   return keys;
 }
 
 }  // namespace
+
+KeySizes key_sizes(const IkeSuite& suite) {
+  const bool gcm = suite.encryption == esp::Encryption::AesGcm16;
+  return {.prf = kPrfSize,
+          .integrity = gcm ? 0 : kIntegritySize,
+          .encryption = suite.key_bits / 8U + (gcm ? kGcmSaltSize : 0U)};
+}
 
 IkeKeys derive_keys(const IkeSuite& suite, const SecretBytes& shared, const Nonces& nonces,
                     const Spis& spis) {

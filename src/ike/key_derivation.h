@@ -20,6 +20,14 @@ struct Spis {
   IkeSpi responder;
 };
 
+// Of the keys that `suite` uses, in bytes.
+struct KeySizes {
+  size_t prf = 0;         // SK_d, SK_p
+  size_t integrity = 0;   // SK_a; 0 with AES-GCM
+  size_t encryption = 0;  // SK_e, with the salt of AES-GCM
+};
+[[nodiscard]] KeySizes key_sizes(const IkeSuite& suite);
+
 // RFC 7296 2.14.
 IkeKeys derive_keys(const IkeSuite& suite, const SecretBytes& shared, const Nonces& nonces,
                     const Spis& spis);

@@ -225,7 +225,7 @@ class Client {
     return out.take();
   }
 
-  std::vector<Payload> init_payloads() const {
+  [[nodiscard]] std::vector<Payload> init_payloads() const {
     std::vector<Payload> payloads;
     if (!cookie.empty()) payloads.emplace_back(notify(NotifyType::Cookie, cookie));
     payloads.emplace_back(payload::Sa{.proposals = {ike_proposal(suite)}});
@@ -266,7 +266,7 @@ class Client {
     return true;
   }
 
-  std::vector<Payload> auth_payloads() const {
+  [[nodiscard]] std::vector<Payload> auth_payloads() const {
     const SecretBytes auth = psk_auth(pre_shared_key, init, gateway_nonce, keys.sk_pi, identity);
     std::vector<Payload> payloads{payload::Id{.of_initiator = true, .identity = identity},
                                   payload::Auth{.method = 2, .data = to_bytes(auth.view())}};
@@ -295,7 +295,7 @@ class Client {
   Bytes auth_request() { return request(Exchange::Auth, auth_payloads()); }
 
   // Nothing: not authentic, or malformed.
-  std::optional<std::vector<Payload>> open(const Bytes& message) const {
+  [[nodiscard]] std::optional<std::vector<Payload>> open(const Bytes& message) const {
     const auto header = decode_header(message);
     if (!header) return std::nullopt;
     const auto plain = unprotect(message, *header, suite, keys, Direction::FromResponder);
@@ -304,7 +304,8 @@ class Client {
     if (!payloads) return std::nullopt;
     return std::move(*payloads);
   }
-  bool gateway_is_authentic(const std::vector<Payload>& payloads, const Identity& gateway) const {
+  [[nodiscard]] bool gateway_is_authentic(const std::vector<Payload>& payloads,
+                                          const Identity& gateway) const {
     const auto* auth = find<payload::Auth>(payloads);
     return auth != nullptr &&
            crypto::equal_constant_time(
@@ -356,7 +357,7 @@ class Client {
          payload::Ke{.group = static_cast<uint16_t>(suite.group), .data = pair.public_key}});
   }
   // The client that talks on the new IKE SA; this one still has the old.
-  std::optional<Client> successor(const Bytes& response) const {
+  [[nodiscard]] std::optional<Client> successor(const Bytes& response) const {
     const auto payloads = open(response);
     if (!payloads) return std::nullopt;
     const auto* sa = find<payload::Sa>(*payloads);
@@ -423,5 +424,27 @@ class Client {
     }
   }
 };
+
+// ---- what a client says, and what it is told ----
+
+constexpr uint32_t kClientSpi = 0xC0000001;
+
+inline std::vector<Payload> liveness() { return {}; }
+inline std::vector<Payload> delete_ike() {
+  return {payload::Delete{.protocol = kProtocolIke, .spis = {}}};
+}
+inline std::vector<Payload> delete_child(uint32_t spi) {
+  return {payload::Delete{.protocol = kProtocolEspSa, .spis = {Client::spi_bytes(spi)}}};
+}
+inline bool refused(const std::optional<std::vector<Payload>>& payloads, NotifyType type) {
+  return payloads && Client::find_notify(*payloads, type) != nullptr;
+}
+inline bool refused_init(const Bytes& response, NotifyType type) {
+  const auto header = decode_header(response);
+  if (!header) return false;
+  const auto payloads =
+      decode_payloads(header->next_payload, ByteView(response).subspan(kHeaderSize));
+  return payloads && Client::find_notify(*payloads, type) != nullptr;
+}
 
 }  // namespace segw::ike::testing

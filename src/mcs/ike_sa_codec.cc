@@ -1,4 +1,5 @@
 // An IKE SA's record.
+#include "ike/key_derivation.h"
 #include "mcs/sa_codec.h"
 
 namespace segw::mcs {
@@ -29,20 +30,15 @@ ike::IkeSuite decode_ike_suite(const pb::IkeSa& in, Checker& check) {
 
 // Of exactly the size that the suite uses: a wrong one would stop a chassis at its first packet.
 ike::IkeKeys decode_keys(const pb::IkeSa& in, const ike::IkeSuite& suite, Checker& check) {
-  constexpr size_t kPrfSize = 32;
-  constexpr size_t kIntegritySize = 32;
-  constexpr size_t kGcmSaltSize = 4;
-  const bool gcm = suite.encryption == esp::Encryption::AesGcm16;
-  const size_t integrity = gcm ? 0 : kIntegritySize;
-  const size_t encryption = suite.key_bits / 8U + (gcm ? kGcmSaltSize : 0U);
+  const ike::KeySizes sizes = ike::key_sizes(suite);
   ike::IkeKeys keys;
-  keys.sk_d = check.secret(in.sk_d(), kPrfSize, "sk-d");
-  keys.sk_ai = check.secret(in.sk_ai(), integrity, "sk-ai");
-  keys.sk_ar = check.secret(in.sk_ar(), integrity, "sk-ar");
-  keys.sk_ei = check.secret(in.sk_ei(), encryption, "sk-ei");
-  keys.sk_er = check.secret(in.sk_er(), encryption, "sk-er");
-  keys.sk_pi = check.secret(in.sk_pi(), kPrfSize, "sk-pi");
-  keys.sk_pr = check.secret(in.sk_pr(), kPrfSize, "sk-pr");
+  keys.sk_d = check.secret(in.sk_d(), sizes.prf, "sk-d");
+  keys.sk_ai = check.secret(in.sk_ai(), sizes.integrity, "sk-ai");
+  keys.sk_ar = check.secret(in.sk_ar(), sizes.integrity, "sk-ar");
+  keys.sk_ei = check.secret(in.sk_ei(), sizes.encryption, "sk-ei");
+  keys.sk_er = check.secret(in.sk_er(), sizes.encryption, "sk-er");
+  keys.sk_pi = check.secret(in.sk_pi(), sizes.prf, "sk-pi");
+  keys.sk_pr = check.secret(in.sk_pr(), sizes.prf, "sk-pr");
   return keys;
 }
 

@@ -16,9 +16,10 @@ namespace segw::platform::testing {
 
 class FakeClock final : public Clock {
  public:
-  [[nodiscard]] Instant now() const override { return now_; }
+  [[nodiscard]] Instant now() const override { return now_ += step_; }
   [[nodiscard]] std::chrono::system_clock::time_point wall() const override { return {}; }
-  Instant now_{std::chrono::seconds(1)};
+  mutable Instant now_{std::chrono::seconds(1)};
+  Duration step_{};  // that each reading takes, as on a real machine
 };
 
 class FakeScheduler final : public Scheduler {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <optional>
 
 #include "sim/checkers/checker.h"
 
@@ -13,6 +14,9 @@ namespace {
 constexpr Duration kElectionMargin = std::chrono::seconds(12);
 // A client that gave up its IKE SA, counted its retransmissions and authenticated again.
 constexpr Duration kClientMargin = std::chrono::seconds(28);
+// Rule 23: between the old one's last packet and the target's first nobody acts, and the target
+// buffers; 200 ms of silence end that.
+constexpr Duration kHandover = std::chrono::milliseconds(200);
 constexpr Duration kSilence = std::chrono::seconds(5);
 
 class Liveness final : public Checker {
@@ -28,7 +32,12 @@ class Liveness final : public Checker {
     const Duration elected = view().timing.discovery + view().timing.hold + kElectionMargin;
     if (quiet < elected) return;
     const size_t acting = view().roles.acting_count();
-    if (acting != 1) {
+    if (acting != 0) {
+      none_since_.reset();
+    } else if (!none_since_) {
+      none_since_ = now;
+    }
+    if (acting > 1 || (none_since_ && now - *none_since_ > kHandover)) {
       violate(fmt::format("{} chassis act although all is well for {} s", acting,
                           quiet / std::chrono::seconds(1)));
     }
@@ -57,6 +66,7 @@ class Liveness final : public Checker {
     return somebody;
   }
   Instant next_look_{};
+  std::optional<Instant> none_since_;
   std::map<std::string, Instant> missing_since_;
 };
 

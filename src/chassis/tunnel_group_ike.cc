@@ -24,6 +24,16 @@ void TunnelGroup::send(const ike::Datagram& datagram) {
 void TunnelGroup::install(const esp::ChildSa& sa) { isa_->send(install_message(sa, false)); }
 
 void TunnelGroup::use_outbound(Spi inbound_spi) {
+  const auto at = state_.child_sas.find(inbound_spi);
+  if (at != state_.child_sas.end() && !peer_in_sync_set()) {
+    // Rule 11: the first grant counts when its owner holds the record. An owner that we could not
+    // ask may have answered the same request, and seal under the same SPI in its own blocks.
+    esp::SequenceGrants& grants = at->second.grants;
+    for (uint8_t slot = 0; slot < esp::kSlotsMax; ++slot) {
+      if (Slot{slot} != parts_.slot) grants.bound[slot] = 0;
+    }
+    isa_->send(isa::SetGrants{.inbound_spi = inbound_spi, .grants = grants});
+  }
   isa_->send(isa::UseOutbound{.inbound_spi = inbound_spi});
 }
 

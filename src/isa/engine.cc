@@ -278,7 +278,7 @@ struct Engine::Control {
   void operator()(const Vouch& m) const { engine.deadline_ = m.deadline; }
   void operator()(const InstallSa& m) const { engine.install(m, now); }
   void operator()(const UseOutbound& m) const { engine.use_outbound(m.inbound_spi, now); }
-  void operator()(const RemoveSa& m) const { engine.sas_.erase(m.inbound_spi); }
+  void operator()(const RemoveSa& m) const { engine.remove(m.inbound_spi, now); }
   void operator()(const SetGrants& m) const {
     const auto at = engine.sas_.find(m.inbound_spi);
     if (at != engine.sas_.end()) at->second.sa.grants = m.grants;
@@ -364,6 +364,22 @@ void Engine::use_outbound(Spi spi, Instant now) {
   });
   at->second.outbound = true;
   at->second.preferred_from = has_older ? now + kOldOutbound : now;
+}
+
+// A successor waits behind the SA that it replaces, and behind no other: with that gone it is used
+// at once. Else the packets would go to an IKE SA that the client has given up.
+void Engine::remove(Spi spi, Instant now) {
+  const auto at = sas_.find(spi);
+  if (at == sas_.end()) return;
+  const IkeSpi owner = at->second.sa.ike_sa;
+  sas_.erase(at);
+  Sa* next = nullptr;
+  for (auto& [other, sa] : sas_) {
+    if (!sa.outbound || sa.sa.ike_sa != owner) continue;
+    if (sa.preferred_from <= now) return;
+    if (next == nullptr || sa.installed < next->installed) next = &sa;
+  }
+  if (next != nullptr) next->preferred_from = now;
 }
 
 void Engine::set_window(const esp::SaWindow& window) {

@@ -78,6 +78,7 @@ class Engine {
   void set_role(const SetRole& message, Instant now, Output& out);
   void install(const InstallSa& message, Instant now);
   void use_outbound(Spi spi, Instant now);
+  void remove(Spi spi, Instant now);
   void set_window(const esp::SaWindow& window);
   void set_peer_endpoint(const SetPeerEndpoint& message);
   void send_ike(const IkeDatagram& datagram, Output& out);

@@ -185,6 +185,26 @@ TEST_F(EngineTest, TheOldSaIsUsedUntilItGoesOrTwentyFiveSeconds) {
   EXPECT_EQ(spi_sent(), 0x04);
 }
 
+// A client that lost its state came back with a new IKE SA; its old one is still here.
+TEST_F(EngineTest, ASuccessorIsNotHeldBackByAnSaOfAnotherIkeSa) {
+  act();
+  auto own = testing::make_ends(0x1003, 0x2004);
+  auto successor = testing::make_ends(0x1005, 0x2006);
+  own.gateway.ike_sa = successor.gateway.ike_sa = IkeSpi{77};
+  for (const auto& each : {own, successor}) {
+    tell(InstallSa{.sa = each.gateway});
+    tell(UseOutbound{.inbound_spi = each.gateway.inbound_spi});
+  }
+  const auto spi_sent = [&] {
+    const Output out = from_core();
+    const auto packet = esp::parse_ipv4(out.to_public.at(0));
+    return esp::parse_udp(packet->payload)->payload[3];
+  };
+  EXPECT_EQ(spi_sent(), 0x04);
+  tell(RemoveSa{.inbound_spi = own.gateway.inbound_spi});
+  EXPECT_EQ(spi_sent(), 0x06);
+}
+
 TEST_F(EngineTest, PuntsIkeAndSendsItWithTheMarkerOnThePortForNat) {
   act();
   Bytes message(40, 7);

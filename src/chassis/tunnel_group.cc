@@ -212,7 +212,13 @@ void TunnelGroup::on_members_changed() {
 }
 
 void TunnelGroup::on_keep_alive() {
-  if (mimp::acting(role_)) vouch();
+  if (mimp::acting(role_)) {
+    vouch();
+  } else if (activation_ < mimp_->activation()) {
+    // Rule 2. After a crash as standby this says that the group has acted before: a takeover then
+    // is not the first ever.
+    store_activation(mimp_->activation());
+  }
   if (handover_.is_old() && mimp::acting(mimp_->peer_state())) handover_.on_peer_acting();
   steer();
 }

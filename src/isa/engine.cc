@@ -221,7 +221,7 @@ void Engine::seal(Sa& sa, const Bytes& inner, const esp::Ipv4Packet& /*packet*/,
   report_low(sa, now, out);
 }
 
-void Engine::report_low(Sa& sa, Instant now, Output& out) {
+void Engine::report_low(Sa& sa, Instant now, Output& out) const {
   if (sa.low_reported + kLowInterval > now) return;
   const uint64_t ahead = esp::unhindered(sa.sa.grants, setup_.slot, sa.outbound_next);
   if (ahead >= std::max(sa.rate, kLowMin)) return;
@@ -290,7 +290,7 @@ struct Engine::Control {
 };
 
 void Engine::on_control(const ToIsa& message, Instant now, Output& out) {
-  std::visit(Control{*this, now, out}, message);
+  std::visit(Control{.engine = *this, .now = now, .out = out}, message);
 }
 
 void Engine::setup(const Setup& message, Output& out) {

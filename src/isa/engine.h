@@ -92,7 +92,7 @@ class Engine {
             Output& out);
   void seal(Sa& sa, const Bytes& inner, const esp::Ipv4Packet& packet, Instant now, Output& out);
   void too_big(const Sa& sa, const esp::Ipv4Packet& packet, const Bytes& inner, Output& out);
-  void report_low(Sa& sa, Instant now, Output& out);
+  void report_low(Sa& sa, Instant now, Output& out) const;
   [[nodiscard]] Sa* outbound_sa(const esp::Ipv4Packet& packet, Instant now);
   [[nodiscard]] bool ours(const IpAddress& address) const;
   [[nodiscard]] bool fenced(Instant now) const;

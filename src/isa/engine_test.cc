@@ -207,7 +207,7 @@ TEST_F(EngineTest, ASuccessorIsNotHeldBackByAnSaOfAnotherIkeSa) {
 
 TEST_F(EngineTest, PuntsIkeAndSendsItWithTheMarkerOnThePortForNat) {
   act();
-  Bytes message(40, 7);
+  const Bytes message(40, 7);
   tell(SendIke{.datagram = {.local = {.address = ends_.gateway.local, .port = 4500},
                             .remote = {.address = ends_.gateway.remote, .port = 4500},
                             .message = message}});

@@ -2,6 +2,7 @@
 
 // An SA as both ends see it, for tests of the engine and for the fuzzers.
 
+#include "esp/sequence_plan.h"
 #include "esp/tunnel.h"
 
 namespace segw::isa::testing {
@@ -26,8 +27,8 @@ inline Ends make_ends(uint32_t gateway_spi = 0x1001, uint32_t client_spi = 0x200
   gateway.outbound_key = SecretBytes(Bytes(esp::key_size(gateway.suite), 2));
   gateway.local_selectors = {range("10.2.2.0", "10.2.2.255")};
   gateway.remote_selectors = {range("192.168.1.1", "192.168.1.1")};
-  gateway.grants =
-      esp::SequenceGrants{.slots = 2, .grantee = Slot{0}, .bound = {8 * 16384, 8 * 16384, 0, 0}};
+  gateway.grants = esp::SequenceGrants{
+      .slots = 2, .grantee = Slot{0}, .bound = {8 * esp::kBlockSize, 8 * esp::kBlockSize, 0, 0}};
   gateway.holders = {esp::Holder{}};
   esp::ChildSa client = gateway;
   std::swap(client.inbound_spi, client.outbound_spi);

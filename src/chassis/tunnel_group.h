@@ -127,6 +127,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
 
   // Redundancy rule 11: "a node restarted since the SA was made skips 2^22 more".
   static constexpr uint64_t kSkip = uint64_t{1} << 22;
+  static constexpr uint64_t kRestartSkip = 8 * kSkip;  // room for seven losses within one start
 
   platform::Platform& platform_;
   TunnelGroupParts parts_;

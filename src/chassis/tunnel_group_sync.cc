@@ -112,7 +112,7 @@ void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known, mcs::Origin or
   } else if (!known && listed && origin == mcs::Origin::Copy) {
     // We held it before a restart. Each restart goes further than the last: what that one sealed
     // may never have been reported.
-    lose_position(spi, kSkip * (1 + parts_.identity->start_number() % kRestartsApart));
+    lose_position(spi, kRestartSkip * (1 + parts_.identity->start_number() % kRestartsApart));
   }
   esp::ChildSa& held = state_.child_sas.at(spi);
   hold_keys(held.holders);

@@ -99,7 +99,7 @@ std::string TunnelGroup::apply_record(const mcs::Record& record, mcs::Origin ori
       group.isa_->send(isa::SetGrants{.inbound_spi = change.inbound_spi, .grants = change.grants});
     }
   };
-  std::visit(Visitor{*this, known, origin}, record);
+  std::visit(Visitor{.group = *this, .known = known, .origin = origin}, record);
   return {};
 }
 

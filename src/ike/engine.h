@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/ip_address.h"
 #include "esp/child_sa.h"
+#include "ike/auth_settings.h"
 #include "ike/ike_sa.h"
 #include "platform/platform.h"
 
@@ -39,6 +40,7 @@ struct TunnelSettings {
   Identity local_id;  // ID_IPV4_ADDR of the gateway where nothing else is configured
   Identity remote_id;
   SecretBytes pre_shared_key;
+  AuthSettings auth;
   std::vector<Proposal> proposals;  // in order of preference
   std::vector<ChildProposal> child_proposals;
   bool nat_traversal = true;

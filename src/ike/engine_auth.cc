@@ -1,14 +1,12 @@
-// IKE_AUTH as responder, by pre-shared key (RFC 7296 1.2, 2.15).
+// IKE_AUTH as responder (RFC 7296 1.2); who is who: ike/authentication.h.
 #include <algorithm>
 
-#include "crypto/crypto.h"
+#include "ike/authentication.h"
 #include "ike/engine_child.h"
 #include "ike/engine_impl.h"
 
 namespace segw::ike {
 namespace {
-
-constexpr uint8_t kAuthSharedKey = 2;
 
 const payload::Id* find_id(const std::vector<Payload>& payloads, bool of_initiator) {
   for (const Payload& payload : payloads) {
@@ -23,43 +21,54 @@ void wipe_init(IkeSa& sa) {
   sa.init_response.clear();
   sa.initiator_nonce.clear();
   sa.responder_nonce.clear();
+  sa.peer_offer = {};
 }
 
 }  // namespace
 
-const TunnelSettings* EngineImpl::authenticate(const IkeSa& sa, const Request& request) const {
-  const auto* theirs = find_id(request.payloads, true);
+EngineImpl::Authenticated EngineImpl::authenticate(const IkeSa& sa, const Request& request) const {
   const auto* ours = find_id(request.payloads, false);
-  const auto* auth = first_of<payload::Auth>(request.payloads);
-  if (theirs == nullptr || auth == nullptr || auth->method != kAuthSharedKey) return nullptr;
+  Authenticated result{.settings = nullptr, .verdict = {.refused = "auth-no-tunnel"}};
   for (const TunnelSettings& each : settings_.tunnels) {
     if (!each.enabled || each.local_gateway != sa.local.address ||
-        each.remote_gateway != sa.remote.address || each.remote_id != theirs->identity) {
+        each.remote_gateway != sa.remote.address) {
       continue;
     }
-    if (ours != nullptr && ours->identity != each.local_id) continue;
-    const SecretBytes expected = psk_auth(each.pre_shared_key, sa.init_request, sa.responder_nonce,
-                                          sa.keys.sk_pi, theirs->identity);
-    if (crypto::equal_constant_time(expected.view(), auth->data)) return &each;
+    if (ours != nullptr && !is_local_id(each, ours->identity)) {
+      result.verdict.refused = "auth-local-identity";
+      continue;
+    }
+    result.verdict = verify(each, sa, request.payloads, platform_.clock.wall());
+    if (!result.verdict.refused.empty()) continue;
+    result.settings = &each;
+    return result;
   }
-  return nullptr;
+  return result;
 }
 
 void EngineImpl::on_auth(IkeSa& sa, Request& request) {
-  const TunnelSettings* settings = authenticate(sa, request);
-  if (settings == nullptr) return fail_authentication(sa, request);
-  establish(sa, *settings, request);
+  const Authenticated client = authenticate(sa, request);
+  if (client.settings == nullptr) return fail_authentication(sa, request, client.verdict.refused);
+  sa.keys = client.verdict.keys;
+  sa.ppk_used = client.verdict.ppk_used;
+  sa.remote_id = client.verdict.identity;
+  const Proof proof = prove(*client.settings, sa, request.payloads);
+  if (!proof.failed.empty()) return fail_authentication(sa, request, proof.failed);
+  sa.local_id = proof.identity;
+  establish(sa, *client.settings, request, proof.payloads);
 }
 
-void EngineImpl::fail_authentication(IkeSa& sa, const Request& request) {
+void EngineImpl::fail_authentication(IkeSa& sa, const Request& request, std::string_view why) {
   counters_.add("authentication-failed");
+  counters_.add(why);
   IkeSa copy = sa;  // what the answer is protected with, after the SA is removed
   Changes changes;
   remove_ike(sa.our_spi(), false, changes);
   answer(copy, request, {notify(NotifyType::AuthenticationFailed)}, std::move(changes));
 }
 
-void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Request& request) {
+void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Request& request,
+                           std::vector<Payload> answers) {
   Changes changes;
   if (find_notify(request.payloads, NotifyType::InitialContact) != nullptr) {
     std::vector<IkeSpi> old;
@@ -82,15 +91,8 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
     return answer(sa, request, {notify(NotifyType::NoAdditionalSas)}, std::move(changes));
   }
   sa.tunnel = settings.index;
-  sa.local_id = settings.local_id;
-  sa.remote_id = settings.remote_id;
   sa.peer_supports_message_id_sync =
       find_notify(request.payloads, NotifyType::MessageIdSyncSupported) != nullptr;
-  const SecretBytes auth = psk_auth(settings.pre_shared_key, sa.init_response, sa.initiator_nonce,
-                                    sa.keys.sk_pr, settings.local_id);
-  std::vector<Payload> answers{
-      payload::Id{.of_initiator = false, .identity = settings.local_id},
-      payload::Auth{.method = kAuthSharedKey, .data = to_bytes(auth.view())}};
   ChildOffer offer = child_offer(request);
   offer.exchange = ChildExchange::WithAuth;
   offer.nonces = {.initiator = sa.initiator_nonce, .responder = sa.responder_nonce};

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <variant>
 
+#include "ike/authentication.h"
 #include "ike/engine.h"
 #include "ike/key_derivation.h"
 #include "ike/message.h"
@@ -115,9 +116,14 @@ class EngineImpl final : public Engine {
 
   // engine_auth.cc
   void on_auth(IkeSa& sa, Request& request);
-  const TunnelSettings* authenticate(const IkeSa& sa, const Request& request) const;
-  void fail_authentication(IkeSa& sa, const Request& request);
-  void establish(IkeSa& sa, const TunnelSettings& settings, const Request& request);
+  struct Authenticated {
+    const TunnelSettings* settings = nullptr;  // nothing: refused
+    Verdict verdict;
+  };
+  [[nodiscard]] Authenticated authenticate(const IkeSa& sa, const Request& request) const;
+  void fail_authentication(IkeSa& sa, const Request& request, std::string_view why);
+  void establish(IkeSa& sa, const TunnelSettings& settings, const Request& request,
+                 std::vector<Payload> answers);
 
   // engine_child.cc
   struct ChildOffer;

@@ -128,15 +128,22 @@ std::vector<Payload> EngineImpl::init_answer(const Datagram& datagram, const Ini
     answers.emplace_back(
         notify(NotifyType::NatDetectionDestinationIp, nat_detection(spis, datagram.remote)));
   }
+  std::ranges::move(init_payloads(offer.tunnel->auth, sa), std::back_inserter(answers));
   return answers;
 }
 
 void EngineImpl::make_half_open(const Datagram& datagram, const Header& header,
                                 const InitOffer& offer, const ChosenIke& chosen) {
+  IkeSa sa;
+  // Before any work for it. RFC 8784 3 leaves the answer open; nothing that we could say is
+  // authentic, so it is that of a suite that does not fit.
+  if (const auto why = take_init(offer.tunnel->auth, offer.payloads, sa); !why.empty()) {
+    counters_.add(why);
+    return send_unprotected(datagram, header, IkeSpi{}, {notify(NotifyType::NoProposalChosen)});
+  }
   const auto pair = crypto::dh_generate(dh_group(chosen.suite.group), platform_.rng);
   const auto shared = crypto::dh_shared(pair, offer.ke->data);
   if (!shared) return drop("init-bad-public-value");
-  IkeSa sa;
   sa.group = settings_.group;
   sa.tunnel = offer.tunnel->index;
   sa.initiator_spi = header.initiator;

@@ -64,6 +64,15 @@ struct PendingRequest {
   Spi child;      // DeleteChild
 };
 
+// What the other party's IKE_SA_INIT message said about authentication, kept until IKE_AUTH.
+struct AuthOffer {
+  std::vector<uint16_t> hashes;  // SIGNATURE_HASH_ALGORITHMS (RFC 7427 4)
+  bool certificate_wanted = false;
+  std::vector<Bytes> authorities;  // of its CERTREQ payloads, SHA-1 each
+  bool ppk = false;                // both parties said USE_PPK (RFC 8784 3)
+  auto operator<=>(const AuthOffer&) const = default;
+};
+
 struct IkeSa {
   TunnelGroupId group;
   uint32_t tunnel = 0;   // index of the configured ipsec-tunnel; meaningless while HalfOpen
@@ -81,6 +90,8 @@ struct IkeSa {
   // Half-open only: what IKE_AUTH is computed over.
   Bytes initiator_nonce, responder_nonce;
   Bytes init_request, init_response;
+  AuthOffer peer_offer;
+  bool ppk_used = false;  // keys are mixed with a post-quantum pre-shared key (RFC 8784)
   Identity local_id, remote_id;
   uint32_t next_request_in = 0;   // the message ID expected from the client
   uint32_t next_request_out = 0;  // the message ID of our next request

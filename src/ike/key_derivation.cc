@@ -83,6 +83,24 @@ ChildKeys derive_child(const esp::Suite& suite, const SecretBytes& sk_d, const S
                    .from_responder = SecretBytes(stream.view().subspan(size))};
 }
 
+IkeKeys mix_ppk(const IkeSuite& /*suite*/, const IkeKeys& keys, const SecretBytes& ppk) {
+  IkeKeys mixed = keys;
+  // RFC 8784 3: SK_d = prf+ (PPK, SK_d'), SK_pi and SK_pr alike, where the primed ones are those of
+  // RFC 7296 2.14. The sizes stay.
+  for (SecretBytes* key : {&mixed.sk_d, &mixed.sk_pi, &mixed.sk_pr}) {
+    *key = crypto::prf_plus(kHash, ppk.view(), key->view(), key->size());
+  }
+  return mixed;
+}
+
+Bytes signed_octets(const IkeSuite& /*suite*/, ByteView message, ByteView nonce,
+                    const SecretBytes& sk_p, const Identity& signer) {
+  Bytes octets = to_bytes(message);
+  append(octets, nonce);
+  append(octets, crypto::hmac(kHash, sk_p.view(), {id_body(signer)}).view());
+  return octets;
+}
+
 SecretBytes psk_auth(const SecretBytes& pre_shared_key, ByteView message, ByteView nonce,
                      const SecretBytes& sk_p, const Identity& signer) {
   const SecretBytes key =

@@ -43,8 +43,14 @@ struct ChildKeys {
 ChildKeys derive_child(const esp::Suite& suite, const SecretBytes& sk_d, const SecretBytes& shared,
                        const Nonces& nonces);
 
-// RFC 7296 2.15. `message`: the signer's IKE_SA_INIT message; `nonce`: the other party's;
-// `sk_p`: the signer's SK_pi or SK_pr.
+// RFC 8784 3: the keys after the PPK is mixed into SK_d, SK_pi and SK_pr.
+IkeKeys mix_ppk(const IkeSuite& suite, const IkeKeys& keys, const SecretBytes& ppk);
+
+// RFC 7296 2.15: what a party signs. `message`: its own IKE_SA_INIT message; `nonce`: the other
+// party's; `sk_p`: its own SK_pi or SK_pr.
+Bytes signed_octets(const IkeSuite& suite, ByteView message, ByteView nonce,
+                    const SecretBytes& sk_p, const Identity& signer);
+// The same, signed with a pre-shared key.
 SecretBytes psk_auth(const SecretBytes& pre_shared_key, ByteView message, ByteView nonce,
                      const SecretBytes& sk_p, const Identity& signer);
 

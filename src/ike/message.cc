@@ -121,6 +121,22 @@ payload::Selectors decode_selectors(wire::Reader& in, bool of_initiator) {
   return selectors;
 }
 
+payload::CertReq decode_certreq(wire::Reader& in) {
+  payload::CertReq request{.encoding = in.u8("certreq-encoding"), .authorities = {}};
+  if (request.encoding != kCertX509) {
+    in.rest();
+    return request;
+  }
+  // RFC 7296 3.7: "a concatenated list of SHA-1 hashes of the public keys of trusted Certification
+  // Authorities"
+  if (in.left() % kAuthoritySize != 0) in.refuse("certreq-authority");
+  if (in.left() / kAuthoritySize > kAuthoritiesMax) in.refuse("certreq-count");
+  while (in.left() > 0) {
+    request.authorities.push_back(to_bytes(in.bytes(kAuthoritySize, "certreq-authority")));
+  }
+  return request;
+}
+
 Payload decode_body(uint8_t type, bool critical, wire::Reader& in) {
   switch (type) {
     case static_cast<uint8_t>(PayloadType::Sa):
@@ -139,6 +155,13 @@ Payload decode_body(uint8_t type, bool critical, wire::Reader& in) {
       id.identity.data = to_bytes(in.rest());
       return id;
     }
+    case static_cast<uint8_t>(PayloadType::Cert): {
+      payload::Cert cert{.encoding = in.u8("cert-encoding"), .data = {}};
+      cert.data = to_bytes(in.rest());
+      return cert;
+    }
+    case static_cast<uint8_t>(PayloadType::CertReq):
+      return decode_certreq(in);
     case static_cast<uint8_t>(PayloadType::Auth): {
       payload::Auth auth{.method = in.u8("auth-method"), .data = {}};
       in.bytes(3, "auth-reserved");
@@ -172,6 +195,11 @@ struct BodyEncoder {
   }
   void operator()(const payload::Ke& ke) const { out.u16(ke.group).u16(0).bytes(ke.data); }
   void operator()(const payload::Id& id) const { out.bytes(id_body(id.identity)); }
+  void operator()(const payload::Cert& cert) const { out.u8(cert.encoding).bytes(cert.data); }
+  void operator()(const payload::CertReq& request) const {
+    out.u8(request.encoding);
+    for (const Bytes& authority : request.authorities) out.bytes(authority);
+  }
   void operator()(const payload::Auth& auth) const {
     out.u8(auth.method).zeros(3).bytes(auth.data);
   }
@@ -217,6 +245,8 @@ uint8_t type_of(const Payload& payload) {
     uint8_t operator()(const payload::Sa&) const { return 33; }
     uint8_t operator()(const payload::Ke&) const { return 34; }
     uint8_t operator()(const payload::Id& id) const { return id.of_initiator ? 35 : 36; }
+    uint8_t operator()(const payload::Cert&) const { return 37; }
+    uint8_t operator()(const payload::CertReq&) const { return 38; }
     uint8_t operator()(const payload::Auth&) const { return 39; }
     uint8_t operator()(const payload::Nonce&) const { return 40; }
     uint8_t operator()(const payload::Notify&) const { return 41; }

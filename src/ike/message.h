@@ -19,6 +19,9 @@ namespace segw::ike {
 constexpr size_t kHeaderSize = 28;
 constexpr size_t kPayloadsMax = 64;  // in one message
 constexpr size_t kMessageMax = 65535;
+constexpr uint8_t kCertX509 = 4;        // RFC 7296 3.6: X.509 Certificate - Signature
+constexpr size_t kAuthoritySize = 20;   // RFC 7296 3.7: SHA-1 of an authority's key
+constexpr size_t kAuthoritiesMax = 64;  // in one CERTREQ payload
 
 enum class Exchange : uint8_t { SaInit = 34, Auth = 35, CreateChildSa = 36, Informational = 37 };
 
@@ -38,6 +41,8 @@ enum class PayloadType : uint8_t {
   Ke = 34,
   IdI = 35,
   IdR = 36,
+  Cert = 37,
+  CertReq = 38,
   Auth = 39,
   Nonce = 40,
   Notify = 41,
@@ -76,6 +81,10 @@ enum class NotifyType : uint16_t {
   UseTransportMode = 16391,
   RekeySa = 16393,
   MessageIdSyncSupported = 16420,
+  SignatureHashAlgorithms = 16431,
+  UsePpk = 16435,
+  PpkIdentity = 16436,
+  NoPpkAuth = 16437,
 };
 
 namespace payload {
@@ -104,6 +113,14 @@ struct Ke {
 struct Id {
   bool of_initiator = true;
   Identity identity;
+};
+struct Cert {  // RFC 7296 3.6
+  uint8_t encoding = kCertX509;
+  Bytes data;
+};
+struct CertReq {  // RFC 7296 3.7
+  uint8_t encoding = kCertX509;
+  std::vector<Bytes> authorities;  // of kCertX509; of another encoding they are not read
 };
 struct Auth {
   uint8_t method = 0;
@@ -134,8 +151,9 @@ struct Other {  // anything else: its type, and whether the sender says that it 
 
 }  // namespace payload
 
-using Payload = std::variant<payload::Sa, payload::Ke, payload::Id, payload::Auth, payload::Nonce,
-                             payload::Notify, payload::Delete, payload::Selectors, payload::Other>;
+using Payload = std::variant<payload::Sa, payload::Ke, payload::Id, payload::Cert, payload::CertReq,
+                             payload::Auth, payload::Nonce, payload::Notify, payload::Delete,
+                             payload::Selectors, payload::Other>;
 
 wire::Decoded<Header> decode_header(ByteView message);
 // The chain of payloads that starts with `first`; all bytes must be used.

@@ -1,5 +1,6 @@
 // An IKE SA's record.
 #include "ike/key_derivation.h"
+#include "ike/message.h"
 #include "mcs/sa_codec.h"
 
 namespace segw::mcs {
@@ -11,6 +12,7 @@ constexpr size_t kNonceMax = 256;
 constexpr size_t kIdMax = 1024;
 constexpr int kChildrenMax = 64;
 constexpr int kResponsesMax = 16;
+constexpr int kHashesMax = 64;
 
 ike::IkeSuite decode_ike_suite(const pb::IkeSa& in, Checker& check) {
   ike::IkeSuite suite;
@@ -64,6 +66,21 @@ void decode_exchanges(const pb::IkeSa& in, ike::IkeSa& sa, Checker& check) {
       .message_id = in.pending().message_id(),
       .message = check.bytes(in.pending().message(), kMessageMax, "pending-message"),
       .child = Spi{in.pending().child()}};
+}
+
+ike::AuthOffer decode_offer(const pb::IkeSa& in, Checker& check) {
+  ike::AuthOffer offer;
+  check.at_most(in.peer_hashes_size(), kHashesMax, "peer-hashes");
+  for (int i = 0; check.ok() && i < in.peer_hashes_size(); ++i) {
+    offer.hashes.push_back(check.u16(in.peer_hashes(i), "peer-hash"));
+  }
+  offer.certificate_wanted = in.certificate_wanted();
+  check.at_most(in.authorities_size(), static_cast<int>(ike::kAuthoritiesMax), "authorities");
+  for (int i = 0; check.ok() && i < in.authorities_size(); ++i) {
+    offer.authorities.push_back(check.bytes(in.authorities(i), ike::kAuthoritySize, "authority"));
+  }
+  offer.ppk = in.ppk_offered();
+  return offer;
 }
 
 }  // namespace
@@ -121,6 +138,11 @@ void encode_ike(const ike::IkeSa& sa, pb::IkeSa& out) {
   out.set_age_ns(sa.age.count());
   out.set_authenticated_count(sa.authenticated_count);
   encode_holders(sa.holders, *out.mutable_holders());
+  for (const uint16_t hash : sa.peer_offer.hashes) out.add_peer_hashes(hash);
+  out.set_certificate_wanted(sa.peer_offer.certificate_wanted);
+  for (const Bytes& authority : sa.peer_offer.authorities) out.add_authorities(text(authority));
+  out.set_ppk_offered(sa.peer_offer.ppk);
+  out.set_ppk_used(sa.ppk_used);
 }
 
 ike::IkeSa decode_ike(const pb::IkeSa& in, TunnelGroupId group, Checker& check) {
@@ -160,6 +182,8 @@ ike::IkeSa decode_ike(const pb::IkeSa& in, TunnelGroupId group, Checker& check) 
   sa.age = check.span(in.age_ns(), "age");
   sa.authenticated_count = in.authenticated_count();
   sa.holders = decode_holders(in.holders(), check);
+  sa.peer_offer = decode_offer(in, check);
+  sa.ppk_used = in.ppk_used();
   return sa;
 }
 

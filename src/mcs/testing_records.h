@@ -193,6 +193,13 @@ class Random {
     sa.age = span();
     sa.authenticated_count = next();
     sa.holders = holders();
+    sa.peer_offer.hashes.resize(below(4));
+    for (uint16_t& hash : sa.peer_offer.hashes) hash = u16();
+    sa.peer_offer.certificate_wanted = flip();
+    sa.peer_offer.authorities.resize(below(3));
+    for (Bytes& authority : sa.peer_offer.authorities) authority = bytes(20);
+    sa.peer_offer.ppk = flip();
+    sa.ppk_used = flip();
     return sa;
   }
   esp::SaWindow window() {
@@ -301,18 +308,18 @@ inline bool same(const ike::IkeSa& a, const ike::IkeSa& b) {
   const auto all = [](const ike::IkeSa& sa) {
     const auto& [group, tunnel, initiator_spi, responder_spi, state, we_initiated, local, remote,
                  local_behind_nat, remote_behind_nat, message_id_sync, suite, keys, initiator_nonce,
-                 responder_nonce, init_request, init_response, local_id, remote_id, next_request_in,
-                 next_request_out, last_answer, pending, children, lifetime, age,
-                 authenticated_count, holders] = sa;
+                 responder_nonce, init_request, init_response, peer_offer, ppk_used, local_id,
+                 remote_id, next_request_in, next_request_out, last_answer, pending, children,
+                 lifetime, age, authenticated_count, holders] = sa;
     // Compared below.
     static_cast<void>(keys);
     static_cast<void>(last_answer);
     static_cast<void>(pending);
     return std::tie(group, tunnel, initiator_spi, responder_spi, state, we_initiated, local, remote,
                     local_behind_nat, remote_behind_nat, message_id_sync, suite, initiator_nonce,
-                    responder_nonce, init_request, init_response, local_id, remote_id,
-                    next_request_in, next_request_out, children, lifetime, age, authenticated_count,
-                    holders);
+                    responder_nonce, init_request, init_response, peer_offer, ppk_used, local_id,
+                    remote_id, next_request_in, next_request_out, children, lifetime, age,
+                    authenticated_count, holders);
   };
   return all(a) == all(b) && same(a.keys, b.keys) && same(a.last_answer, b.last_answer) &&
          same(a.pending, b.pending);

@@ -203,7 +203,7 @@ void SimHost::isa_tells(uint64_t serial, Bytes message) {
 }
 
 Result<void> SimHost::declare(const platform::SteeringSpec& spec) {
-  steering_[spec.group] = Steered{.spec = spec, .state = {}};
+  steering_[spec.group] = Steered{.spec = spec, .state = {}, .added = {}};
   return {};
 }
 
@@ -218,6 +218,21 @@ void SimHost::steer(TunnelGroupId group, const platform::SteeringState& state) {
   if (!announces) return;
   around_.packets.announce(id_, platform::Side::Public);
   around_.packets.announce(id_, platform::Side::Private);
+}
+
+void SimHost::add_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) {
+  const auto at = steering_.find(group);
+  if (at != steering_.end()) at->second.added.insert(prefixes.begin(), prefixes.end());
+}
+
+void SimHost::remove_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) {
+  const auto at = steering_.find(group);
+  if (at == steering_.end()) return;
+  for (const IpPrefix& prefix : prefixes) at->second.added.erase(prefix);
+}
+
+std::set<IpPrefix> SimHost::added_routes() const {
+  return steering_.empty() ? std::set<IpPrefix>{} : steering_.begin()->second.added;
 }
 
 const platform::SteeringState* SimHost::steering() const {
@@ -240,11 +255,9 @@ void SimHost::forward(platform::Side side, bool from_shunt, Bytes packet) {
   for (const auto& [group, steered] : steering_) {
     const auto& spec =
         side == platform::Side::Public ? steered.spec.public_side : steered.spec.private_side;
-    if (!steered.routed || std::ranges::none_of(spec.prefixes, [&](const IpPrefix& prefix) {
-          return prefix.contains(*to);
-        })) {
-      continue;
-    }
+    const auto leads = [&](const IpPrefix& prefix) { return prefix.contains(*to); };
+    const bool added = side == platform::Side::Private && std::ranges::any_of(steered.added, leads);
+    if (!steered.routed || (!added && std::ranges::none_of(spec.prefixes, leads))) continue;
     switch (from_shunt ? steered.state.from_shunt : steered.state.from_service) {
       case platform::Target::Blackhole:
         return;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,8 @@ class SimHost final : public NextHop {
                                                    platform::IsaHandler& handler);
   Result<void> declare(const platform::SteeringSpec& spec);
   void steer(TunnelGroupId group, const platform::SteeringState& state);
+  void add_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes);
+  void remove_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes);
   void deliver_datagram(const Endpoint& to, const Endpoint& from, const Bytes& bytes);
   Rng& rng() { return rng_; }
   void set_started(const Result<void>& result);
@@ -78,6 +81,7 @@ class SimHost final : public NextHop {
   void isa_sends(platform::Side side, Bytes packet);
   void set_peer(SimHost& peer) { peer_ = &peer; }
   [[nodiscard]] const platform::SteeringState* steering() const;
+  [[nodiscard]] std::set<IpPrefix> added_routes() const;
 
  private:
   struct Boot;  // one segwd's parts, as long as it lives
@@ -86,6 +90,7 @@ class SimHost final : public NextHop {
     platform::SteeringSpec spec;
     platform::SteeringState state;
     bool routed = true;
+    std::set<IpPrefix> added;  // routes that come and go, of the private side
   };
   void forward(platform::Side side, bool from_shunt, Bytes packet);
   void shunt(platform::Side side, const Bytes& packet);

@@ -126,6 +126,12 @@ class SimSteering final : public platform::Steering {
   void set(TunnelGroupId group, const platform::SteeringState& state) override {
     if (owner_.alive()) owner_.host.steer(group, state);
   }
+  void add_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) override {
+    if (owner_.alive()) owner_.host.add_routes(group, prefixes);
+  }
+  void remove_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) override {
+    if (owner_.alive()) owner_.host.remove_routes(group, prefixes);
+  }
 
  private:
   Owner owner_;

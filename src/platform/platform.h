@@ -225,6 +225,12 @@ class Steering {
   // Starts as SteeringState{}. Error: one line.
   virtual Result<void> declare(const SteeringSpec& spec) = 0;
   virtual void set(TunnelGroupId group, const SteeringState& state) = 0;
+  // Routes into the group's private side that come and go with CHILD SAs. They are on the same
+  // nexthop objects, so that set() never touches them, each with a blackhole route of worse metric.
+  // One that is there already, or gone already, is no error. What an earlier run left is gone after
+  // declare().
+  virtual void add_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) = 0;
+  virtual void remove_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) = 0;
 };
 
 // ---- Store: the state folder ------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #include "platform/linux/netlink.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
@@ -9,6 +10,7 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -18,8 +20,11 @@ namespace segw::platform::os {
 namespace {
 
 constexpr size_t kBufferSize = 8192;
+constexpr size_t kDumpBufferSize = 65536;
 // FRR and others leave routes of a protocol that is not theirs alone.
 constexpr uint8_t kProtocol = 193;
+// Each answer of the kernel takes room in the socket's queue: all of a batch may be errors.
+constexpr size_t kBatchMessages = 128;
 
 class Message {
  public:
@@ -40,11 +45,68 @@ class Message {
   }
   void put_flag(uint16_t type) { mnl_attr_put(header_, type, 0, nullptr); }
   nlmsghdr* get() { return header_; }
+  [[nodiscard]] ByteView view() const {
+    return {reinterpret_cast<const uint8_t*>(header_), header_->nlmsg_len};
+  }
 
  private:
   alignas(8) std::array<char, kBufferSize> buffer_{};
   nlmsghdr* header_;
 };
+
+void put_route(Message& message, const Route& route) {
+  auto* body = message.extra<rtmsg>();
+  body->rtm_family = AF_INET;
+  body->rtm_dst_len = route.prefix.length;
+  body->rtm_table = RT_TABLE_UNSPEC;
+  body->rtm_protocol = kProtocol;
+  body->rtm_scope = RT_SCOPE_UNIVERSE;
+  const bool blackhole = route.nexthop_id == 0 && !route.gateway;
+  body->rtm_type = blackhole ? RTN_BLACKHOLE : RTN_UNICAST;
+  message.put(RTA_TABLE, route.table);
+  message.put(RTA_DST, route.prefix.first());
+  if (route.metric != 0) message.put(RTA_PRIORITY, route.metric);
+  if (route.nexthop_id != 0) message.put(RTA_NH_ID, route.nexthop_id);
+  if (route.gateway) message.put(RTA_GATEWAY, *route.gateway);
+}
+
+int take_attribute(const nlattr* attribute, void* data) {
+  Route& route = *static_cast<Route*>(data);
+  if (mnl_attr_get_payload_len(attribute) != sizeof(uint32_t)) return MNL_CB_OK;
+  const uint32_t value = mnl_attr_get_u32(attribute);
+  switch (mnl_attr_get_type(attribute)) {
+    case RTA_DST:
+      route.prefix.address = IpAddress::v4(ntohl(value));
+      break;
+    case RTA_TABLE:
+      route.table = value;
+      break;
+    case RTA_PRIORITY:
+      route.metric = value;
+      break;
+    case RTA_NH_ID:
+      route.nexthop_id = value;
+      break;
+    case RTA_GATEWAY:
+      route.gateway = IpAddress::v4(ntohl(value));
+      break;
+    default:
+      break;
+  }
+  return MNL_CB_OK;
+}
+
+int take_route(const nlmsghdr* header, void* data) {
+  if (header->nlmsg_type != RTM_NEWROUTE) return MNL_CB_OK;
+  const auto* body = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(header));
+  if (body->rtm_family != AF_INET || body->rtm_protocol != kProtocol) return MNL_CB_OK;
+  Route route{.prefix = {.address = {}, .length = body->rtm_dst_len}, .table = body->rtm_table};
+  if (mnl_attr_parse(header, sizeof(rtmsg), take_attribute, &route) == MNL_CB_ERROR) {
+    return MNL_CB_ERROR;
+  }
+  static_cast<std::vector<Route>*>(data)->push_back(route);
+  return MNL_CB_OK;
+}
 
 }  // namespace
 
@@ -175,20 +237,81 @@ Result<void> Netlink::remove(const Route& gone) { return route(RTM_DELROUTE, 0, 
 
 Result<void> Netlink::route(uint16_t type, uint16_t flags, const Route& route, int accepted_errno) {
   Message message(type, flags);
-  auto* body = message.extra<rtmsg>();
-  body->rtm_family = AF_INET;
-  body->rtm_dst_len = route.prefix.length;
-  body->rtm_table = RT_TABLE_UNSPEC;
-  body->rtm_protocol = kProtocol;
-  body->rtm_scope = RT_SCOPE_UNIVERSE;
-  const bool blackhole = route.nexthop_id == 0 && !route.gateway;
-  body->rtm_type = blackhole ? RTN_BLACKHOLE : RTN_UNICAST;
-  message.put(RTA_TABLE, route.table);
-  message.put(RTA_DST, route.prefix.first());
-  if (route.metric != 0) message.put(RTA_PRIORITY, route.metric);
-  if (route.nexthop_id != 0) message.put(RTA_NH_ID, route.nexthop_id);
-  if (route.gateway) message.put(RTA_GATEWAY, *route.gateway);
+  put_route(message, route);
   return talk(message.get(), "route " + route.prefix.text(), accepted_errno);
+}
+
+Result<void> Netlink::replace_all(const std::vector<Route>& routes) {
+  return batches(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, routes, 0);
+}
+
+Result<void> Netlink::remove_all(const std::vector<Route>& routes) {
+  return batches(RTM_DELROUTE, 0, routes, ESRCH);
+}
+
+Result<void> Netlink::batches(uint16_t type, uint16_t flags, const std::vector<Route>& routes,
+                              int accepted_errno) {
+  Result<void> first;
+  for (size_t from = 0; from < routes.size(); from += kBatchMessages) {
+    const size_t end = std::min(routes.size(), from + kBatchMessages);
+    Bytes together;
+    for (size_t at = from; at < end; ++at) {
+      Message message(type, flags);
+      put_route(message, routes[at]);
+      message.get()->nlmsg_seq = ++sequence_;
+      // Errors are told of every message; success is asked for of the last only.
+      if (at + 1 != end) message.get()->nlmsg_flags &= static_cast<uint16_t>(~NLM_F_ACK);
+      const ByteView bytes = message.view();
+      together.insert(together.end(), bytes.begin(), bytes.end());
+    }
+    if (mnl_socket_sendto(socket_, together.data(), together.size()) < 0) {
+      return failure(fmt::format("routes: {}", std::strerror(errno)));
+    }
+    auto done = acknowledged(sequence_, accepted_errno);
+    if (!done && first) first = std::move(done);
+  }
+  return first;
+}
+
+// Reads until the answer to the message numbered `last`.
+Result<void> Netlink::acknowledged(uint32_t last, int accepted_errno) {
+  Result<void> first;
+  std::array<char, kBufferSize> buffer{};
+  while (true) {
+    const ssize_t received = mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
+    if (received < 0 && errno == EINTR) continue;
+    if (received < 0) return failure(fmt::format("routes: {}", std::strerror(errno)));
+    auto left = static_cast<int>(received);
+    const auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data());
+    for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
+      if (header->nlmsg_type != NLMSG_ERROR) continue;
+      const auto* answer = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(header));
+      if (answer->error != 0 && -answer->error != accepted_errno && first) {
+        first = failure(fmt::format("routes: {}", std::strerror(-answer->error)));
+      }
+      if (header->nlmsg_seq == last) return first;
+    }
+  }
+}
+
+Result<std::vector<Route>> Netlink::own_routes() {
+  Message message(RTM_GETROUTE, NLM_F_DUMP);
+  message.extra<rtmsg>()->rtm_family = AF_INET;
+  message.get()->nlmsg_seq = ++sequence_;
+  if (mnl_socket_sendto(socket_, message.get(), message.get()->nlmsg_len) < 0) {
+    return failure(fmt::format("routes: {}", std::strerror(errno)));
+  }
+  std::vector<Route> found;
+  std::vector<char> buffer(kDumpBufferSize);
+  while (true) {
+    const ssize_t size = mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return failure(fmt::format("routes: {}", std::strerror(errno)));
+    const int result =
+        mnl_cb_run(buffer.data(), static_cast<size_t>(size), sequence_, port_, take_route, &found);
+    if (result < 0) return failure(fmt::format("routes: {}", std::strerror(errno)));
+    if (result == 0) return found;
+  }
 }
 
 Result<void> Netlink::rule(Do what, const std::string& device, uint32_t table, uint32_t priority) {

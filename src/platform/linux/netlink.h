@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ip_address.h"
 #include "base/result.h"
@@ -49,6 +50,12 @@ class Netlink {
   Result<void> remove_nexthop(uint32_t id);
   Result<void> replace(const Route& route);
   Result<void> remove(const Route& route);
+  // Many at a time, a send for some hundred. What is there already, or gone already, is no error;
+  // after an error the rest is still done, and the first error is told.
+  Result<void> replace_all(const std::vector<Route>& routes);
+  Result<void> remove_all(const std::vector<Route>& routes);
+  // The IPv4 routes of ours in all tables.
+  Result<std::vector<Route>> own_routes();
   // Packets that came in by `device` are looked up in `table` first.
   Result<void> rule(Do what, const std::string& device, uint32_t table, uint32_t priority);
 
@@ -56,6 +63,9 @@ class Netlink {
   explicit Netlink(mnl_socket* socket);
   Result<void> talk(nlmsghdr* message, const std::string& what, int accepted_errno = 0);
   Result<void> route(uint16_t type, uint16_t flags, const Route& route, int accepted_errno);
+  Result<void> batches(uint16_t type, uint16_t flags, const std::vector<Route>& routes,
+                       int accepted_errno);
+  Result<void> acknowledged(uint32_t last, int accepted_errno);
 
   mnl_socket* socket_;
   unsigned port_;

@@ -13,6 +13,10 @@ constexpr uint32_t kFirstNexthop = 0x53470000;  // high, away from what others n
 constexpr uint32_t kNexthopsPerGroup = 8;
 constexpr uint32_t kGroupMetric = 10;
 constexpr uint32_t kFallbackMetric = 4'000'000;
+// Routes that come and go: worse than a declared one of the same prefix, which stays when they go.
+// The number of the group in the blackhole's metric says whose it is after a restart.
+constexpr uint32_t kReverseMetric = 20;
+constexpr uint32_t kReverseFallbackMetric = 4'000'100;
 
 }  // namespace
 
@@ -21,7 +25,64 @@ Result<void> NexthopSteering::declare(const SteeringSpec& spec) {
   const uint32_t first = kFirstNexthop + spec.group.value * kNexthopsPerGroup;
   auto outer = declare_side(group.public_side, spec.public_side, first, public_tun_name(spec.isa));
   if (!outer) return outer;
-  return declare_side(group.private_side, spec.private_side, first + 2, private_tun_name(spec.isa));
+  group.fallback_metric = kReverseFallbackMetric + spec.group.value;
+  auto inner =
+      declare_side(group.private_side, spec.private_side, first + 2, private_tun_name(spec.isa));
+  if (!inner) return inner;
+  return remove_left_over(group);
+}
+
+// What another run of ours added and did not take away.
+Result<void> NexthopSteering::remove_left_over(const Group& group) {
+  const SideState& side = group.private_side;
+  const auto found = side.place->netlink->own_routes();
+  if (!found) return tl::unexpected(found.error());
+  std::vector<Route> left_over;
+  for (const Route& route : *found) {
+    const bool ours =
+        route.nexthop_id == side.service_nexthop || route.nexthop_id == side.shunt_nexthop;
+    if ((ours && route.metric == kReverseMetric) || route.metric == group.fallback_metric) {
+      left_over.push_back(route);
+    }
+  }
+  return side.place->netlink->remove_all(left_over);
+}
+
+void NexthopSteering::add_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) {
+  const auto at = groups_.find(group);
+  if (at == groups_.end()) return;
+  const SideState& side = at->second.private_side;
+  std::vector<Route> routes;
+  for (const IpPrefix& prefix : prefixes) {
+    for (const auto& [table, nexthop] : {std::pair(kMainTable, side.service_nexthop),
+                                         std::pair(kShuntTable, side.shunt_nexthop)}) {
+      // The blackhole first: at no moment does the prefix follow the default route again.
+      routes.push_back({.prefix = prefix, .table = table, .metric = at->second.fallback_metric});
+      routes.push_back(
+          {.prefix = prefix, .table = table, .metric = kReverseMetric, .nexthop_id = nexthop});
+    }
+  }
+  if (const auto added = side.place->netlink->replace_all(routes); !added) {
+    log_.event(Severity::Major, "STEERING_FAILED", added.error().text);
+  }
+}
+
+void NexthopSteering::remove_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) {
+  const auto at = groups_.find(group);
+  if (at == groups_.end()) return;
+  const SideState& side = at->second.private_side;
+  std::vector<Route> routes;
+  for (const IpPrefix& prefix : prefixes) {
+    for (const auto& [table, nexthop] : {std::pair(kMainTable, side.service_nexthop),
+                                         std::pair(kShuntTable, side.shunt_nexthop)}) {
+      routes.push_back(
+          {.prefix = prefix, .table = table, .metric = kReverseMetric, .nexthop_id = nexthop});
+      routes.push_back({.prefix = prefix, .table = table, .metric = at->second.fallback_metric});
+    }
+  }
+  if (const auto removed = side.place->netlink->remove_all(routes); !removed) {
+    log_.event(Severity::Major, "STEERING_FAILED", removed.error().text);
+  }
 }
 
 Result<void> NexthopSteering::declare_side(SideState& side, const SteeringSide& spec,
@@ -106,6 +167,11 @@ void NexthopSteering::set(TunnelGroupId group, const SteeringState& state) {
 
 void NexthopSteering::withdraw() {
   for (auto& [id, group] : groups_) {
+    if (group.private_side.place != nullptr) {
+      if (const auto removed = remove_left_over(group); !removed) {
+        log_.event(Severity::Minor, "STEERING_FAILED", removed.error().text);
+      }
+    }
     for (SideState* side : {&group.public_side, &group.private_side}) {
       if (side->place == nullptr) continue;
       side->responders.clear();

@@ -15,6 +15,8 @@ class NexthopSteering final : public Steering {
       : loop_(loop), services_(services), log_(log), keeper_socket_(keeper_socket) {}
   Result<void> declare(const SteeringSpec& spec) override;
   void set(TunnelGroupId group, const SteeringState& state) override;
+  void add_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) override;
+  void remove_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) override;
   // The orderly end: all routes and nexthop objects are taken away.
   void withdraw();
 
@@ -33,10 +35,12 @@ class NexthopSteering final : public Steering {
   struct Group {
     SideState public_side;
     SideState private_side;
+    uint32_t fallback_metric = 0;  // of the blackholes behind routes that come and go
   };
   Result<void> declare_side(SideState& side, const SteeringSide& spec, uint32_t first_id,
                             const std::string& tun);
   void set_side(SideState& side, const SteeringState& state);
+  Result<void> remove_left_over(const Group& group);
   void point(SideState& side, uint32_t nexthop, Target target);
 
   Loop& loop_;

@@ -113,5 +113,50 @@ TEST_F(SteeringTest, ADetachedQueueKeepsTheRoutes) {
   EXPECT_NE(route("192.168.1.7").find("isa9-1prv"), std::string::npos);
 }
 
+TEST_F(SteeringTest, AnAddedRouteFollowsTheStateLikeADeclaredOne) {
+  run("route add default via 10.99.0.2");
+  steering_.add_routes({1}, {prefix("10.40.0.0/16"), prefix("10.41.1.1/32")});
+  EXPECT_EQ(route("10.40.1.1").find("dev"), std::string::npos) << "a blackhole at first";
+  steering_.set({1}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  EXPECT_NE(route("10.40.1.1").find("isa9-1prv"), std::string::npos);
+  EXPECT_NE(route("10.41.1.1").find("isa9-1prv"), std::string::npos);
+  EXPECT_NE(output_of(ip_ + "route show table 193").find("10.40.0.0/16 nhid"), std::string::npos);
+  steering_.add_routes({1}, {prefix("10.40.0.0/16")});  // again
+  steering_.remove_routes({1}, {prefix("10.40.0.0/16"), prefix("10.77.0.0/16")});
+  EXPECT_NE(route("10.40.1.1").find("10.99.0.2"), std::string::npos);
+  EXPECT_NE(route("10.41.1.1").find("isa9-1prv"), std::string::npos);
+}
+
+TEST_F(SteeringTest, AnAddedRouteLeavesADeclaredOneOfTheSamePrefix) {
+  steering_.set({1}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  steering_.add_routes({1}, {prefix("192.168.1.0/24")});
+  steering_.remove_routes({1}, {prefix("192.168.1.0/24")});
+  EXPECT_NE(route("192.168.1.7").find("isa9-1prv"), std::string::npos);
+}
+
+TEST_F(SteeringTest, DeclaringRemovesWhatAnEarlierRunAdded) {
+  steering_.add_routes({1}, {prefix("10.40.0.0/16")});
+  run("route add 10.50.0.0/16 via 10.99.0.2");  // somebody else's
+  NexthopSteering next(loop_, services_, log_, -1);
+  SteeringSpec spec{
+      .group = {1}, .isa = {.slot = 9, .mda = 1}, .public_side = {}, .private_side = {}};
+  spec.public_side.service = "VPRN-T";
+  spec.private_side.service = "VPRN-T";
+  ASSERT_TRUE(next.declare(spec));
+  EXPECT_EQ(output_of(ip_ + "route show table all").find("10.40.0.0"), std::string::npos);
+  EXPECT_NE(output_of(ip_ + "route show").find("10.50.0.0/16"), std::string::npos);
+}
+
+TEST_F(SteeringTest, ManyRoutesComeAndGoInBatches) {
+  std::vector<IpPrefix> many;
+  for (uint32_t i = 0; i < 2000; ++i) {
+    many.push_back({.address = IpAddress::v4(0x0A800000U + i * 256), .length = 24});
+  }
+  steering_.add_routes({1}, many);
+  EXPECT_EQ(output_of(ip_ + "route show table 193 | grep -c nhid"), "2002\n");
+  steering_.remove_routes({1}, many);
+  EXPECT_EQ(output_of(ip_ + "route show table 193 | grep -c nhid"), "2\n");
+}
+
 }  // namespace
 }  // namespace segw::platform::os

@@ -107,7 +107,17 @@ class RecordedSteering final : public Steering {
   void set(TunnelGroupId /*group*/, const SteeringState& state) override {
     states.push_back(state);
   }
+  void add_routes(TunnelGroupId /*group*/, const std::vector<IpPrefix>& prefixes) override {
+    routes.insert(prefixes.begin(), prefixes.end());
+    ++route_calls;
+  }
+  void remove_routes(TunnelGroupId /*group*/, const std::vector<IpPrefix>& prefixes) override {
+    for (const IpPrefix& prefix : prefixes) routes.erase(prefix);
+    ++route_calls;
+  }
   std::vector<SteeringState> states;
+  std::set<IpPrefix> routes;
+  size_t route_calls = 0;
 };
 
 // Writes complete after `write_delay`; `failing` makes them fail.

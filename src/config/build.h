@@ -20,9 +20,14 @@ using IkeTransforms = std::map<std::string, IkeTransform>;      // by id
 using IkePolicies = std::map<std::string, IkePolicy>;           // by id
 using IpsecTransforms = std::map<std::string, IpsecTransform>;  // by id
 
+using TunnelTemplates = std::map<std::string, std::shared_ptr<const TunnelTemplate>>;  // by id
+using TsLists = std::map<std::string, std::shared_ptr<const TsList>>;                  // by name
+
 struct IpsecParts {
   IkePolicies policies;
   IpsecTransforms transforms;
+  TunnelTemplates templates;
+  TsLists ts_lists;
 };
 IpsecParts build_ipsec(const View& ipsec);  // build_ipsec.cc
 
@@ -30,6 +35,14 @@ std::vector<TunnelGroup> build_tunnel_groups(const View& root);                 
 std::vector<McPeer> build_peers(const View& root, const Config& config);        // build_peers.cc
 void build_services(const View& root, const PortsMap& ports, Config& config);   // build_service.cc
 void build_tunnels(const View& root, const IpsecParts& parts, Config& config);  // build_tunnel.cc
+TunnelTemplates build_templates(const View& ipsec, const IpsecTransforms& transforms);
+TsLists build_ts_lists(const View& ipsec);                                       // build_ts_list.cc
+void build_gateways(const View& root, const IpsecParts& parts, Config& config);  // build_gateway.cc
+
+// The clients of a client-db that can be served, each with its gateway's settings where it has
+// none of its own; build_client_db.cc.
+std::vector<GatewayClient> build_clients(const View& db, const IpsecParts& parts,
+                                         const IpsecGateway& gateway);
 
 // What lies in several places of the tree at once; check.cc.
 void check_addresses(const View& root, const Config& config);

@@ -179,6 +179,8 @@ IpsecParts build_ipsec(const View& ipsec) {
   for (const View& entry : ipsec.each("ipsec-transform")) {
     parts.transforms.emplace(entry.text("id"), ipsec_transform(entry));
   }
+  parts.templates = build_templates(ipsec, parts.transforms);
+  parts.ts_lists = build_ts_lists(ipsec);
   return parts;
 }
 

@@ -102,6 +102,19 @@ void read_vrrp(const View& ipv4, Interface& interface) {
   }
 }
 
+// One nexthop object serves the configured tunnels and those made on demand.
+void read_shunt(const View& entry, Interface& interface) {
+  const auto configured = entry.address("static-tunnel-redundant-nexthop");
+  const auto on_demand = entry.address("dynamic-tunnel-redundant-nexthop");
+  interface.shunt_next_hop = configured ? configured : on_demand;
+  if (configured && on_demand && *configured != *on_demand) {
+    entry.at("dynamic-tunnel-redundant-nexthop")
+        .refuse(
+            "this release has one redundant next hop of an interface: the same address as "
+            "static-tunnel-redundant-nexthop expected");
+  }
+}
+
 void read_interface(const View& entry, Service& service, Context& context) {
   if (!entry.enabled()) return;
   Interface interface;
@@ -121,7 +134,7 @@ void read_interface(const View& entry, Service& service, Context& context) {
       if (entry.at(leaf).exists()) entry.at(leaf).refuse("is for interfaces with a tunnel SAP");
     }
   }
-  interface.shunt_next_hop = entry.address("static-tunnel-redundant-nexthop");
+  read_shunt(entry, interface);
   service.interfaces.push_back(std::move(interface));
 }
 

@@ -33,7 +33,9 @@ std::shared_ptr<const Config> build(Draft& draft, const PortsMap& ports) {
   config->tunnel_groups = build_tunnel_groups(root);
   build_services(root, ports, *config);
   config->peers = build_peers(root, *config);
-  build_tunnels(root, build_ipsec(root.at("ipsec")), *config);
+  const IpsecParts parts = build_ipsec(root.at("ipsec"));
+  build_tunnels(root, parts, *config);
+  build_gateways(root, parts, *config);
   check_addresses(root, *config);
   return config;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/secret_bytes.h"
 #include "base/time.h"
 #include "esp/child_sa.h"
+#include "ike/identity_match.h"
 #include "ike/ike_sa.h"
 
 namespace segw::config {
@@ -107,13 +109,80 @@ struct IpsecTunnel {  // sap tunnel-N.private:T ipsec-tunnel NAME
   std::vector<IpPrefix> routed_prefixes;  // static-routes route … ipsec-tunnel NAME
 };
 
+struct IcmpGeneration {
+  bool enabled = true;
+  uint16_t message_count = 100;
+  Duration interval = std::chrono::seconds(10);
+};
+
+// What the data plane does with the packets of a tunnel.
+struct PacketOptions {
+  bool clear_df_bit = false;
+  bool copy_traffic_class_upon_decapsulation = false;
+  std::optional<uint16_t> ip_mtu;
+  std::optional<uint16_t> encapsulated_ip_mtu;
+  bool propagate_pmtu_v4 = true;
+  bool propagate_pmtu_v6 = true;
+  Duration pmtu_discovery_aging = std::chrono::seconds(900);
+  IcmpGeneration icmp_generation;
+  IcmpGeneration icmp6_generation;
+};
+
+struct TunnelTemplate {  // ipsec tunnel-template N
+  uint16_t id = 0;
+  std::vector<IpsecTransform> transforms;  // in order of preference
+  uint16_t replay_window = 128;
+  bool reverse_route = false;         // sp-reverse-route use-security-policy
+  bool ignore_default_route = false;  // no reverse route 0.0.0.0/0
+  PacketOptions packets;
+};
+
+struct TsList {  // ipsec ts-list NAME; an empty side: any
+  std::string name;
+  std::vector<esp::TrafficSelector> local;
+  std::vector<esp::TrafficSelector> remote;
+};
+
+struct GatewayClient {  // ipsec client-db NAME client N, with what the gateway adds
+  uint16_t number = 0;
+  std::string name;
+  std::optional<ike::IdentityMatch> identity;  // set where match-list idi is
+  std::optional<IpPrefix> peer;                // set where match-list peer-ip-prefix is
+  SecretBytes pre_shared_key;
+  std::shared_ptr<const TunnelTemplate> tunnel_template;
+  std::shared_ptr<const TsList> ts_list;  // null: any
+};
+
+struct IpsecGateway {  // sap tunnel-N.public:T ipsec-gateway NAME
+  std::string name;
+  bool enabled = false;
+  TunnelGroupId group;
+  std::string sap;
+  std::string delivery_service;
+  uint32_t delivery_service_id = 0;
+  std::string private_service;  // default-secure-service
+  uint32_t private_service_id = 0;
+  std::string private_interface;
+  IpAddress local_gateway;
+  std::optional<ike::Identity> local_id;  // unset: auto
+  SecretBytes pre_shared_key;
+  IkePolicy ike_policy;
+  std::shared_ptr<const TunnelTemplate> tunnel_template;
+  std::shared_ptr<const TsList> ts_list;  // null: any
+  std::string client_db;                  // empty: none
+  bool fallback = true;                   // who is not in the client-db gets the settings above
+  std::vector<GatewayClient> clients;     // by number
+  bool override_any = false;              // allow-reverse-route-override-type any-idi
+};
+
 struct Interface {  // of the base router, an IES or a VPRN
   std::string name;
   std::string port;    // port or SAP as configured ("1/1/1:1000"); empty: none or tunnel SAP
   std::string device;  // by the ports file
   bool loopback = false;
   std::optional<IpPrefix> address;
-  std::optional<IpAddress> shunt_next_hop;  // static-tunnel-redundant-nexthop, tunnel interfaces
+  // static-, or else dynamic-tunnel-redundant-nexthop; of tunnel interfaces.
+  std::optional<IpAddress> shunt_next_hop;
   struct TunnelSap {
     TunnelGroupId group;
     bool is_public = false;
@@ -144,6 +213,7 @@ struct Config {
   std::vector<TunnelGroup> tunnel_groups;
   std::vector<Service> services;  // "Base" first
   std::vector<IpsecTunnel> tunnels;
+  std::vector<IpsecGateway> gateways;
 };
 
 }  // namespace segw::config

@@ -53,6 +53,9 @@ std::string expected_string(const lysc_type* type) {
   if (plugin.find("ipv4-prefix") != std::string_view::npos) {
     return "an IPv4 prefix as in 192.0.2.0/24";
   }
+  if (plugin.find("ipv6-prefix") != std::string_view::npos) {
+    return "an IPv6 prefix as in 2001:db8::/32";
+  }
   const auto* string = reinterpret_cast<const lysc_type_str*>(type);
   for (const lysc_pattern* pattern : sized_array(string->patterns)) {
     if (pattern->emsg != nullptr) return pattern->emsg;

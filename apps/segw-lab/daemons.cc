@@ -9,6 +9,8 @@
 #include <thread>
 
 #include "base/bytes.h"
+#include "foreign.h"
+#include "guest.h"
 #include "strongswan.h"
 
 namespace segw::lab {
@@ -91,8 +93,38 @@ std::string last_words(const fs::path& file) {
   return last;
 }
 
+// A command where the node's daemon is: here, or in its guest.
+Result<> run_beside(const State& state, const Node& node, const std::vector<std::string>& command) {
+  if (!node.guest) {
+    const auto done = run(command);
+    return done ? Result<>{} : Result<>(tl::unexpected(done.error()));
+  }
+  const auto done = guest_run(state.node_folder(node.name), command, kReadyPatience);
+  if (!done) return tl::unexpected(done.error());
+  if (done->exit_code == 0) return {};
+  return failure(fmt::format("{}: {}{}", command[0], done->output, done->errors));
+}
+
+bool has_daemon(const Node& node) {
+  switch (node.kind) {
+    case NodeKind::Chassis:
+    case NodeKind::StrongSwan:
+    case NodeKind::Libreswan:
+    case NodeKind::OpenIked:
+      return true;
+    case NodeKind::Host:
+    case NodeKind::Bridge:
+    case NodeKind::Nat:
+      return false;
+  }
+  return false;
+}
+
 Result<> answers(const State& state, const Node& node) {
-  if (node.kind == NodeKind::StrongSwan) return vici_answers(state.node_folder(node.name));
+  if (node.kind == NodeKind::StrongSwan) {
+    return run_beside(state, node, vici_ready_command(state.node_folder(node.name)));
+  }
+  if (node.guest) return run_beside(state, node, foreign_ready_command(node));
   const auto shown = ask_chassis(state, node.name, {"show", "version"});
   return shown ? Result<>{} : Result<>(tl::unexpected(shown.error()));
 }
@@ -115,10 +147,13 @@ Result<> wait_until_ready(const State& state, const Node& node, const ProcessId&
 
 }  // namespace
 
-Result<> prepare_node(const State& state, const Node& node) {
+Result<> prepare_node(const State& state, const Topology& topology, const Node& node) {
   std::error_code error;
   fs::create_directory(state.node_folder(node.name), error);
   if (error) return failure(fmt::format("{}: {}", node.name, error.message()));
+  if (node.guest) {
+    if (auto written = write_guest_files(state, topology, node); !written) return written;
+  }
   switch (node.kind) {
     case NodeKind::Chassis:
       return prepare_chassis(state, node);
@@ -126,22 +161,27 @@ Result<> prepare_node(const State& state, const Node& node) {
       return write_strongswan_files(state.node_folder(node.name), node);
     case NodeKind::Host:
     case NodeKind::Bridge:
+    case NodeKind::Nat:
+    case NodeKind::Libreswan:
+    case NodeKind::OpenIked:
       return {};
   }
   return {};
 }
 
-Result<> start_node(State& state, const Node& node) {
-  if (node.kind == NodeKind::Host || node.kind == NodeKind::Bridge) return {};
+Result<> start_node(State& state, const Topology& topology, const Node& node) {
+  if (!has_daemon(node)) return {};
   if (!node_processes(state, node.name).empty()) return failure(node.name + " runs already");
-  const auto root = spawn_detached(node.kind == NodeKind::Chassis ? chassis_spawn(state, node)
-                                                                  : strongswan_spawn(state, node));
+  const auto root =
+      spawn_detached(node.guest                       ? guest_spawn(state, topology, node)
+                     : node.kind == NodeKind::Chassis ? chassis_spawn(state, node)
+                                                      : strongswan_spawn(state, node));
   if (!root) return failure(fmt::format("{}: {}", node.name, root.error().text));
   state.processes[node.name] = {*root};
   if (auto saved = state.save(); !saved) return saved;
   if (auto ready = wait_until_ready(state, node, *root); !ready) return ready;
   if (node.kind != NodeKind::StrongSwan) return {};
-  const auto loaded = load_connections(state.node_folder(node.name));
+  const auto loaded = run_beside(state, node, load_command(state.node_folder(node.name), node));
   return loaded ? loaded : failure(fmt::format("{}: {}", node.name, loaded.error().text));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-// The processes that a node runs: segwd with its keeper and ISAs, or strongSwan's charon.
+// The processes that a node runs: segwd with its keeper and ISAs, or somebody else's daemon, which
+// may be in a guest.
 
 #include "state.h"
 #include "topology.h"
@@ -8,10 +9,10 @@
 namespace segw::lab {
 
 // Makes folders, keys and configuration files of the node; starts nothing.
-Result<> prepare_node(const State& state, const Node& node);
+Result<> prepare_node(const State& state, const Topology& topology, const Node& node);
 
 // Starts the node's processes, notes them in `state`, and waits until they answer.
-Result<> start_node(State& state, const Node& node);
+Result<> start_node(State& state, const Topology& topology, const Node& node);
 
 // Sends `signal` to all of the node; one that ends processes is waited for.
 Result<> stop_node(State& state, const std::string& node, int signal);

@@ -22,11 +22,11 @@ Result<> make_all(State& state, const Topology& topology) {
   if (auto made = make_network(state, topology); !made) return made;
   for (const Node& node : topology.nodes) {
     if (was_interrupted != 0) return failure("interrupted");
-    if (auto prepared = prepare_node(state, node); !prepared) return prepared;
+    if (auto prepared = prepare_node(state, topology, node); !prepared) return prepared;
   }
   for (const Node& node : topology.nodes) {
     if (was_interrupted != 0) return failure("interrupted");
-    if (auto started = start_node(state, node); !started) return started;
+    if (auto started = start_node(state, topology, node); !started) return started;
   }
   return {};
 }

@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "daemons.h"
+#include "guest.h"
 #include "keys.h"
 #include "lab.h"
 #include "network.h"
@@ -76,8 +77,15 @@ Result<> do_down(const Request& request) {
 Result<> do_exec(const Request& request) {
   const auto lab = open_with_node(request);
   if (!lab) return tl::unexpected(lab.error());
-  const Error why = become(request.command, lab->state.netns(request.node));
-  return failure(why.text);
+  if (!lab->topology.node(request.node)->guest) {
+    return tl::unexpected(become(request.command, lab->state.netns(request.node)));
+  }
+  const auto answer =
+      guest_run(lab->state.node_folder(request.node), request.command, std::chrono::hours(1));
+  if (!answer) return tl::unexpected(answer.error());
+  fmt::print("{}", answer->output);
+  fmt::print(stderr, "{}", answer->errors);
+  std::exit(answer->exit_code);  // NOLINT(concurrency-mt-unsafe): the command's own
 }
 
 Result<> do_ps(const Request& request) {
@@ -170,7 +178,7 @@ Result<> do_kill(const Request& request) {
 Result<> do_start(const Request& request) {
   auto lab = open_with_node(request);
   if (!lab) return tl::unexpected(lab.error());
-  return start_node(lab->state, *lab->topology.node(request.node));
+  return start_node(lab->state, lab->topology, *lab->topology.node(request.node));
 }
 
 Result<> do_keys(const Request& request) {

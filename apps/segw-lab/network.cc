@@ -14,17 +14,50 @@ Result<> ip_batch(const std::string& netns, const std::string& lines) {
   return {};
 }
 
-Result<> make_namespace(const std::string& netns, const Node& node) {
+// IPv6 of a namespace: off where the topology doesn't want it, since neighbour discovery and the
+// like would only disturb what a capture shows; else without the second in which an address is not
+// used.
+Result<> settle_ipv6(const std::string& netns, bool wanted) {
+  const std::string set =
+      wanted ? "echo 0 | tee /proc/sys/net/ipv6/conf/{all,default}/{accept_dad,accept_ra}"
+             : "echo 1 | tee /proc/sys/net/ipv6/conf/{all,default}/disable_ipv6";
+  const auto done = run({"bash", "-c", set}, netns);
+  return done ? Result<>{} : Result<>(tl::unexpected(done.error()));
+}
+
+// Hides what is behind `nat.outside`, as a home router does; ports are drawn anew for each flow.
+std::string nat_rules(const NatSettings& nat) {
+  std::string translate;
+  for (const std::string& pair : nat.translate) {
+    const size_t blank = pair.find(' ');
+    translate += fmt::format("  oifname \"{}\" ip saddr {} snat to {}\n", nat.outside,
+                             pair.substr(0, blank), pair.substr(blank + 1));
+  }
+  return fmt::format(
+      "table ip segw_lab_nat {{\n chain out {{\n  type nat hook postrouting priority srcnat\n{0}"
+      "  oifname \"{1}\" masquerade\n }}\n}}\n",
+      translate, nat.outside);
+}
+
+Result<> make_nat(const std::string& netns, const NatSettings& nat) {
+  if (const auto done = run({"bash", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"}, netns);
+      !done) {
+    return tl::unexpected(done.error());
+  }
+  const auto done = run({"nft", "-f", "-"}, netns, nat_rules(nat));
+  return done ? Result<>{} : Result<>(tl::unexpected(done.error()));
+}
+
+Result<> make_namespace(const std::string& netns, const Node& node, bool ipv6) {
   if (const auto made = run({"ip", "netns", "add", netns}); !made) {
     return tl::unexpected(made.error());
   }
-  // Neighbour discovery and the like would only disturb what a capture shows.
-  const std::string quiet = "echo 1 | tee /proc/sys/net/ipv6/conf/{all,default}/disable_ipv6";
-  if (const auto done = run({"bash", "-c", quiet}, netns); !done) {
-    return tl::unexpected(done.error());
+  if (auto done = settle_ipv6(netns, ipv6); !done) return done;
+  if (node.kind == NodeKind::Nat) {
+    if (auto done = make_nat(netns, node.nat); !done) return done;
   }
   std::string lines = "link set lo up\n";
-  for (const std::string& address : node.loopback) {
+  for (const std::string& address : node.guest ? std::vector<std::string>{} : node.loopback) {
     lines += fmt::format("address add {} dev lo\n", address);
   }
   if (node.kind == NodeKind::Bridge) {
@@ -40,7 +73,8 @@ Result<> bring_up_end(const State& state, const Topology& topology, const End& e
   if (topology.node(end.node)->kind == NodeKind::Bridge) {
     lines += fmt::format("link set dev {} master {}\n", end.device, kBridge);
   }
-  for (const std::string& address : end.addresses) {
+  const bool guest = topology.node(end.node)->guest;  // there the addresses are in the guest
+  for (const std::string& address : guest ? std::vector<std::string>{} : end.addresses) {
     lines += fmt::format("address add {} dev {}\n", address, end.device);
   }
   return ip_batch(state.netns(end.node), lines + fmt::format("link set dev {} up\n", end.device));
@@ -89,12 +123,13 @@ Result<> apply_at_end(const State& state, const Link& link, const End& end, bool
 
 Result<> make_network(const State& state, const Topology& topology) {
   for (const Node& node : topology.nodes) {
-    if (auto made = make_namespace(state.netns(node.name), node); !made) return made;
+    if (auto made = make_namespace(state.netns(node.name), node, topology.ipv6); !made) return made;
   }
   for (const Link& link : topology.links) {
     if (auto made = make_link(state, topology, link); !made) return made;
   }
   for (const Node& node : topology.nodes) {
+    if (node.guest) continue;
     std::string lines;
     for (const std::string& route : node.routes) lines += fmt::format("route add {}\n", route);
     if (auto done = ip_batch(state.netns(node.name), lines); !done) return done;

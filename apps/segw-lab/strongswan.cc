@@ -16,27 +16,40 @@ std::string vici_uri(const fs::path& folder) {
 }
 
 // kernel-libipsec stands before kernel-netlink: the first that offers ESP wins.
-std::string strongswan_conf(const fs::path& folder) {
+std::string plugins(const Node& node) {
+  return fmt::format(
+      "random nonce drbg aes aesni gcm ccm ctr cmac xcbc chapoly sha1 sha2 md5 hmac kdf mgf1 "
+      "openssl "
+      "curve25519 pem pkcs1 pkcs8 x509 revocation constraints pubkey {}kernel-netlink "
+      "socket-default vici updown",
+      node.guest ? "" : "kernel-libipsec ");
+}
+
+std::string strongswan_conf(const fs::path& folder, const Node& node) {
+  std::string more;
+  for (const auto& [key, value] : node.peer.settings)
+    more += fmt::format("  {} = {}\n", key, value);
   return fmt::format(
       R"(charon {{
   load_modular = no
-  load = random nonce aes aesni gcm sha1 sha2 hmac kdf openssl curve25519 pem pkcs1 x509 pubkey kernel-libipsec kernel-netlink socket-default vici updown
+  load = {0}
   install_routes = yes
-  plugins {{
+{3}  plugins {{
     vici {{
-      socket = {0}
+      socket = {1}
     }}
   }}
   filelog {{
     log {{
-      path = {1}
+      path = {2}
       default = 1
+      ike_name = yes
       flush_line = yes
     }}
   }}
 }}
 )",
-      vici_uri(folder), (folder / "charon.log").string());
+      plugins(node), vici_uri(folder), (folder / "charon.log").string(), more);
 }
 
 std::string connection_text(const Connection& connection) {
@@ -82,28 +95,30 @@ Result<> write_file(const fs::path& file, const std::string& text) {
 }  // namespace
 
 Result<> write_strongswan_files(const fs::path& folder, const Node& node) {
+  if (auto done = write_file(folder / "strongswan.conf", strongswan_conf(folder, node)); !done) {
+    return done;
+  }
+  if (!node.peer.config_file.empty()) return {};
   std::string connections = "connections {\n";
   std::string secrets = "secrets {\n";
   for (const Connection& connection : node.connections) {
     connections += connection_text(connection);
     secrets += secret_text(connection);
   }
-  if (auto done = write_file(folder / "swanctl.conf", connections + "}\n" + secrets + "}\n");
-      !done) {
-    return done;
-  }
-  return write_file(folder / "strongswan.conf", strongswan_conf(folder));
+  return write_file(folder / "swanctl.conf", connections + "}\n" + secrets + "}\n");
 }
 
-Result<> vici_answers(const fs::path& folder) {
-  const auto stats = run({"swanctl", "--stats", "--uri", vici_uri(folder)});
-  return stats ? Result<>{} : Result<>(tl::unexpected(stats.error()));
+std::vector<std::string> vici_ready_command(const fs::path& folder) {
+  return {"swanctl", "--stats", "--uri", vici_uri(folder)};
 }
 
-Result<> load_connections(const fs::path& folder) {
-  const auto loaded =
-      run({"swanctl", "--load-all", "--file", folder / "swanctl.conf", "--uri", vici_uri(folder)});
-  return loaded ? Result<>{} : Result<>(tl::unexpected(loaded.error()));
+std::vector<std::string> load_command(const fs::path& folder, const Node& node) {
+  const fs::path file =
+      node.peer.config_file.empty() ? folder / "swanctl.conf" : fs::path(node.peer.config_file);
+  return {"env",     "SWANCTL_DIR=" + file.parent_path().string(),
+          "swanctl", "--load-all",
+          "--file",  file.string(),
+          "--uri",   vici_uri(folder)};
 }
 
 }  // namespace segw::lab

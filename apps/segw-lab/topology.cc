@@ -20,6 +20,9 @@ constexpr std::array kKinds = {
     std::pair<std::string_view, NodeKind>{"bridge", NodeKind::Bridge},
     std::pair<std::string_view, NodeKind>{"chassis", NodeKind::Chassis},
     std::pair<std::string_view, NodeKind>{"strongswan", NodeKind::StrongSwan},
+    std::pair<std::string_view, NodeKind>{"libreswan", NodeKind::Libreswan},
+    std::pair<std::string_view, NodeKind>{"openiked", NodeKind::OpenIked},
+    std::pair<std::string_view, NodeKind>{"nat", NodeKind::Nat},
 };
 
 // Reads maps and remembers the first thing that is wrong, with its line.
@@ -123,6 +126,66 @@ std::vector<Connection> read_connections(Reader& in, const YAML::Node& map) {
   return connections;
 }
 
+std::map<std::string, std::string> read_settings(Reader& in, const YAML::Node& map) {
+  std::map<std::string, std::string> settings;
+  if (!map) return settings;
+  if (!map.IsMap()) in.refuse(map, "a map of settings expected");
+  if (!in.error().empty()) return settings;
+  for (const auto& entry : map) {
+    const auto key = entry.first.as<std::string>();
+    settings[key] = in.word(map, key);
+  }
+  return settings;
+}
+
+PeerSettings read_peer(Reader& in, const YAML::Node& map, const std::string& config,
+                       const std::string& folder) {
+  PeerSettings peer{.settings = read_settings(in, map["settings"])};
+  const std::filesystem::path base(folder);
+  if (map[config]) peer.config_file = (base / in.word(map, config)).string();
+  if (map["tree"]) peer.tree = (base / in.word(map, "tree")).string();
+  return peer;
+}
+
+bool read_inside(Reader& in, const YAML::Node& map) {
+  if (!map["inside"]) return false;
+  const std::string said = in.word(map, "inside");
+  if (said != "uml" && said != "namespace") {
+    in.refuse(map["inside"], "inside: uml or namespace expected");
+  }
+  return said == "uml";
+}
+
+// libreswan and OpenIKED, which need ESP in the kernel.
+void read_guest_daemon(Reader& in, const YAML::Node& map, const std::string& folder, Node& node) {
+  in.only(map, {"kind", "loopback", "routes", "config", "tree"});
+  if (!in.error().empty()) return;
+  node.guest = true;
+  in.word(map, "config");
+  in.word(map, "tree");
+  node.peer = read_peer(in, map, "config", folder);
+}
+
+void read_strongswan(Reader& in, const YAML::Node& map, const std::string& folder, Node& node) {
+  in.only(map, {"kind", "loopback", "routes", "connection", "swanctl", "settings", "inside"});
+  if (map["connection"] && map["swanctl"]) in.refuse(map, "either 'connection' or 'swanctl'");
+  if (!in.error().empty()) return;
+  node.guest = read_inside(in, map);
+  node.peer = read_peer(in, map, "swanctl", folder);
+  if (map["connection"]) node.connections = read_connections(in, map["connection"]);
+}
+
+void read_nat(Reader& in, const YAML::Node& map, Node& node) {
+  in.only(map, {"kind", "loopback", "routes", "outside", "translate"});
+  if (!in.error().empty()) return;
+  node.nat = {.outside = in.word(map, "outside"), .translate = in.words(map, "translate")};
+  for (const std::string& pair : node.nat.translate) {
+    if (std::ranges::count(pair, ' ') != 1) {
+      in.refuse(map["translate"], fmt::format("'{}': two addresses expected", pair));
+    }
+  }
+}
+
 Node read_node(Reader& in, const std::string& name, const YAML::Node& map,
                const std::string& folder) {
   Node node{.name = name};
@@ -133,7 +196,9 @@ Node read_node(Reader& in, const std::string& name, const YAML::Node& map,
   const auto* const known =
       std::ranges::find(kKinds, kind, [](const auto& row) { return row.first; });
   if (known == kKinds.end()) {
-    in.refuse(map, fmt::format("kind '{}': host, bridge, chassis or strongswan expected", kind));
+    in.refuse(map, fmt::format("kind '{}': host, bridge, chassis, nat, strongswan, libreswan or "
+                               "openiked expected",
+                               kind));
     return node;
   }
   node.kind = known->second;
@@ -145,8 +210,14 @@ Node read_node(Reader& in, const std::string& name, const YAML::Node& map,
       in.only(map, {"kind"});
       return node;
     case NodeKind::StrongSwan:
-      in.only(map, {"kind", "loopback", "routes", "connection"});
-      if (map["connection"]) node.connections = read_connections(in, map["connection"]);
+      read_strongswan(in, map, folder, node);
+      break;
+    case NodeKind::Libreswan:
+    case NodeKind::OpenIked:
+      read_guest_daemon(in, map, folder, node);
+      break;
+    case NodeKind::Nat:
+      read_nat(in, map, node);
       break;
     case NodeKind::Host:
       in.only(map, {"kind", "loopback", "routes"});
@@ -197,11 +268,22 @@ void check_devices(Reader& in, const YAML::Node& at, const Topology& topology) {
   }
 }
 
+// A guest's network cards are the devices that links end in; it boots with all of them.
+void check_guests(Reader& in, const YAML::Node& at, const Topology& topology) {
+  for (const Node& node : topology.nodes) {
+    const bool linked = std::ranges::any_of(topology.links, [&](const Link& link) {
+      return std::ranges::find(link.ends, node.name, &End::node) != link.ends.end();
+    });
+    if (node.guest && !linked) in.refuse(at, fmt::format("{}: a guest without a link", node.name));
+  }
+}
+
 Result<Topology> read_topology(const YAML::Node& root, const std::string& folder) {
   Reader in;
   Topology topology;
-  in.only(root, {"name", "nodes", "links"});
+  in.only(root, {"name", "ipv6", "nodes", "links"});
   if (!in.error().empty()) return failure(in.error());
+  topology.ipv6 = in.flag(root, "ipv6");
   topology.name = in.word(root, "name");
   if (!is_name(topology.name, kLabNameMax)) in.refuse(root, "no name of a lab");
   if (!root["nodes"] || !root["nodes"].IsMap() || root["nodes"].size() > kNodesMax) {
@@ -218,6 +300,7 @@ Result<Topology> read_topology(const YAML::Node& root, const std::string& folder
     topology.links.push_back(read_link(in, map, topology));
   }
   check_devices(in, root["links"], topology);
+  check_guests(in, root["nodes"], topology);
   if (!in.error().empty()) return failure(in.error());
   return topology;
 }
@@ -234,6 +317,12 @@ std::string_view text(NodeKind kind) {
       return "chassis";
     case NodeKind::StrongSwan:
       return "strongswan";
+    case NodeKind::Libreswan:
+      return "libreswan";
+    case NodeKind::OpenIked:
+      return "openiked";
+    case NodeKind::Nat:
+      return "nat";
   }
   return "";
 }

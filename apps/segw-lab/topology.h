@@ -11,7 +11,7 @@
 
 namespace segw::lab {
 
-enum class NodeKind : uint8_t { Host, Bridge, Chassis, StrongSwan };
+enum class NodeKind : uint8_t { Host, Bridge, Chassis, StrongSwan, Libreswan, OpenIked, Nat };
 enum class McsKey : uint8_t { Shared, Own, None };
 
 std::string_view text(NodeKind kind);
@@ -33,13 +33,28 @@ struct Connection {
   std::string ike, esp;  // proposals
 };
 
+// A daemon of somebody else, configured by files of its own.
+struct PeerSettings {
+  std::string config_file;  // swanctl.conf, ipsec.conf or iked.conf; its folder has what it names
+  std::string tree;         // where the daemon's Debian package was unpacked, if not in /
+  std::map<std::string, std::string> settings;  // more of strongswan.conf's charon section
+};
+
+struct NatSettings {
+  std::string outside;                 // device behind which all others hide
+  std::vector<std::string> translate;  // "192.0.2.2 198.51.100.2": an address with one of its own
+};
+
 struct Node {
   std::string name;
   NodeKind kind = NodeKind::Host;
+  bool guest = false;                 // inside User Mode Linux, with that kernel's ESP
   std::vector<std::string> loopback;  // addresses on lo
   std::vector<std::string> routes;    // "10.0.0.0/8 via 192.0.2.1"
   ChassisSettings chassis;
   std::vector<Connection> connections;
+  PeerSettings peer;
+  NatSettings nat;
 };
 
 struct End {
@@ -55,6 +70,7 @@ struct Link {
 
 struct Topology {
   std::string name;
+  bool ipv6 = false;  // off where not said: neighbour discovery would disturb captures
   std::vector<Node> nodes;
   std::vector<Link> links;
 

@@ -42,6 +42,33 @@ TEST(Topology, IsReadWhole) {
   EXPECT_TRUE(read->link("one")->ends[1].addresses.empty());
 }
 
+TEST(Topology, ReadsPeersWithFilesOfTheirOwn) {
+  const auto read = parse_topology(R"(
+name: peers
+ipv6: true
+nodes:
+  guest: {kind: strongswan, inside: uml, swanctl: c/swanctl.conf, settings: {fragment_size: 600}}
+  pluto: {kind: libreswan, config: p/ipsec.conf, tree: /unpacked/libreswan}
+  home: {kind: nat, outside: eth0, translate: [10.0.0.2 192.0.2.2]}
+  switch: {kind: bridge}
+links:
+  - {name: one, ends: ["guest:eth0", "switch:a"]}
+  - {name: two, ends: ["pluto:eth0", "switch:b"]}
+  - {name: three, ends: ["home:eth0", "switch:c"]}
+)",
+                                   "/labs");
+  ASSERT_TRUE(read) << read.error().text;
+  EXPECT_TRUE(read->ipv6);
+  EXPECT_TRUE(read->node("guest")->guest);
+  EXPECT_EQ(read->node("guest")->peer.config_file, "/labs/c/swanctl.conf");
+  EXPECT_EQ(read->node("guest")->peer.settings.at("fragment_size"), "600");
+  EXPECT_TRUE(read->node("pluto")->guest);
+  EXPECT_EQ(read->node("pluto")->peer.tree, "/unpacked/libreswan");
+  EXPECT_FALSE(read->node("home")->guest);
+  EXPECT_EQ(read->node("home")->nat.outside, "eth0");
+  EXPECT_THAT(read->node("home")->nat.translate, ElementsAre("10.0.0.2 192.0.2.2"));
+}
+
 struct Refusal {
   std::string_view part, instead, why;
 };
@@ -59,24 +86,32 @@ TEST_P(RefusedTopology, SaysWhy) {
 
 INSTANTIATE_TEST_SUITE_P(
     Topology, RefusedTopology,
-    testing::Values(Refusal{"name: pair", "name: a-pair", "no name of a lab"},
-                    Refusal{"name: pair", "name: {}", "'name' is missing"},
-                    Refusal{"kind: bridge", "kind: router", "line 12: kind 'router'"},
-                    Refusal{"kind: bridge", "kind: bridge, routes: [x]",
-                            "'routes' is not known here"},
-                    Refusal{"ports: a.ports, ", "", "'ports' is missing"},
-                    Refusal{"mcs-key: own", "mcs-key: none of yours", "shared, own or none"},
-                    Refusal{"export: true", "export: maybe", "true or false"},
-                    Refusal{"switch:c\"", "hub:c\"", "'hub:c' is no NODE:DEVICE"},
-                    Refusal{"switch:c\"", "switch\"", "'switch' is no NODE:DEVICE"},
-                    Refusal{"switch:c\"", "switch:a\"", "switch:a is the end of two links"},
-                    Refusal{"name: two", "name: one", "two links are called one"},
-                    Refusal{"a:pub\", \"switch:a\"", "a:pub\"", "two ends"},
-                    Refusal{"switch:c\"", "switch:a_very_long_device\"", "is no NODE:DEVICE"},
-                    Refusal{"{gcm:", "{g-c-m:", "no name of a suite"},
-                    Refusal{"esp: aes256-sha256}", "ah: none}", "'ah' is not known here"},
-                    Refusal{"psk: a secret,", "", "'psk' is missing"},
-                    Refusal{"nodes:", "nodes: [", "line"}));
+    testing::Values(
+        Refusal{"name: pair", "name: a-pair", "no name of a lab"},
+        Refusal{"name: pair", "name: {}", "'name' is missing"},
+        Refusal{"kind: bridge", "kind: router", "line 12: kind 'router'"},
+        Refusal{"kind: bridge", "kind: bridge, routes: [x]", "'routes' is not known here"},
+        Refusal{"ports: a.ports, ", "", "'ports' is missing"},
+        Refusal{"mcs-key: own", "mcs-key: none of yours", "shared, own or none"},
+        Refusal{"export: true", "export: maybe", "true or false"},
+        Refusal{"switch:c\"", "hub:c\"", "'hub:c' is no NODE:DEVICE"},
+        Refusal{"switch:c\"", "switch\"", "'switch' is no NODE:DEVICE"},
+        Refusal{"switch:c\"", "switch:a\"", "switch:a is the end of two links"},
+        Refusal{"name: two", "name: one", "two links are called one"},
+        Refusal{"a:pub\", \"switch:a\"", "a:pub\"", "two ends"},
+        Refusal{"switch:c\"", "switch:a_very_long_device\"", "is no NODE:DEVICE"},
+        Refusal{"{gcm:", "{g-c-m:", "no name of a suite"},
+        Refusal{"esp: aes256-sha256}", "ah: none}", "'ah' is not known here"},
+        Refusal{"psk: a secret,", "", "'psk' is missing"},
+        Refusal{"kind: strongswan", "kind: strongswan\n    inside: qemu", "uml or namespace"},
+        Refusal{"kind: strongswan", "kind: strongswan\n    swanctl: c", "either"},
+        Refusal{"{kind: bridge}", "{kind: nat}", "'outside' is missing"},
+        Refusal{"{kind: bridge}", "{kind: nat, outside: a, translate: [b]}",
+                "two addresses expected"},
+        Refusal{"{kind: bridge}", "{kind: libreswan}", "'config' is missing"},
+        Refusal{"nodes:", "nodes:\n  far: {kind: openiked, config: c, tree: t}",
+                "far: a guest without a link"},
+        Refusal{"nodes:", "nodes: [", "line"}));
 
 }  // namespace
 }  // namespace segw::lab

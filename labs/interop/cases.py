@@ -1,0 +1,172 @@
+"""The table: one row, one tunnel between strongSwan (or another) and us."""
+
+from dataclasses import dataclass, field, replace
+
+from events import (ClientLiveness, DeleteChild, DeleteIke, Event, LargePing, NatRebinding,
+                    OurLiveness, Quiet, RekeyBoth, RekeyChild, RekeyIke, RekeyOften, SecondChild)
+from lab_files import GATEWAY, LOCAL, OUTER
+from words import Esp, Ike
+
+
+@dataclass(frozen=True)
+class Case:
+    """Names of settings are those of swanctl.conf (connection, child, local_auth, remote_auth,
+    secrets) and of our configuration (policy, ipsec, tunnel, dynamic)."""
+    name: str
+    event: Event = Quiet()
+    client: str = "client"
+    ike: tuple = (Ike(),)
+    esp: tuple = (Esp(),)
+    psk: str | None = "a secret of this case"
+    connection: dict = field(default_factory=dict)
+    child: dict = field(default_factory=dict)
+    second_child: bool = False
+    local_auth: dict = field(default_factory=dict)
+    remote_auth: dict = field(default_factory=dict)
+    secrets: str = ""
+    policy: dict = field(default_factory=dict)
+    ipsec: str = ""
+    dynamic: dict = field(default_factory=dict)
+    tunnel: dict = field(default_factory=dict)
+    policy_entries: tuple = ()
+    responder_only: bool = True
+    # Expectations beyond those of every case.
+    chosen_ike: int = 0       # which of `ike` must be chosen
+    chosen_esp: int = 0
+    auths: int = 1
+    narrowed: bool = False    # the client must see the selectors of our security policy
+    logged: tuple = ()        # expressions that the client's log must have for this connection
+    refused: str | None = None  # the tunnel must not come up, and the log has this
+    lacks: str | None = None    # what the peer lacks, so that it refuses
+    gateway_initiates: bool = False
+    group: str = "static"     # cases of a group share a lab
+    alone: bool = False       # disturbs others
+    number: int = 0
+
+    @property
+    def id(self):
+        """In swanctl.conf and as name of our tunnel."""
+        return f"c{self.number}"
+
+    @property
+    def peer(self):
+        return {"guest": "strongswan+kernel", "libreswan": "libreswan",
+                "openiked": "openiked"}.get(self.client, "strongswan")
+
+    @property
+    def slow(self):
+        """Not for every test run."""
+        return self.client in ("guest", "libreswan", "openiked") or self.alone
+
+    @property
+    def raw_esp(self):
+        """ESP without UDP is what the peer must send."""
+        return self.client == "guest" and self.connection.get("encap") != "yes"
+
+    @property
+    def outers(self):
+        return [self.outer]
+
+    @property
+    def local(self):
+        return LOCAL[self.client].format(self.number)
+
+    @property
+    def outer(self):
+        return OUTER[self.client].format(self.number)
+
+    @property
+    def inner(self):
+        return f"192.168.1.{self.number}"
+
+    @property
+    def inners(self):
+        """A second one where there is a second CHILD SA."""
+        return [self.inner] + ([f"192.168.1.{self.number + 100}"] if self.second_child else [])
+
+    @property
+    def core(self):
+        return f"10.2.2.{self.number}"
+
+    @property
+    def client_id(self):
+        return self.outer
+
+    @property
+    def gateway_id(self):
+        return GATEWAY
+
+
+CBC = Ike("aes-256", "sha-256", "sha-256", "group-14")
+
+
+def algorithms():
+    for encryption in ("aes-128", "aes-192", "aes-256"):
+        yield Case(f"ike {encryption} sha-256 group-14",
+                   ike=(Ike(encryption, "sha-256", "sha-256", "group-14"),))
+        yield Case(f"esp {encryption} sha-256", RekeyChild(), esp=(Esp(encryption, "sha-256"),))
+    for encryption in ("aes128-gcm16", "aes256-gcm16"):
+        yield Case(f"ike {encryption}", ike=(Ike(encryption),))
+    for encryption in ("aes128-gcm16", "aes192-gcm16"):
+        yield Case(f"esp {encryption}", RekeyChild(), esp=(Esp(encryption),))
+    for group in ("group-14", "group-19", "group-31"):
+        yield Case(f"ike {group}", RekeyIke(), ike=(Ike(group=group),))
+        yield Case(f"pfs {group}", RekeyChild(), esp=(Esp(pfs=group),))
+
+
+def exchanges():
+    yield Case("quiet")
+    yield Case("rekey child by client", RekeyChild())
+    yield Case("rekey ike by client", RekeyIke())
+    yield Case("rekey child and ike by client", RekeyBoth())
+    yield Case("rekey child five times", RekeyOften())
+    yield Case("delete child and recreate", DeleteChild())
+    yield Case("delete ike and authenticate again", DeleteIke())
+    yield Case("two child sas", SecondChild(), second_child=True)
+    yield Case("liveness by client", ClientLiveness(), connection={"dpd_delay": "1s"})
+    yield Case("liveness by us", OurLiveness(), policy={"dpd": {"interval": 10}})
+
+
+def negotiation():
+    yield Case("narrowing to what we allow", child={"local_ts": "0.0.0.0/0", "remote_ts": "10.2.2.0/24"},
+               narrowed=True)
+    both = (Ike("aes-256", "sha-256", group="group-19"), Ike())
+    yield Case("our preference among two proposals", ike=both,
+               connection={"proposals": f"{both[1].proposal()},{both[0].proposal()}"})
+    yield Case("the client's group is not ours",
+               ike=(Ike(group="group-19"),), logged=(r"N\(INVAL_KE\)",),
+               connection={"proposals": "aes256gcm16-prfsha256-x25519-ecp256"})
+    yield Case("no proposal in common", ike=(Ike(),), connection={"proposals": CBC.proposal()},
+               refused=r"N\(NO_PROP\)")
+    yield Case("no child proposal in common", esp=(Esp(),), child={"esp_proposals": "aes128-sha256"},
+               refused=r"N\(NO_PROP\)")
+    yield Case("selectors with nothing in common", child={"remote_ts": "203.0.113.0/24"},
+               refused=r"N\(TS_UNACCEPT\)")
+    yield Case("a wrong secret", dynamic={"pre-shared-key": '"another secret"'},
+               refused=r"N\(AUTH_FAILED\)")
+
+
+def packets():
+    yield Case("behind a nat", client="behind")
+    yield Case("behind a nat rekey ike", RekeyIke(), client="behind")
+    yield Case("nat rebinding", NatRebinding(), client="behind")
+    yield Case("large inner packets", LargePing())
+
+
+def guests():
+    """strongSwan with the ESP of a kernel."""
+    yield Case("kernel raw esp", RekeyChild(), client="guest")
+    yield Case("kernel raw esp cbc", RekeyChild(), client="guest", esp=(Esp("aes-256", "sha-256"),))
+    yield Case("kernel raw esp esn", RekeyChild(), client="guest", esp=(Esp(esn=True),))
+    yield Case("kernel raw esp esn cbc", RekeyChild(), client="guest",
+               esp=(Esp("aes-128", "sha-256", esn=True),))
+    yield Case("kernel forced encapsulation", RekeyIke(), client="guest",
+               connection={"encap": "yes"})
+    yield Case("kernel replay window 32", client="guest", child={"replay_window": "32"})
+    yield Case("esn", esp=(Esp(esn=True),), refused="ESN not supported",
+               lacks="extended sequence numbers: kernel-libipsec of 5.9.8 has none")
+
+
+def all_cases():
+    rows = [*exchanges(), *algorithms(), *negotiation(), *packets(), *guests()]
+    return [replace(case, number=number) for number, case in enumerate(rows, start=1)]

@@ -1,0 +1,127 @@
+"""A strongSwan node as cases use it: swanctl over vici, its log, and pings through its tunnels."""
+
+import re
+
+from segwlab import LabError, wait_until
+
+
+
+def parse_raw(text):
+    """What `swanctl --raw` prints, as maps and lists. Values may have blanks: they end where the
+    next key begins."""
+    words = re.findall(r"[{}\[\]]|[^\s{}\[\]]+", text)
+    place = 0
+
+    def read_map():
+        nonlocal place
+        found, last = {}, None
+        while place < len(words):
+            word = words[place]
+            place += 1
+            if word == "}":
+                break
+            if word == "{":
+                found[last] = read_map()
+            elif word == "[":
+                items = []
+                while words[place] != "]":
+                    items.append(words[place])
+                    place += 1
+                place += 1
+                found[last.rstrip("=")] = items
+            elif "=" in word and not word.endswith("="):
+                last, _, value = word.partition("=")
+                found[last] = value
+            else:
+                last = word
+        return found
+
+    return read_map()
+
+
+def joined(sa, *keys):
+    """"AES_CBC-256/HMAC_SHA2_256_128/…" of an SA's fields."""
+    parts = []
+    for key in keys:
+        if value := sa.get(key):
+            size = sa.get("encr-keysize") if key == "encr-alg" else None
+            parts.append(f"{value}-{size}" if size else value)
+    return "/".join(parts)
+
+
+class Client:
+    """The strongSwan of a node of the lab."""
+
+    def __init__(self, lab, node):
+        self.lab = lab
+        self.node = node
+        self.folder = lab.folder(node)
+
+    def swanctl(self, *words):
+        return self.lab.exec(self.node, "swanctl", *words, "--uri",
+                             f"unix://{self.folder / 'vici'}")
+
+    def sas(self, name):
+        """The IKE SAs of a connection, newest last, each with its "child-sas"."""
+        found = []
+        for line in self.swanctl("--list-sas", "--raw", "--ike", name).splitlines():
+            if line.startswith("list-sa event "):
+                found += [sa for sa in parse_raw(line[len("list-sa event {"):]).values()
+                          if isinstance(sa, dict)]
+        return sorted(found, key=lambda sa: int(sa["uniqueid"]))
+
+    def established(self, name):
+        """The one IKE SA of a connection that is established with a CHILD SA; or None."""
+        good = [sa for sa in self.sas(name) if sa.get("state") == "ESTABLISHED"]
+        return good[-1] if good and self.children(good[-1]) else None
+
+    def established_ike(self, name):
+        """The newest established IKE SA of a connection, or None."""
+        good = [sa for sa in self.sas(name) if sa.get("state") == "ESTABLISHED"]
+        return good[-1] if good else None
+
+    def end_all(self, names):
+        for name in names:
+            if self.sas(name):
+                self.swanctl("--terminate", "--ike", name, "--force", "--timeout", "2")
+
+    def logged(self, name, expression):
+        return any(re.search(expression, line) for line in self.log_of(name))
+
+    @staticmethod
+    def children(sa):
+        return [child for child in sa.get("child-sas", {}).values()
+                if child.get("state") == "INSTALLED"]
+
+    def initiate(self, child, seconds=20):
+        self.swanctl("--initiate", "--child", child, "--timeout", str(seconds))
+
+    def wait_established(self, name, seconds):
+        return wait_until(f"an IKE SA {name} with a CHILD SA",
+                          lambda: self.established(name), seconds)
+
+    def log(self):
+        return (self.folder / "charon.log").read_text(errors="replace")
+
+    def log_of(self, name, since=0):
+        """Lines of the log that belong to a connection."""
+        return [line for line in self.log()[since:].splitlines() if f"<{name}|" in line]
+
+
+def pings(lab, node, source, target, count=10, size=56, wait=1):
+    """How many of `count` come back."""
+    try:
+        text = lab.exec(node, "ping", "-q", "-n", "-i", "0.02", "-c", count, "-W", wait, "-s", size,
+                        "-I", source, target)
+    except LabError:
+        return -1
+    return int(re.search(r"(\d+) received", text)[1])
+
+
+def ping_through(lab, node, source, target, count=10, size=56, patience=10):
+    """All of `count` come back once the first does."""
+    wait_until(f"an answer to a ping from {source} to {target}",
+               lambda: pings(lab, node, source, target, 1, size) == 1, patience)
+    came = pings(lab, node, source, target, count, size)
+    if came != count:
+        raise LabError(f"{came} of {count} pings answered from {source} to {target}")

@@ -35,8 +35,8 @@ Bytes sealed(Client& client, uint8_t exchange, bool response, uint8_t first, Byt
   append(nonce, iv.view());
   Bytes inner = to_bytes(plain);
   inner.push_back(0);
-  const Bytes ciphertext =
-      crypto::aes_gcm_seal(key.first(key.size() - kSalt), nonce, message.view(), inner);
+  const Bytes ciphertext = crypto::aead_seal(crypto::Aead::AesGcm, key.first(key.size() - kSalt),
+                                             nonce, message.view(), inner);
   message.bytes(iv.view()).bytes(ciphertext);
   return message.take();
 }

@@ -34,7 +34,7 @@ class ActingIsa {
     const size_t padded = (plain.size() + 3) / 4 * 4;
     wire::Writer out;
     out.u32(ends.client.outbound_spi.value).u32(sequence).u64(sequence);
-    out.bytes(plain).zeros(padded - plain.size() + esp::kIcvSize);
+    out.bytes(plain).zeros(padded - plain.size() + esp::icv_size(ends.client.suite));
     Bytes packet = out.take();
     cipher->seal(packet, 0);
     return esp::udp_packet({.address = ends.client.local, .port = 4500},

@@ -1,7 +1,7 @@
 #pragma once
 
-// The client's keys and seals: IKE SK payloads (RFC 7296 3.14, RFC 5282) and ESP (RFC 4303, 4106,
-// 3602, 4868), written apart from src/ike and src/esp.
+// The client's keys and seals: IKE SK payloads (RFC 7296 3.14, RFC 5282) and ESP (RFC 4303 with the
+// algorithms' RFCs), written apart from src/ike and src/esp.
 
 #include <array>
 #include <cstdint>
@@ -13,7 +13,7 @@
 namespace segw::sim {
 
 struct DirectionKeys {
-  SecretBytes encryption;  // with the salt where GCM
+  SecretBytes encryption;  // with its salt
   SecretBytes integrity;
 };
 
@@ -27,9 +27,10 @@ struct ClientIkeKeys {
 
 ClientIkeKeys derive_ike_keys(const ike::IkeSuite& suite, const SecretBytes& seed, ByteView nonces,
                               uint64_t initiator_spi, uint64_t responder_spi);
-SecretBytes first_key_seed(const SecretBytes& shared, ByteView nonces);
-SecretBytes rekey_seed(const SecretBytes& derive, const SecretBytes& shared, ByteView nonces);
-Bytes shared_key_auth(ByteView pre_shared_key, ByteView message, ByteView other_nonce,
+SecretBytes first_key_seed(ike::Prf prf, const SecretBytes& shared, ByteView own, ByteView theirs);
+SecretBytes rekey_seed(ike::Prf prf, const SecretBytes& derive, const SecretBytes& shared,
+                       ByteView nonces);
+Bytes shared_key_auth(ike::Prf prf, ByteView pre_shared_key, ByteView message, ByteView other_nonce,
                       ByteView auth_key, ByteView id_body);
 
 Bytes seal_message(const ike::IkeSuite& suite, const DirectionKeys& keys, const MessageHead& head,
@@ -44,8 +45,8 @@ struct ChildKeys {
   DirectionKeys out;
   DirectionKeys in;
 };
-ChildKeys derive_child_keys(const esp::Suite& suite, const SecretBytes& derive, ByteView shared,
-                            ByteView nonces, bool initiator);
+ChildKeys derive_child_keys(const esp::Suite& suite, ike::Prf prf, const SecretBytes& derive,
+                            ByteView shared, ByteView nonces, bool initiator);
 
 // One CHILD SA at the client.
 class ClientSa {

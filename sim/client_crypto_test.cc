@@ -34,7 +34,7 @@ class ClientEsp : public testing::TestWithParam<Case> {
     }
     const SecretBytes derive(rng_.bytes(32));
     const Bytes nonces = rng_.bytes(64);
-    keys_ = derive_child_keys(suite_, derive, {}, nonces, true);
+    keys_ = derive_child_keys(suite_, ike::Prf::HmacSha256, derive, {}, nonces, true);
     sa_.suite = suite_;
     sa_.inbound_spi = Spi{0x1001};
     sa_.outbound_spi = Spi{0x2002};

@@ -20,10 +20,6 @@ Payload nonce_payload(const Bytes& nonce) {
   return Payload{.type = PayloadType::Nonce, .body = nonce};
 }
 
-crypto::DhGroup dh(ike::Group group) {
-  return static_cast<crypto::DhGroup>(static_cast<uint16_t>(group));
-}
-
 Bytes joined(const Bytes& first, const Bytes& second) {
   Bytes both = first;
   append(both, second);
@@ -44,7 +40,7 @@ void Client::begin_init(const Payloads& before) {
   if (before.empty()) {
     ike_ = IkeSa{};
     ike_->initiator_spi = rng_.next();
-    pending.key = crypto::dh_generate(dh(spec_.ike_suite.group), rng_);
+    pending.key = crypto::dh_generate(spec_.ike_suite.group, rng_);
     pending.nonce = rng_.bytes(kNonceSize);
   } else {
     pending = *pending_;  // again, with the cookie
@@ -74,8 +70,9 @@ void Client::begin_auth() {
   pending.nonce = pending_->nonce;
   pending.child_spi = static_cast<uint32_t>(rng_.from(0x1000, 0xFFFFFFF0));
   const Bytes own_id = id_body(spec_.outer);
-  const Bytes auth = shared_key_auth(spec_.pre_shared_key.view(), init_request_, responder_nonce_,
-                                     ike_->keys.auth_out.view(), own_id);
+  const Bytes auth =
+      shared_key_auth(spec_.ike_suite.prf, spec_.pre_shared_key.view(), init_request_,
+                      responder_nonce_, ike_->keys.auth_out.view(), own_id);
   Bytes auth_body{2, 0, 0, 0};  // shared key message integrity code
   append(auth_body, auth);
   ++counts_.authentications;
@@ -99,7 +96,7 @@ void Client::begin_rekey_child() {
                     esp_proposal(spec_.esp_suite, pending.child_spi, spec_.pfs),
                     nonce_payload(pending.nonce)};
   if (spec_.pfs) {
-    pending.key = crypto::dh_generate(dh(*spec_.pfs), rng_);
+    pending.key = crypto::dh_generate(*spec_.pfs, rng_);
     pending.has_key = true;
     payloads.push_back(key_exchange(*spec_.pfs, pending.key.public_key));
   }
@@ -113,7 +110,7 @@ void Client::begin_rekey_ike() {
   pending.exchange = Exchange::RekeyIke;
   pending.nonce = rng_.bytes(kNonceSize);
   pending.ike_spi = rng_.next();
-  pending.key = crypto::dh_generate(dh(spec_.ike_suite.group), rng_);
+  pending.key = crypto::dh_generate(spec_.ike_suite.group, rng_);
   const Payloads payloads{ike_proposal(spec_.ike_suite, pending.ike_spi),
                           nonce_payload(pending.nonce),
                           key_exchange(spec_.ike_suite.group, pending.key.public_key)};
@@ -241,8 +238,10 @@ void Client::finish_init(ByteView message) {
   responder_nonce_ = nonce->body;
   const Bytes nonces = joined(pending_->nonce, responder_nonce_);
   ike_->responder_spi = header->responder_spi;
-  ike_->keys = derive_ike_keys(spec_.ike_suite, first_key_seed(*shared, nonces), nonces,
-                               ike_->initiator_spi, ike_->responder_spi);
+  ike_->keys = derive_ike_keys(
+      spec_.ike_suite,
+      first_key_seed(spec_.ike_suite.prf, *shared, pending_->nonce, responder_nonce_), nonces,
+      ike_->initiator_spi, ike_->responder_spi);
   ike_->next_request = 1;
   encapsulated_ = spec_.behind_nat.has_value();
   begin_auth();
@@ -256,8 +255,8 @@ void Client::finish_auth(const Pending& done, const Payloads& payloads) {
     return;
   }
   Bytes expected{2, 0, 0, 0};
-  append(expected, shared_key_auth(spec_.pre_shared_key.view(), init_response_, done.nonce,
-                                   ike_->keys.auth_in.view(), id->body));
+  append(expected, shared_key_auth(spec_.ike_suite.prf, spec_.pre_shared_key.view(), init_response_,
+                                   done.nonce, ike_->keys.auth_in.view(), id->body));
   if (expected != auth->body) {
     start_over("the gateway does not prove its key", false);
     return;
@@ -273,7 +272,8 @@ void Client::add_child(const Pending& done, const Payloads& payloads, ByteView s
   const Payload* sa = find(payloads, PayloadType::Sa);
   const auto spi = sa == nullptr ? std::nullopt : chosen_spi(*sa);
   if (!spi) return;
-  ChildKeys keys = derive_child_keys(spec_.esp_suite, ike_->keys.derive, shared, nonces, true);
+  ChildKeys keys = derive_child_keys(spec_.esp_suite, spec_.ike_suite.prf, ike_->keys.derive,
+                                     shared, nonces, true);
   children_.emplace_back(spec_.esp_suite, done.child_spi, static_cast<uint32_t>(*spi),
                          std::move(keys), spec_.window);
 }
@@ -316,7 +316,8 @@ void Client::finish_rekey_ike(const Pending& done, const Payloads& payloads) {
   IkeSa next;
   next.initiator_spi = done.ike_spi;
   next.responder_spi = *spi;
-  next.keys = derive_ike_keys(spec_.ike_suite, rekey_seed(ike_->keys.derive, *shared, nonces),
+  next.keys = derive_ike_keys(spec_.ike_suite,
+                              rekey_seed(spec_.ike_suite.prf, ike_->keys.derive, *shared, nonces),
                               nonces, next.initiator_spi, next.responder_spi);
   next.established = true;
   old_ike_ = std::move(ike_);

@@ -24,6 +24,13 @@ struct Transform {
   uint16_t key_bits = 0;
 };
 
+// Ciphers with one size of key say nothing about it (RFC 7296 3.3.5).
+uint16_t key_length(esp::Encryption encryption, uint16_t key_bits) {
+  const bool fixed =
+      encryption == esp::Encryption::Null || encryption == esp::Encryption::ChaCha20Poly1305;
+  return fixed ? uint16_t{0} : key_bits;
+}
+
 Payload proposal(uint8_t protocol, ByteView spi, const std::vector<Transform>& transforms) {
   wire::Writer out;
   out.u8(0).u8(0).u16(0).u8(1).u8(protocol).u8(static_cast<uint8_t>(spi.size()));
@@ -95,7 +102,8 @@ const Payload* find(const Payloads& payloads, PayloadType type) {
 
 Payload ike_proposal(const ike::IkeSuite& suite, std::optional<uint64_t> spi) {
   std::vector<Transform> transforms{
-      {TransformType::Encryption, static_cast<uint16_t>(suite.encryption), suite.key_bits},
+      {TransformType::Encryption, static_cast<uint16_t>(suite.encryption),
+       key_length(suite.encryption, suite.key_bits)},
       {TransformType::Prf, static_cast<uint16_t>(suite.prf)}};
   if (suite.integrity != esp::Integrity::None) {
     transforms.push_back({TransformType::Integrity, static_cast<uint16_t>(suite.integrity)});
@@ -105,8 +113,9 @@ Payload ike_proposal(const ike::IkeSuite& suite, std::optional<uint64_t> spi) {
 }
 
 Payload esp_proposal(const esp::Suite& suite, uint32_t spi, std::optional<ike::Group> pfs) {
-  std::vector<Transform> transforms{
-      {TransformType::Encryption, static_cast<uint16_t>(suite.encryption), suite.key_bits}};
+  std::vector<Transform> transforms{{TransformType::Encryption,
+                                     static_cast<uint16_t>(suite.encryption),
+                                     key_length(suite.encryption, suite.key_bits)}};
   if (suite.integrity != esp::Integrity::None) {
     transforms.push_back({TransformType::Integrity, static_cast<uint16_t>(suite.integrity)});
   }

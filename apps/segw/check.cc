@@ -46,6 +46,9 @@ int check(const std::string& config_file, const std::string& ports_file) {
   if (!ports) return print(ports_file, ports.error());
   const auto loaded = config::load(*text, *ports);
   if (!loaded) return print(config_file, loaded.error());
+  for (const config::ConfigWarning& warning : loaded->warnings) {
+    fmt::print("{}: warning: {}\n", config_file, config::text(warning.what));
+  }
   fmt::print("{}: no errors\n", config_file);
   return 0;
 }

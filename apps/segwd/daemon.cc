@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include "chassis/chassis.h"
 #include "cli/console.h"
@@ -101,6 +102,7 @@ class Daemon {
                                        {.allow_key_export = options.allow_key_export})) {}
 
   int run() {
+    log_warnings();
     heartbeat();
     signals_.async_wait([this](const std::error_code& error, int) {
       if (!error) loop_.stop();
@@ -115,6 +117,18 @@ class Daemon {
   }
 
  private:
+  // One event of each name, whatever the number of places.
+  void log_warnings() {
+    std::map<std::string, std::string> texts;
+    for (const config::ConfigWarning& warning : loaded_.warnings) {
+      std::string& text = texts[warning.event];
+      text += (text.empty() ? "" : "; ") + config::text(warning.what);
+    }
+    for (const auto& [event, text] : texts) {
+      log_.event(platform::Severity::Warning, event, text);
+    }
+  }
+
   void on_started(const Result<void>& started) {
     if (!started) return fail(started.error().text);
     auto opened = os::ControlServer::open(

@@ -1,21 +1,12 @@
 // What `show` and the lab's key export read of a tunnel group.
 #include <fmt/format.h>
 
+#include "chassis/key_export.h"
 #include "chassis/tunnel_group.h"
+#include "esp/algorithm.h"
 
 namespace segw::chassis {
 namespace {
-
-std::string algorithm(const esp::Suite& suite) {
-  const std::string esn = suite.extended_sequence_numbers ? " esn" : "";
-  switch (suite.encryption) {
-    case esp::Encryption::AesGcm16:
-      return fmt::format("aes{}-gcm16{}", suite.key_bits, esn);
-    case esp::Encryption::AesCbc:
-      return fmt::format("aes-{} sha-256{}", suite.key_bits, esn);
-  }
-  return "";
-}
 
 std::string_view text(ike::IkeState state) {
   switch (state) {
@@ -33,32 +24,6 @@ std::string_view text(ike::IkeState state) {
 
 std::map<std::string, uint64_t> plain(const Counters& counters) {
   return {counters.all().begin(), counters.all().end()};
-}
-
-// Wireshark's names for what an SA is decrypted with (Preferences, Protocols, ESP).
-std::string esp_line(const IpAddress& from, const IpAddress& to, Spi spi, const esp::Suite& suite,
-                     const SecretBytes& key) {
-  const bool gcm = suite.encryption == esp::Encryption::AesGcm16;
-  const size_t cipher_size = suite.key_bits / 8U + (gcm ? 4U : 0U);
-  const ByteView bytes = key.view();
-  const ByteView cipher = bytes.first(std::min(cipher_size, bytes.size()));
-  const ByteView integrity = bytes.subspan(cipher.size());
-  return fmt::format("\"{}\",\"{}\",\"{}\",\"0x{:08x}\",\"{}\",\"0x{}\",\"{}\",\"{}\"\n",
-                     from.is_v4() ? "IPv4" : "IPv6", from.text(), to.text(), spi.value,
-                     gcm ? "AES-GCM with 16 octet ICV [RFC4106]" : "AES-CBC [RFC3602]",
-                     to_hex(cipher), gcm ? "NULL" : "HMAC-SHA-256-128 [RFC4868]",
-                     gcm ? "" : "0x" + to_hex(integrity));
-}
-
-std::string ike_line(const ike::IkeSa& sa) {
-  const bool gcm = sa.suite.encryption == esp::Encryption::AesGcm16;
-  return fmt::format("{:016x},{:016x},{},{},\"{}\",{},{},\"{}\"\n", sa.initiator_spi.value,
-                     sa.responder_spi.value, to_hex(sa.keys.sk_ei.view()),
-                     to_hex(sa.keys.sk_er.view()),
-                     gcm ? fmt::format("AES-GCM-{} with 16 octet ICV [RFC5282]", sa.suite.key_bits)
-                         : fmt::format("AES-CBC-{} [RFC3602]", sa.suite.key_bits),
-                     to_hex(sa.keys.sk_ai.view()), to_hex(sa.keys.sk_ar.view()),
-                     gcm ? "NONE [RFC4306]" : "HMAC_SHA2_256_128 [RFC4868]");
 }
 
 }  // namespace
@@ -117,7 +82,7 @@ SaStatus TunnelGroup::sa_status(const esp::ChildSa& sa) const {
   SaStatus status{
       .inbound_spi = sa.inbound_spi.value,
       .outbound_spi = sa.outbound_spi.value,
-      .algorithm = algorithm(sa.suite),
+      .algorithm = esp::text(sa.suite),
       .remote = sa.encapsulation
                     ? Endpoint{.address = sa.remote, .port = sa.encapsulation->remote_port}.text()
                     : sa.remote.text(),

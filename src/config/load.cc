@@ -62,7 +62,9 @@ tl::expected<Loaded, ConfigErrors> load(const std::shared_ptr<const Schema>& sch
   auto config = build(draft, ports);
   if (!draft.findings.empty()) return tl::unexpected(draft.findings.take());
   mask_secrets(draft.tree->root);
-  return Loaded{.config = std::move(config), .tree = std::move(draft.tree)};
+  return Loaded{.config = std::move(config),
+                .tree = std::move(draft.tree),
+                .warnings = std::move(draft.warnings)};
 }
 
 }  // namespace segw::config

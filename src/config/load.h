@@ -37,6 +37,13 @@ struct ConfigError {
 };
 using ConfigErrors = std::vector<ConfigError>;
 
+// Something that is accepted, but that the operator should know.
+struct ConfigWarning {
+  std::string event;  // the name under which it is logged: IPSEC_WEAK_ALGORITHM
+  ConfigError what;
+};
+using ConfigWarnings = std::vector<ConfigWarning>;
+
 // `line 4, column 7: /configure/isa: …`, as an operator reads it.
 [[nodiscard]] std::string text(const ConfigError& error);
 
@@ -45,6 +52,7 @@ using PortsMap = std::map<std::string, std::string, std::less<>>;  // port or SA
 struct Loaded {
   std::shared_ptr<const Config> config;
   std::shared_ptr<const Tree> tree;  // for info(); holds no secret
+  ConfigWarnings warnings;
 };
 
 // The compiled schema. Making one costs some milliseconds; it can serve any number of loads.

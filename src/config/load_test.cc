@@ -10,6 +10,7 @@
 namespace segw::config {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -232,6 +233,50 @@ TEST(Ports, ListsEveryBadLine) {
   EXPECT_EQ(parsed.error()[1].line, 3U);
 }
 
+// ---- algorithms ----
+
+std::string warnings_with(std::string_view what, std::string_view by) {
+  const auto loaded = load(schema(), replaced(file("a.cfg"), what, by), ports());
+  EXPECT_TRUE(loaded) << all(loaded.error());
+  std::string lines;
+  for (const ConfigWarning& warning : loaded ? loaded->warnings : ConfigWarnings{}) {
+    lines += warning.event + " " + text(warning.what) + "\n";
+  }
+  return lines;
+}
+
+TEST(WeakAlgorithms, AreNamedWithTheirPlaceWhereWrittenAndWhereTheyAreTheDefault) {
+  EXPECT_THAT(warnings_with("dh-group group-14", "dh-group group-5"),
+              AllOf(HasSubstr("IPSEC_WEAK_ALGORITHM line "),
+                    HasSubstr("ike-transform[id=2]/dh-group: group-5 is weak")));
+  EXPECT_THAT(warnings_with("dh-group group-14", ""),
+              HasSubstr("ike-transform[id=2]/dh-group: group-2 (the default) is weak"));
+  EXPECT_THAT(warnings_with("ike-auth-algorithm sha-256", ""),
+              HasSubstr("ike-auth-algorithm: sha-1 (the default) is weak"));
+  EXPECT_THAT(warnings_with("esp-encryption-algorithm aes-256", "esp-encryption-algorithm null"),
+              HasSubstr("esp-encryption-algorithm: null is weak"));
+}
+
+TEST(WeakAlgorithms, AreNotInTheSampleOfThePairLab) {
+  EXPECT_EQ(warnings_with("dh-group group-14", "dh-group group-14"), "");
+}
+
+TEST(Algorithms, AnEmptyIkeTransformIsTheGuidesDefault) {
+  std::string text = file("a.cfg");
+  text = replaced(text, "dh-group group-14", "");
+  text = replaced(text, "ike-auth-algorithm sha-256", "");
+  text = replaced(text, "ike-encryption-algorithm aes-256", "");
+  const auto loaded = load(schema(), text, ports());
+  ASSERT_TRUE(loaded) << all(loaded.error());
+  const IkeTransform& transform = loaded->config->tunnels[0].ike_policy.transforms[1];
+  EXPECT_EQ(transform.encryption, esp::Encryption::AesCbc);
+  EXPECT_EQ(transform.key_bits, 128);
+  EXPECT_EQ(transform.integrity, esp::Integrity::HmacSha1_96);
+  EXPECT_EQ(transform.prf, ike::Prf::HmacSha1);
+  EXPECT_EQ(transform.group, ike::Group::Modp1024);
+  EXPECT_EQ(transform.lifetime, std::chrono::hours(24));
+}
+
 // ---- what is refused, and how ----
 
 TEST(Refusal, NamesLineColumnPathAndWhatWasExpected) {
@@ -329,13 +374,16 @@ TEST_P(PairRefusal, NamesWhatDoesNotFit) {
 INSTANTIATE_TEST_SUITE_P(
     Load, PairRefusal,
     testing::Values(
-        Case{"dh-group group-14", "", "ike-transform[id=2]/dh-group: group-2 (the default) is not"},
-        Case{"dh-group group-14", "dh-group group-5", "group-5 is not available in this release"},
-        Case{"ike-auth-algorithm sha-256", "", "ike-auth-algorithm: sha-1 (the default) is not"},
+        Case{"dh-group group-14", "dh-group group-1", "group-1 is too weak and not available"},
+        Case{"ike-auth-algorithm sha-256", "ike-auth-algorithm md-5", "md-5 is too weak and not"},
+        Case{"ike-auth-algorithm sha-256", "ike-auth-algorithm auth-encryption",
+             "does not authenticate by itself; expected: sha-1, aes-xcbc, sha-256"},
         Case{"ike-prf-algorithm sha-256", "", "ike-prf-algorithm: must be set where"},
         Case{"esp-auth-algorithm auth-encryption", "", "aes256-gcm16 needs auth-encryption"},
-        Case{"esp-encryption-algorithm aes-256", "esp-encryption-algorithm null",
-             "esp-encryption-algorithm: null is not available"},
+        Case{"esp-encryption-algorithm aes-256", "esp-encryption-algorithm des-3",
+             "esp-encryption-algorithm: des-3 is too weak and not available in this release"},
+        Case{"esp-encryption-algorithm aes-256", "esp-encryption-algorithm null-aes128-gmac",
+             "null-aes128-gmac is not available in this release; available: null, aes-128"},
         Case{"ike-version-2 {\n            }", "", "there is no IKE version 1"},
         Case{"ike-transform [1 2 3]", "ike-transform [1 9]", "ike-transform \"9\" does not exist"},
         Case{"ike-transform [1 2 3]", "", "ike-policy 1 has no ike-transform"},

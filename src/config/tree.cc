@@ -60,22 +60,30 @@ ConfigErrors Findings::take() {
   return sorted;
 }
 
-void Draft::refuse(const std::string& path, std::string text) {
+ConfigError Draft::placed(const std::string& path, std::string text) const {
   // Cutting at a slash inside a key's value only makes a path that no mark has.
   std::string ancestor = path;
   while (!ancestor.empty()) {
     const auto at = marks.find(ancestor);
     if (at != marks.end()) {
-      findings.add(ConfigError{.line = at->second.line,
-                               .column = at->second.column,
-                               .path = path,
-                               .text = std::move(text)});
-      return;
+      return {.line = at->second.line,
+              .column = at->second.column,
+              .path = path,
+              .text = std::move(text)};
     }
     const size_t slash = ancestor.rfind('/');
     ancestor.resize(slash == std::string::npos ? 0 : slash);
   }
-  findings.add(ConfigError{.line = 0, .column = 0, .path = path, .text = std::move(text)});
+  return {.line = 0, .column = 0, .path = path, .text = std::move(text)};
+}
+
+void Draft::refuse(const std::string& path, std::string text) {
+  findings.add(placed(path, std::move(text)));
+}
+
+void Draft::warn(std::string_view event, const std::string& path, std::string text) {
+  if (warnings.size() == kErrorsMax) return;
+  warnings.push_back({.event = std::string(event), .what = placed(path, std::move(text))});
 }
 
 std::string text(const ConfigError& error) {

@@ -55,9 +55,14 @@ struct Draft {
   std::shared_ptr<Tree> tree;
   Marks marks;
   Findings findings;
+  ConfigWarnings warnings;
 
   // Files an error at the place where `path` or its nearest written ancestor stands.
   void refuse(const std::string& path, std::string text);
+  void warn(std::string_view event, const std::string& path, std::string text);
+
+ private:
+  [[nodiscard]] ConfigError placed(const std::string& path, std::string text) const;
 };
 
 // /configure/isa/tunnel-group[id=1]; characters of a key that would be ambiguous are escaped.

@@ -63,6 +63,10 @@ class View {
   }
 
   void refuse(std::string why) const { draft_->refuse(path_, std::move(why)); }
+  // Accepted all the same; `event` is the name under which it is logged.
+  void warn(std::string_view event, std::string why) const {
+    draft_->warn(event, path_, std::move(why));
+  }
 
  private:
   [[nodiscard]] const lyd_node* find(std::string_view name) const {

@@ -11,12 +11,12 @@
 namespace segw::crypto {
 namespace {
 
-constexpr size_t kTagSize = 16;
 constexpr size_t kBlockSize = 16;
-constexpr size_t kGcmNonceSize = 12;
 
 const EVP_MD* evp(Hash hash) {
   switch (hash) {
+    case Hash::Sha1:
+      return EVP_sha1();
     case Hash::Sha256:
       return EVP_sha256();
     case Hash::Sha384:
@@ -36,12 +36,6 @@ struct FreeDigest {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
 using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeDigest>;
-
-const EVP_CIPHER* gcm_of(size_t key_size) {
-  if (key_size == 16) return EVP_aes_128_gcm();
-  if (key_size == 24) return EVP_aes_192_gcm();
-  return key_size == 32 ? EVP_aes_256_gcm() : nullptr;
-}
 
 const EVP_CIPHER* cbc_of(size_t key_size) {
   if (key_size == 16) return EVP_aes_128_cbc();
@@ -70,12 +64,7 @@ Bytes digest(Hash hash, std::initializer_list<ByteView> parts) {
   return out;
 }
 
-Bytes sha1(ByteView bytes) {
-  Bytes out(static_cast<size_t>(EVP_MD_get_size(EVP_sha1())));
-  SEGW_ASSERT(EVP_Digest(bytes.data(), bytes.size(), out.data(), nullptr, EVP_sha1(), nullptr) ==
-              1);
-  return out;
-}
+Bytes sha1(ByteView bytes) { return digest(Hash::Sha1, {bytes}); }
 
 SecretBytes hmac(Hash hash, ByteView key, std::initializer_list<ByteView> parts) {
   Bytes message;
@@ -92,68 +81,6 @@ SecretBytes hmac(Hash hash, ByteView key, std::initializer_list<ByteView> parts)
 
 bool equal_constant_time(ByteView a, ByteView b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-SecretBytes prf_plus(Hash hash, ByteView key, ByteView seed, size_t size) {
-  SEGW_ASSERT(size <= 255 * size_of(hash));
-  SecretBytes out(size);
-  SecretBytes block;
-  size_t done = 0;
-  for (uint8_t counter = 1; done < size; ++counter) {
-    block = hmac(hash, key, {block.view(), seed, ByteView(&counter, 1)});
-    const size_t take = std::min(block.size(), size - done);
-    std::copy_n(block.view().begin(), take, out.writable().begin() + static_cast<long>(done));
-    done += take;
-  }
-  return out;
-}
-
-SecretBytes hkdf(Hash hash, ByteView key, ByteView salt, ByteView info, size_t size) {
-  const SecretBytes extracted = hmac(hash, salt, {key});
-  return prf_plus(hash, extracted.view(), info, size);
-}
-
-Bytes aes_gcm_seal(ByteView key, ByteView nonce, ByteView aad, ByteView plain) {
-  const EVP_CIPHER* cipher = gcm_of(key.size());
-  SEGW_ASSERT(cipher != nullptr && nonce.size() == kGcmNonceSize);
-  const CipherContext context(EVP_CIPHER_CTX_new());
-  Bytes out(plain.size() + kTagSize);
-  int written = 0;
-  bool ok =
-      context && EVP_EncryptInit_ex(context.get(), cipher, nullptr, key.data(), nonce.data()) == 1;
-  ok = ok && (aad.empty() || EVP_EncryptUpdate(context.get(), nullptr, &written, aad.data(),
-                                               as_int(aad.size())) == 1);
-  ok = ok && (plain.empty() || EVP_EncryptUpdate(context.get(), out.data(), &written, plain.data(),
-                                                 as_int(plain.size())) == 1);
-  ok = ok && EVP_EncryptFinal_ex(context.get(), out.data() + plain.size(), &written) == 1;
-  ok = ok && EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTagSize,
-                                 out.data() + plain.size()) == 1;
-  SEGW_ASSERT(ok);
-  return out;
-}
-
-std::optional<Bytes> aes_gcm_open(ByteView key, ByteView nonce, ByteView aad, ByteView sealed) {
-  const EVP_CIPHER* cipher = gcm_of(key.size());
-  SEGW_ASSERT(cipher != nullptr && nonce.size() == kGcmNonceSize);
-  if (sealed.size() < kTagSize) return std::nullopt;
-  const ByteView body = sealed.first(sealed.size() - kTagSize);
-  Bytes tag = to_bytes(sealed.last(kTagSize));
-  const CipherContext context(EVP_CIPHER_CTX_new());
-  Bytes out(body.size());
-  int written = 0;
-  bool ok =
-      context && EVP_DecryptInit_ex(context.get(), cipher, nullptr, key.data(), nonce.data()) == 1;
-  ok = ok && (aad.empty() || EVP_DecryptUpdate(context.get(), nullptr, &written, aad.data(),
-                                               as_int(aad.size())) == 1);
-  ok = ok && (body.empty() || EVP_DecryptUpdate(context.get(), out.data(), &written, body.data(),
-                                                as_int(body.size())) == 1);
-  ok = ok && EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kTagSize, tag.data()) == 1;
-  SEGW_ASSERT(ok);
-  if (EVP_DecryptFinal_ex(context.get(), out.data() + out.size(), &written) != 1) {
-    OPENSSL_cleanse(out.data(), out.size());
-    return std::nullopt;
-  }
-  return out;
 }
 
 Bytes aes_cbc_encrypt(ByteView key, ByteView iv, ByteView plain) {

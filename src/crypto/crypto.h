@@ -12,11 +12,11 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/secret_bytes.h"
+#include "crypto/algorithm.h"
 #include "platform/platform.h"
 
 namespace segw::crypto {
 
-enum class Hash : uint8_t { Sha256, Sha384, Sha512 };
 [[nodiscard]] size_t size_of(Hash hash);
 
 // Parts are hashed one after the other.
@@ -26,24 +26,35 @@ Bytes sha1(ByteView bytes);
 SecretBytes hmac(Hash hash, ByteView key, std::initializer_list<ByteView> parts);
 [[nodiscard]] bool equal_constant_time(ByteView a, ByteView b);
 
-// RFC 7296 2.13: prf+ with prf = HMAC of `hash`. At most 255 blocks.
-SecretBytes prf_plus(Hash hash, ByteView key, ByteView seed, size_t size);
+// AES-XCBC-MAC with a key of 16 bytes, not truncated (RFC 3566).
+SecretBytes aes_xcbc(ByteView key, std::initializer_list<ByteView> parts);
+
+// RFC 7296 2.13: prf(key, parts…), with a key of any size.
+SecretBytes prf(Prf prf, ByteView key, std::initializer_list<ByteView> parts);
+// prf+. At most 255 blocks.
+SecretBytes prf_plus(Prf prf, ByteView key, ByteView seed, size_t size);
+[[nodiscard]] size_t size_of(Prf prf);  // of its output, and of the keys made for it
+[[nodiscard]] bool is_prf(uint32_t number);
+
 // RFC 5869.
 SecretBytes hkdf(Hash hash, ByteView key, ByteView salt, ByteView info, size_t size);
 
-// AES-GCM with a 16-byte tag (RFC 5116). `nonce` is 12 bytes, `key` 16, 24 or 32.
+// AES-GCM (RFC 5116; keys of 16, 24 or 32 bytes) and ChaCha20-Poly1305 (RFC 8439; 32 bytes). The
+// nonce is 12 bytes, the tag as long as asked for.
+enum class Aead : uint8_t { AesGcm, ChaCha20Poly1305 };
 // Returns ciphertext | tag.
-Bytes aes_gcm_seal(ByteView key, ByteView nonce, ByteView aad, ByteView plain);
+Bytes aead_seal(Aead cipher, ByteView key, ByteView nonce, ByteView aad, ByteView plain,
+                size_t tag_size = 16);
 // Nothing if the tag is wrong or the input is shorter than a tag.
-std::optional<Bytes> aes_gcm_open(ByteView key, ByteView nonce, ByteView aad, ByteView sealed);
+std::optional<Bytes> aead_open(Aead cipher, ByteView key, ByteView nonce, ByteView aad,
+                               ByteView sealed, size_t tag_size = 16);
 
 // AES-CBC without padding; sizes are multiples of 16 and the IV is 16 bytes.
 Bytes aes_cbc_encrypt(ByteView key, ByteView iv, ByteView plain);
 std::optional<Bytes> aes_cbc_decrypt(ByteView key, ByteView iv, ByteView sealed);
 
-// Diffie-Hellman, IKEv2 group numbers (RFC 7296 App. B / RFC 3526 / RFC 5903 / RFC 8031).
-enum class DhGroup : uint16_t { Modp2048 = 14, Ecp256 = 19, Curve25519 = 31 };
-[[nodiscard]] size_t public_size(DhGroup group);  // of a KE payload's data: 256, 64, 32
+[[nodiscard]] bool is_dh_group(uint32_t number);
+[[nodiscard]] size_t public_size(DhGroup group);  // of a KE payload's data: 256, 64, 32 …
 
 struct DhKeyPair {
   DhGroup group = DhGroup::Curve25519;

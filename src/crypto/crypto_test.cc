@@ -41,22 +41,24 @@ TEST(Hkdf, AgreesWithRfc5869CaseA1) {
 }
 
 TEST(AesGcm, AgreesWithTheSpecificationsCase2) {
-  const Bytes sealed = aes_gcm_seal(Bytes(16, 0), Bytes(12, 0), {}, Bytes(16, 0));
+  const Bytes sealed = aead_seal(Aead::AesGcm, Bytes(16, 0), Bytes(12, 0), {}, Bytes(16, 0));
   EXPECT_EQ(to_hex(sealed), "0388dace60b6a392f328c2b971b2fe78ab6e47d42cec13bdf53a67b21257bddf");
 }
 
 TEST(AesGcm, OpensOnlyWhatItSealed) {
   for (const size_t key_size : {16U, 24U, 32U}) {
     const Bytes key(key_size, 7);
-    const Bytes sealed = aes_gcm_seal(key, Bytes(12, 1), as_bytes("aad"), as_bytes("hello"));
-    EXPECT_EQ(aes_gcm_open(key, Bytes(12, 1), as_bytes("aad"), sealed),
+    const Bytes sealed =
+        aead_seal(Aead::AesGcm, key, Bytes(12, 1), as_bytes("aad"), as_bytes("hello"));
+    EXPECT_EQ(aead_open(Aead::AesGcm, key, Bytes(12, 1), as_bytes("aad"), sealed),
               to_bytes(as_bytes("hello")));
-    EXPECT_FALSE(aes_gcm_open(key, Bytes(12, 1), as_bytes("aae"), sealed));
+    EXPECT_FALSE(aead_open(Aead::AesGcm, key, Bytes(12, 1), as_bytes("aae"), sealed));
     for (size_t at = 0; at < sealed.size(); ++at) {
       Bytes damaged = sealed;
       damaged[at] ^= 1;
-      EXPECT_FALSE(aes_gcm_open(key, Bytes(12, 1), as_bytes("aad"), damaged)) << at;
-      EXPECT_FALSE(aes_gcm_open(key, Bytes(12, 1), as_bytes("aad"), ByteView(sealed).first(at)));
+      EXPECT_FALSE(aead_open(Aead::AesGcm, key, Bytes(12, 1), as_bytes("aad"), damaged)) << at;
+      EXPECT_FALSE(
+          aead_open(Aead::AesGcm, key, Bytes(12, 1), as_bytes("aad"), ByteView(sealed).first(at)));
     }
   }
 }
@@ -114,7 +116,9 @@ TEST_P(EveryGroup, RefusesPublicValuesThatAreNone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(DiffieHellman, EveryGroup,
-                         testing::Values(DhGroup::Modp2048, DhGroup::Ecp256, DhGroup::Curve25519));
+                         testing::Values(DhGroup::Modp1024, DhGroup::Modp1536, DhGroup::Modp2048,
+                                         DhGroup::Modp3072, DhGroup::Modp4096, DhGroup::Ecp256,
+                                         DhGroup::Ecp384, DhGroup::Ecp521, DhGroup::Curve25519));
 
 }  // namespace
 }  // namespace segw::crypto

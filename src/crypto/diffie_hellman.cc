@@ -14,10 +14,41 @@
 namespace segw::crypto {
 namespace {
 
-constexpr size_t kModpSize = 256;
-constexpr size_t kModpPrivateSize = 64;  // 512 bits: twice what the 2048-bit group can give
-constexpr size_t kScalarSize = 32;
-constexpr int kModpGenerator = 2;  // RFC 3526 3
+constexpr size_t kModpPrivateSize = 64;  // 512 bits: more than twice what a 4096-bit group gives
+constexpr size_t kX25519Size = 32;
+constexpr int kModpGenerator = 2;  // RFC 7296 App. B, RFC 3526
+
+struct Row {
+  DhGroup group;
+  size_t public_size;                   // of a KE payload's data
+  BIGNUM* (*prime)(BIGNUM*) = nullptr;  // a MODP group
+  int curve = NID_undef;                // an ECP group: the data is x | y
+};
+// NOLINTBEGIN(modernize-use-designated-initializers)
+constexpr Row kRows[] = {
+    {DhGroup::Modp1024, 128, BN_get_rfc2409_prime_1024},
+    {DhGroup::Modp1536, 192, BN_get_rfc3526_prime_1536},
+    {DhGroup::Modp2048, 256, BN_get_rfc3526_prime_2048},
+    {DhGroup::Modp3072, 384, BN_get_rfc3526_prime_3072},
+    {DhGroup::Modp4096, 512, BN_get_rfc3526_prime_4096},
+    {DhGroup::Ecp256, 64, nullptr, NID_X9_62_prime256v1},
+    {DhGroup::Ecp384, 96, nullptr, NID_secp384r1},
+    {DhGroup::Ecp521, 132, nullptr, NID_secp521r1},
+    {DhGroup::Curve25519, kX25519Size},
+};
+// NOLINTEND(modernize-use-designated-initializers)
+
+const Row* find(uint32_t number) {
+  const auto at = std::ranges::find(
+      kRows, number, [](const Row& row) { return static_cast<uint32_t>(row.group); });
+  return at == std::end(kRows) ? nullptr : at;
+}
+
+const Row& row(DhGroup group) {
+  const Row* found = find(static_cast<uint32_t>(group));
+  SEGW_ASSERT(found != nullptr);
+  return *found;
+}
 
 struct FreeNumber {
   void operator()(BIGNUM* number) const { BN_clear_free(number); }
@@ -59,70 +90,87 @@ void fixed_size(const BIGNUM* value, MutableBytes out) {
               static_cast<int>(out.size()));
 }
 
-// ---- group 14 ----
+// ---- MODP groups ----
 
-SecretBytes modp_power(const BIGNUM* base, ByteView private_key) {
+SecretBytes modp_power(const Row& row, const BIGNUM* base, ByteView private_key) {
   const Numbers context(BN_CTX_new());
-  const Number prime(BN_get_rfc3526_prime_2048(nullptr));
+  const Number prime(row.prime(nullptr));
   const Number exponent = secret_number(private_key);
   const Number result(BN_new());
   SEGW_ASSERT(BN_mod_exp_mont_consttime(result.get(), base, exponent.get(), prime.get(),
                                         context.get(), nullptr) == 1);
-  SecretBytes out(kModpSize);
+  SecretBytes out(row.public_size);
   fixed_size(result.get(), out.writable());
   return out;
 }
 
-Result<SecretBytes> modp_shared(const DhKeyPair& own, ByteView peer_public) {
-  const Number prime(BN_get_rfc3526_prime_2048(nullptr));
+DhKeyPair modp_generate(const Row& row, platform::Rng& rng) {
+  DhKeyPair pair{
+      .group = row.group, .private_key = SecretBytes(kModpPrivateSize), .public_key = {}};
+  rng.fill(pair.private_key.writable());
+  const Number generator(BN_new());
+  SEGW_ASSERT(BN_set_word(generator.get(), kModpGenerator) == 1);
+  pair.public_key = to_bytes(modp_power(row, generator.get(), pair.private_key.view()).view());
+  return pair;
+}
+
+Result<SecretBytes> modp_shared(const Row& row, const DhKeyPair& own, ByteView peer_public) {
+  const Number prime(row.prime(nullptr));
   const Number peer = number(peer_public);
   // RFC 6989 2.1: "the peer MUST verify that the other party's public value is in the legal range
-  // (1 < r < p-1)".
+  // (1 < r < p-1)". All primes here are safe ones and every key serves one exchange, so nothing
+  // more is asked for (SP 800-56A 5.6.2.3.2).
   const Number one_less(BN_dup(prime.get()));
   SEGW_ASSERT(BN_sub_word(one_less.get(), 1) == 1);
   if (BN_is_zero(peer.get()) || BN_is_one(peer.get()) || BN_cmp(peer.get(), one_less.get()) >= 0) {
     return failure("public value out of range");
   }
-  return modp_power(peer.get(), own.private_key.view());
+  return modp_power(row, peer.get(), own.private_key.view());
 }
 
-// ---- group 19 ----
+// ---- ECP groups ----
 
-Curve p256() { return Curve(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1)); }
+Curve curve_of(const Row& row) { return Curve(EC_GROUP_new_by_curve_name(row.curve)); }
 
-// x | y, 32 bytes each (RFC 5903 7).
-Bytes point_bytes(const EC_GROUP* curve, const EC_POINT* point) {
+// x | y (RFC 5903 7).
+Bytes point_bytes(const Row& row, const EC_GROUP* curve, const EC_POINT* point) {
   const Numbers context(BN_CTX_new());
-  Bytes encoded(1 + 2 * kScalarSize);
+  Bytes encoded(1 + row.public_size);
   SEGW_ASSERT(EC_POINT_point2oct(curve, point, POINT_CONVERSION_UNCOMPRESSED, encoded.data(),
                                  encoded.size(), context.get()) == encoded.size());
   return {encoded.begin() + 1, encoded.end()};
 }
 
-DhKeyPair p256_generate(platform::Rng& rng) {
-  const Curve curve = p256();
+DhKeyPair ecp_generate(const Row& row, platform::Rng& rng) {
+  const Curve curve = curve_of(row);
   const Numbers context(BN_CTX_new());
-  SecretBytes scalar(kScalarSize);
+  const BIGNUM* order = EC_GROUP_get0_order(curve.get());
+  // Of the first byte only what the order has of it: 1 bit with P-521, all 8 with the others.
+  const auto first_mask = static_cast<uint8_t>(
+      0xFF >> (8 * (row.public_size / 2) - static_cast<size_t>(BN_num_bits(order))));
+  SecretBytes scalar(row.public_size / 2);
   Number value;
   do {
     rng.fill(scalar.writable());
+    scalar.writable()[0] &= first_mask;
     value = secret_number(scalar.view());
-  } while (BN_is_zero(value.get()) || BN_cmp(value.get(), EC_GROUP_get0_order(curve.get())) >= 0);
+  } while (BN_is_zero(value.get()) || BN_cmp(value.get(), order) >= 0);
   const Point point(EC_POINT_new(curve.get()));
   SEGW_ASSERT(
       EC_POINT_mul(curve.get(), point.get(), value.get(), nullptr, nullptr, context.get()) == 1);
-  return DhKeyPair{.group = DhGroup::Ecp256,
+  return DhKeyPair{.group = row.group,
                    .private_key = std::move(scalar),
-                   .public_key = point_bytes(curve.get(), point.get())};
+                   .public_key = point_bytes(row, curve.get(), point.get())};
 }
 
-Result<SecretBytes> p256_shared(const DhKeyPair& own, ByteView peer_public) {
-  const Curve curve = p256();
+Result<SecretBytes> ecp_shared(const Row& row, const DhKeyPair& own, ByteView peer_public) {
+  const Curve curve = curve_of(row);
   const Numbers context(BN_CTX_new());
   Bytes encoded{POINT_CONVERSION_UNCOMPRESSED};
   append(encoded, peer_public);
   const Point peer(EC_POINT_new(curve.get()));
-  // RFC 6989 2.3: the public value must be a point of the curve; oct2point checks the equation.
+  // RFC 6989 2.3: the coordinates must be below the field's order and satisfy the curve's equation;
+  // oct2point checks both. The cofactor is 1, so any such point is in the group.
   if (EC_POINT_oct2point(curve.get(), peer.get(), encoded.data(), encoded.size(), context.get()) !=
           1 ||
       EC_POINT_is_at_infinity(curve.get(), peer.get()) == 1) {
@@ -132,8 +180,9 @@ Result<SecretBytes> p256_shared(const DhKeyPair& own, ByteView peer_public) {
   const Point product(EC_POINT_new(curve.get()));
   SEGW_ASSERT(EC_POINT_mul(curve.get(), product.get(), nullptr, peer.get(), scalar.get(),
                            context.get()) == 1);
-  Bytes both = point_bytes(curve.get(), product.get());
-  SecretBytes x{ByteView(both).first(kScalarSize)};  // RFC 5903 7: only the x coordinate
+  Bytes both = point_bytes(row, curve.get(), product.get());
+  // RFC 5903 7: "The Diffie-Hellman shared secret value consists of the x value".
+  SecretBytes x{ByteView(both).first(row.public_size / 2)};
   OPENSSL_cleanse(both.data(), both.size());
   return x;
 }
@@ -146,8 +195,8 @@ Key x25519_private(ByteView bytes) {
 
 DhKeyPair x25519_generate(platform::Rng& rng) {
   DhKeyPair pair{.group = DhGroup::Curve25519,
-                 .private_key = SecretBytes(kScalarSize),
-                 .public_key = Bytes(kScalarSize)};
+                 .private_key = SecretBytes(kX25519Size),
+                 .public_key = Bytes(kX25519Size)};
   rng.fill(pair.private_key.writable());
   const Key key = x25519_private(pair.private_key.view());
   size_t size = pair.public_key.size();
@@ -161,7 +210,7 @@ Result<SecretBytes> x25519_shared(const DhKeyPair& own, ByteView peer_public) {
                                              peer_public.size()));
   SEGW_ASSERT(key && peer);
   const KeyContext context(EVP_PKEY_CTX_new(key.get(), nullptr));
-  SecretBytes out(kScalarSize);
+  SecretBytes out(kX25519Size);
   size_t size = out.size();
   // OpenSSL refuses the all-zero secret itself (RFC 7748 6.1).
   if (!context || EVP_PKEY_derive_init(context.get()) != 1 ||
@@ -174,48 +223,23 @@ Result<SecretBytes> x25519_shared(const DhKeyPair& own, ByteView peer_public) {
 
 }  // namespace
 
-size_t public_size(DhGroup group) {
-  switch (group) {
-    case DhGroup::Modp2048:
-      return kModpSize;
-    case DhGroup::Ecp256:
-      return 2 * kScalarSize;
-    case DhGroup::Curve25519:
-      return kScalarSize;
-  }
-  return 0;
-}
+bool is_dh_group(uint32_t number) { return find(number) != nullptr; }
+
+size_t public_size(DhGroup group) { return row(group).public_size; }
 
 DhKeyPair dh_generate(DhGroup group, platform::Rng& rng) {
-  switch (group) {
-    case DhGroup::Modp2048: {
-      DhKeyPair pair{
-          .group = group, .private_key = SecretBytes(kModpPrivateSize), .public_key = {}};
-      rng.fill(pair.private_key.writable());
-      const Number generator(BN_new());
-      SEGW_ASSERT(BN_set_word(generator.get(), kModpGenerator) == 1);
-      pair.public_key = to_bytes(modp_power(generator.get(), pair.private_key.view()).view());
-      return pair;
-    }
-    case DhGroup::Ecp256:
-      return p256_generate(rng);
-    case DhGroup::Curve25519:
-      return x25519_generate(rng);
-  }
-  return {};
+  const Row& found = row(group);
+  if (found.prime != nullptr) return modp_generate(found, rng);
+  if (found.curve != NID_undef) return ecp_generate(found, rng);
+  return x25519_generate(rng);
 }
 
 Result<SecretBytes> dh_shared(const DhKeyPair& own, ByteView peer_public) {
-  if (peer_public.size() != public_size(own.group)) return failure("public value has a wrong size");
-  switch (own.group) {
-    case DhGroup::Modp2048:
-      return modp_shared(own, peer_public);
-    case DhGroup::Ecp256:
-      return p256_shared(own, peer_public);
-    case DhGroup::Curve25519:
-      return x25519_shared(own, peer_public);
-  }
-  return failure("unknown group");
+  const Row& found = row(own.group);
+  if (peer_public.size() != found.public_size) return failure("public value has a wrong size");
+  if (found.prime != nullptr) return modp_shared(found, own, peer_public);
+  if (found.curve != NID_undef) return ecp_shared(found, own, peer_public);
+  return x25519_shared(own, peer_public);
 }
 
 }  // namespace segw::crypto

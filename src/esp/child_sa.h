@@ -18,14 +18,28 @@ namespace segw::esp {
 
 constexpr size_t kSlotsMax = 4;  // redundancy rule 13
 
-// IANA IKEv2 transform numbers.
-enum class Encryption : uint16_t { AesCbc = 12, AesGcm16 = 20 };
-enum class Integrity : uint16_t { None = 0, HmacSha256_128 = 12 };
+// IANA IKEv2 transform numbers. What each is, sizes and names, is in esp/algorithm.h.
+enum class Encryption : uint16_t {
+  Null = 11,  // ESP only
+  AesCbc = 12,
+  AesGcm8 = 18,
+  AesGcm12 = 19,
+  AesGcm16 = 20,
+  ChaCha20Poly1305 = 28
+};
+enum class Integrity : uint16_t {
+  None = 0,  // with a cipher that authenticates by itself
+  HmacSha1_96 = 2,
+  AesXcbc_96 = 5,
+  HmacSha256_128 = 12,
+  HmacSha384_192 = 13,
+  HmacSha512_256 = 14
+};
 
 struct Suite {
   Encryption encryption = Encryption::AesGcm16;
-  uint16_t key_bits = 128;                // 128, 192 or 256
-  Integrity integrity = Integrity::None;  // None with AES-GCM only
+  uint16_t key_bits = 128;  // of the cipher: 128, 192 or 256; 0 with Null
+  Integrity integrity = Integrity::None;
   bool extended_sequence_numbers = false;
   auto operator<=>(const Suite&) const = default;
 };
@@ -73,7 +87,7 @@ struct ChildSa {
   IpAddress remote;     // the client's outer address
   std::optional<UdpEncapsulation> encapsulation;
   Suite suite;
-  SecretBytes inbound_key;  // encryption key, then GCM salt (4 bytes) or integrity key
+  SecretBytes inbound_key;  // encryption key, then its salt or the integrity key
   SecretBytes outbound_key;
   std::vector<TrafficSelector> local_selectors;   // our side (behind the gateway)
   std::vector<TrafficSelector> remote_selectors;  // the client's side

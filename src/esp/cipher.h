@@ -2,10 +2,10 @@
 
 // The bulk cryptography of one SA in one direction, in place over a whole ESP packet:
 //
-//   | SPI 4 | sequence 4 | IV 8 (GCM) or 16 (CBC) | ciphertext | ICV 16 |
+//   | SPI 4 | sequence 4 | IV | ciphertext | ICV |
 //
 // Two implementations with the same results: Intel IPsec Multi-Buffer, and OpenSSL where that is
-// missing. RFC 4106 (AES-GCM), RFC 3602 with RFC 4868 (AES-CBC, HMAC-SHA2-256-128).
+// missing. RFC 4303; the algorithms and their sizes are in esp/algorithm.h.
 
 #include <cstdint>
 #include <memory>
@@ -18,11 +18,12 @@
 namespace segw::esp {
 
 constexpr size_t kHeaderSize = 8;
-constexpr size_t kIcvSize = 16;
+constexpr size_t kIcvMax = 32;
 
 [[nodiscard]] size_t iv_size(const Suite& suite);
+[[nodiscard]] size_t icv_size(const Suite& suite);
 [[nodiscard]] size_t block_size(const Suite& suite);  // of the padded plaintext: 4 or 16
-[[nodiscard]] size_t key_size(const Suite& suite);    // cipher key with salt, or with integrity key
+[[nodiscard]] size_t key_size(const Suite& suite);    // cipher key, salt, integrity key
 
 class Cipher {
  public:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "esp/algorithm.h"
 #include "esp/selectors.h"
 #include "wire/writer.h"
 
@@ -58,7 +59,7 @@ std::string_view text(Opening opening) {
 
 size_t overhead(const ChildSa& sa) {
   return kIpv4HeaderSize + (sa.encapsulation ? kUdpHeaderSize : 0) + kHeaderSize +
-         iv_size(sa.suite) + kTrailerSize + block_size(sa.suite) - 1 + kIcvSize;
+         iv_size(sa.suite) + kTrailerSize + block_size(sa.suite) - 1 + icv_size(sa.suite);
 }
 
 std::unique_ptr<Sealer> Sealer::make(const ChildSa& sa, Backend& backend) {
@@ -73,7 +74,7 @@ Bytes Sealer::seal(const ChildSa& sa, ByteView inner, const Numbers& numbers, pl
   const size_t padding = (block - (inner.size() + kTrailerSize) % block) % block;
   wire::Writer esp;
   esp.u32(sa.outbound_spi.value).u32(static_cast<uint32_t>(numbers.sequence));
-  if (sa.suite.encryption == Encryption::AesGcm16) {
+  if (algorithm(sa.suite.encryption).counts()) {
     esp.u64(numbers.iv);
   } else {
     esp.bytes(rng.bytes(iv_size(sa.suite)));
@@ -82,7 +83,7 @@ Bytes Sealer::seal(const ChildSa& sa, ByteView inner, const Numbers& numbers, pl
   // RFC 4303 2.4: "the padding bytes are initialized with a series of (unsigned, 1-byte) integer
   // values ... 1, 2, 3".
   for (size_t i = 1; i <= padding; ++i) esp.u8(static_cast<uint8_t>(i));
-  esp.u8(static_cast<uint8_t>(padding)).u8(kProtocolIpv4).zeros(kIcvSize);
+  esp.u8(static_cast<uint8_t>(padding)).u8(kProtocolIpv4).zeros(icv_size(sa.suite));
   Bytes sealed = esp.take();
   cipher_->seal(sealed, high_half(numbers.sequence));
 
@@ -112,7 +113,7 @@ std::unique_ptr<Opener> Opener::make(const ChildSa& sa, Backend& backend) {
 Opened Opener::open(const ChildSa& sa, ByteView packet, uint8_t outer_tos) {
   Opened opened;
   const size_t head = kHeaderSize + iv_size(sa.suite);
-  if (packet.size() < head + kTrailerSize + kIcvSize) return opened;
+  if (packet.size() < head + kTrailerSize + icv_size(sa.suite)) return opened;
   const uint32_t low =
       uint32_t{packet[4]} << 24 | uint32_t{packet[5]} << 16 | uint32_t{packet[6]} << 8 | packet[7];
   opened.sequence = sa.suite.extended_sequence_numbers ? window_.recover(low) : low;
@@ -127,7 +128,7 @@ Opened Opener::open(const ChildSa& sa, ByteView packet, uint8_t outer_tos) {
   }
   // RFC 4303 3.4.3: the window is updated only after the ICV is verified.
   window_.accept(opened.sequence);
-  const ByteView plain = ByteView(bytes).subspan(head, bytes.size() - head - kIcvSize);
+  const ByteView plain = ByteView(bytes).subspan(head, bytes.size() - head - icv_size(sa.suite));
   const uint8_t next_header = plain[plain.size() - 1];
   const size_t padding = plain[plain.size() - 2];
   if (next_header == kProtocolDummy) {

@@ -18,7 +18,7 @@ namespace segw::esp {
 
 struct Numbers {  // of one outbound packet
   uint64_t sequence = 0;
-  uint64_t iv = 0;  // AES-GCM only; CBC draws its IV from the generator
+  uint64_t iv = 0;  // of a cipher that counts; CBC draws its IV from the generator
 };
 
 class Sealer {

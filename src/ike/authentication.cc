@@ -95,10 +95,10 @@ Bytes octets_of(const IkeSa& sa, const IkeKeys& keys, const Identity& signer, bo
 
 SecretBytes shared_key_auth(const TunnelSettings& settings, const IkeSa& sa, const IkeKeys& keys,
                             const Identity& signer, bool of_initiator) {
-  return of_initiator ? psk_auth(settings.pre_shared_key, sa.init_request, sa.responder_nonce,
-                                 keys.sk_pi, signer)
-                      : psk_auth(settings.pre_shared_key, sa.init_response, sa.initiator_nonce,
-                                 keys.sk_pr, signer);
+  return of_initiator ? psk_auth(sa.suite, settings.pre_shared_key, sa.init_request,
+                                 sa.responder_nonce, keys.sk_pi, signer)
+                      : psk_auth(sa.suite, settings.pre_shared_key, sa.init_response,
+                                 sa.initiator_nonce, keys.sk_pr, signer);
 }
 
 const Ppk* find_ppk(const AuthSettings& auth, ByteView id) {

@@ -84,14 +84,14 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
   SecretBytes shared;
   Bytes public_key;
   if (chosen.group) {
-    const auto pair =
-        crypto::dh_generate(static_cast<crypto::DhGroup>(*chosen.group), platform_.rng);
+    const auto pair = crypto::dh_generate(*chosen.group, platform_.rng);
     auto secret = crypto::dh_shared(pair, offer.ke->data);
     if (!secret) return NotifyType::InvalidSyntax;
     shared = std::move(*secret);
     public_key = pair.public_key;
   }
-  const ChildKeys keys = derive_child(chosen.suite, sa.keys.sk_d, shared, offer.nonces);
+  const ChildKeys keys =
+      derive_child(chosen.suite, sa.suite.prf, sa.keys.sk_d, shared, offer.nonces);
   esp::ChildSa child;
   child.group = settings_.group;
   child.ike_sa = sa.our_spi();
@@ -219,8 +219,7 @@ void EngineImpl::on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& of
   if (proposal->spi.size() != kIkeSpiSize || client_spi == 0) {
     return refuse(sa, request, NotifyType::InvalidSyntax);
   }
-  const auto pair =
-      crypto::dh_generate(static_cast<crypto::DhGroup>(chosen->suite.group), platform_.rng);
+  const auto pair = crypto::dh_generate(chosen->suite.group, platform_.rng);
   const auto shared = crypto::dh_shared(pair, ke->data);
   if (!shared) return refuse(sa, request, NotifyType::InvalidSyntax);
   const Nonces nonces{.initiator = nonce->data, .responder = platform_.rng.bytes(kNonceSize)};
@@ -230,7 +229,7 @@ void EngineImpl::on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& of
   successor.suite = chosen->suite;
   successor.lifetime = chosen->lifetime;
   successor.keys =
-      derive_rekeyed(chosen->suite, sa.keys.sk_d, *shared, nonces,
+      derive_rekeyed(chosen->suite, sa.suite.prf, sa.keys.sk_d, *shared, nonces,
                      {.initiator = successor.initiator_spi, .responder = successor.responder_spi});
   successor.next_request_in = 0;
   successor.next_request_out = 0;

@@ -40,7 +40,7 @@ TEST_P(ChildRekey, MakesANewChildAndTheClientDeletesTheOld) {
     ASSERT_NE(ke, nullptr);
     shared = *crypto::dh_shared(client.pair, ke->data);
   }
-  const ChildKeys keys = derive_child(esp_gcm(), client.keys.sk_d, shared,
+  const ChildKeys keys = derive_child(esp_gcm(), Prf::HmacSha256, client.keys.sk_d, shared,
                                       {.initiator = client.nonce, .responder = theirs->data});
   ASSERT_EQ(gateway.host.installed.size(), 2U);
   for (const auto& [spi, child] : gateway.host.installed) {

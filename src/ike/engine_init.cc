@@ -10,8 +10,6 @@ namespace {
 
 constexpr size_t kNonceSize = 32;
 
-crypto::DhGroup dh_group(Group group) { return static_cast<crypto::DhGroup>(group); }
-
 bool says_nat(const std::vector<Payload>& payloads, NotifyType type, const Bytes& expected) {
   bool any = false;
   for (const Payload& payload : payloads) {
@@ -141,7 +139,7 @@ void EngineImpl::make_half_open(const Datagram& datagram, const Header& header,
     counters_.add(why);
     return send_unprotected(datagram, header, IkeSpi{}, {notify(NotifyType::NoProposalChosen)});
   }
-  const auto pair = crypto::dh_generate(dh_group(chosen.suite.group), platform_.rng);
+  const auto pair = crypto::dh_generate(chosen.suite.group, platform_.rng);
   const auto shared = crypto::dh_shared(pair, offer.ke->data);
   if (!shared) return drop("init-bad-public-value");
   sa.group = settings_.group;

@@ -36,7 +36,7 @@ TEST_P(Suites, AClientConnectsAndBothHaveTheSameKeys) {
   ASSERT_EQ(gateway.host.installed.size(), 1U);
   const esp::ChildSa& child = gateway.host.installed.begin()->second;
   const ChildKeys keys =
-      derive_child(GetParam().second, client.keys.sk_d, SecretBytes(),
+      derive_child(GetParam().second, Prf::HmacSha256, client.keys.sk_d, SecretBytes(),
                    {.initiator = client.nonce, .responder = client.gateway_nonce});
   EXPECT_EQ(child.inbound_key, keys.from_initiator);
   EXPECT_EQ(child.outbound_key, keys.from_responder);

@@ -14,13 +14,13 @@
 #include "base/ip_address.h"
 #include "base/secret_bytes.h"
 #include "base/time.h"
+#include "crypto/algorithm.h"
 #include "esp/child_sa.h"
 
 namespace segw::ike {
 
-// IANA numbers.
-enum class Prf : uint16_t { HmacSha256 = 5 };
-enum class Group : uint16_t { Modp2048 = 14, Ecp256 = 19, Curve25519 = 31 };
+using Prf = crypto::Prf;
+using Group = crypto::DhGroup;
 
 struct IkeSuite {
   esp::Encryption encryption = esp::Encryption::AesGcm16;

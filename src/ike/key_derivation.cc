@@ -1,17 +1,15 @@
 #include "ike/key_derivation.h"
 
+#include <algorithm>
+
 #include "crypto/crypto.h"
+#include "esp/algorithm.h"
 #include "esp/cipher.h"
 #include "ike/message.h"
 #include "wire/writer.h"
 
 namespace segw::ike {
 namespace {
-
-constexpr size_t kPrfSize = 32;        // HMAC-SHA-256
-constexpr size_t kIntegritySize = 32;  // HMAC-SHA2-256-128
-constexpr size_t kGcmSaltSize = 4;
-constexpr crypto::Hash kHash = crypto::Hash::Sha256;
 
 Bytes concatenated(const Bytes& first, const Bytes& second) {
   Bytes both = first;
@@ -32,7 +30,7 @@ IkeKeys split(const IkeSuite& suite, const SecretBytes& skeyseed, const Nonces& 
   Bytes seed = concatenated(nonces.initiator, nonces.responder);
   append(seed, spi_bytes(spis));
   const size_t total = 3 * prf_size + 2 * integrity + 2 * encryption;
-  const SecretBytes stream = crypto::prf_plus(kHash, skeyseed.view(), seed, total);
+  const SecretBytes stream = crypto::prf_plus(suite.prf, skeyseed.view(), seed, total);
   ByteView rest = stream.view();
   const auto take = [&](size_t size) {
     SecretBytes part(rest.first(size));
@@ -50,63 +48,74 @@ IkeKeys split(const IkeSuite& suite, const SecretBytes& skeyseed, const Nonces& 
   return keys;
 }
 
+// RFC 7296 2.14: "If the negotiated PRF is AES-XCBC-PRF-128 or AES-CMAC-PRF-128, only the first 64
+// bits of Ni and the first 64 bits of Nr are used in calculating SKEYSEED, but all the bits are
+// used for input to the prf+ function."
+Bytes skeyseed_key(Prf prf, const Nonces& nonces) {
+  if (prf != Prf::AesXcbc) return concatenated(nonces.initiator, nonces.responder);
+  const auto half = [](const Bytes& nonce) {
+    constexpr size_t kHalf = 8;
+    return to_bytes(ByteView(nonce).first(std::min(kHalf, nonce.size())));
+  };
+  return concatenated(half(nonces.initiator), half(nonces.responder));
+}
+
 }  // namespace
 
 KeySizes key_sizes(const IkeSuite& suite) {
-  const bool gcm = suite.encryption == esp::Encryption::AesGcm16;
-  return {.prf = kPrfSize,
-          .integrity = gcm ? 0 : kIntegritySize,
-          .encryption = suite.key_bits / 8U + (gcm ? kGcmSaltSize : 0U)};
+  return {.prf = crypto::size_of(suite.prf),
+          .integrity = esp::algorithm(suite.integrity).key_size,
+          .encryption = esp::algorithm(suite.encryption).key_size(suite.key_bits)};
 }
 
 IkeKeys derive_keys(const IkeSuite& suite, const SecretBytes& shared, const Nonces& nonces,
                     const Spis& spis) {
-  const Bytes salt = concatenated(nonces.initiator, nonces.responder);
-  return split(suite, crypto::hmac(kHash, salt, {shared.view()}), nonces, spis);
+  const Bytes salt = skeyseed_key(suite.prf, nonces);
+  return split(suite, crypto::prf(suite.prf, salt, {shared.view()}), nonces, spis);
 }
 
-IkeKeys derive_rekeyed(const IkeSuite& suite, const SecretBytes& old_sk_d,
+IkeKeys derive_rekeyed(const IkeSuite& suite, Prf old_prf, const SecretBytes& old_sk_d,
                        const SecretBytes& shared, const Nonces& nonces, const Spis& spis) {
   const SecretBytes skeyseed =
-      crypto::hmac(kHash, old_sk_d.view(), {shared.view(), nonces.initiator, nonces.responder});
+      crypto::prf(old_prf, old_sk_d.view(), {shared.view(), nonces.initiator, nonces.responder});
   return split(suite, skeyseed, nonces, spis);
 }
 
-ChildKeys derive_child(const esp::Suite& suite, const SecretBytes& sk_d, const SecretBytes& shared,
-                       const Nonces& nonces) {
+ChildKeys derive_child(const esp::Suite& suite, Prf prf, const SecretBytes& sk_d,
+                       const SecretBytes& shared, const Nonces& nonces) {
   Bytes seed = to_bytes(shared.view());
   append(seed, nonces.initiator);
   append(seed, nonces.responder);
   const size_t size = esp::key_size(suite);
-  const SecretBytes stream = crypto::prf_plus(kHash, sk_d.view(), seed, 2 * size);
+  const SecretBytes stream = crypto::prf_plus(prf, sk_d.view(), seed, 2 * size);
   return ChildKeys{.from_initiator = SecretBytes(stream.view().first(size)),
                    .from_responder = SecretBytes(stream.view().subspan(size))};
 }
 
-IkeKeys mix_ppk(const IkeSuite& /*suite*/, const IkeKeys& keys, const SecretBytes& ppk) {
+IkeKeys mix_ppk(const IkeSuite& suite, const IkeKeys& keys, const SecretBytes& ppk) {
   IkeKeys mixed = keys;
   // RFC 8784 3: SK_d = prf+ (PPK, SK_d'), SK_pi and SK_pr alike, where the primed ones are those of
   // RFC 7296 2.14. The sizes stay.
   for (SecretBytes* key : {&mixed.sk_d, &mixed.sk_pi, &mixed.sk_pr}) {
-    *key = crypto::prf_plus(kHash, ppk.view(), key->view(), key->size());
+    *key = crypto::prf_plus(suite.prf, ppk.view(), key->view(), key->size());
   }
   return mixed;
 }
 
-Bytes signed_octets(const IkeSuite& /*suite*/, ByteView message, ByteView nonce,
+Bytes signed_octets(const IkeSuite& suite, ByteView message, ByteView nonce,
                     const SecretBytes& sk_p, const Identity& signer) {
   Bytes octets = to_bytes(message);
   append(octets, nonce);
-  append(octets, crypto::hmac(kHash, sk_p.view(), {id_body(signer)}).view());
+  append(octets, crypto::prf(suite.prf, sk_p.view(), {id_body(signer)}).view());
   return octets;
 }
 
-SecretBytes psk_auth(const SecretBytes& pre_shared_key, ByteView message, ByteView nonce,
-                     const SecretBytes& sk_p, const Identity& signer) {
+SecretBytes psk_auth(const IkeSuite& suite, const SecretBytes& pre_shared_key, ByteView message,
+                     ByteView nonce, const SecretBytes& sk_p, const Identity& signer) {
   const SecretBytes key =
-      crypto::hmac(kHash, pre_shared_key.view(), {as_bytes("Key Pad for IKEv2")});
-  const SecretBytes maced_id = crypto::hmac(kHash, sk_p.view(), {id_body(signer)});
-  return crypto::hmac(kHash, key.view(), {message, nonce, maced_id.view()});
+      crypto::prf(suite.prf, pre_shared_key.view(), {as_bytes("Key Pad for IKEv2")});
+  const SecretBytes maced_id = crypto::prf(suite.prf, sk_p.view(), {id_body(signer)});
+  return crypto::prf(suite.prf, key.view(), {message, nonce, maced_id.view()});
 }
 
 Bytes nat_detection(const Spis& spis, const Endpoint& endpoint) {

@@ -23,25 +23,28 @@ struct Spis {
 // Of the keys that `suite` uses, in bytes.
 struct KeySizes {
   size_t prf = 0;         // SK_d, SK_p
-  size_t integrity = 0;   // SK_a; 0 with AES-GCM
-  size_t encryption = 0;  // SK_e, with the salt of AES-GCM
+  size_t integrity = 0;   // SK_a; 0 with a cipher that authenticates by itself
+  size_t encryption = 0;  // SK_e, with its salt
 };
 [[nodiscard]] KeySizes key_sizes(const IkeSuite& suite);
 
 // RFC 7296 2.14.
 IkeKeys derive_keys(const IkeSuite& suite, const SecretBytes& shared, const Nonces& nonces,
                     const Spis& spis);
-// RFC 7296 2.18: of an IKE SA that replaces the one with `old_sk_d`.
-IkeKeys derive_rekeyed(const IkeSuite& suite, const SecretBytes& old_sk_d,
+// RFC 7296 2.18: of an IKE SA that replaces the one with `old_sk_d`. "The old and new IKE SA may
+// have selected a different PRF. Because the rekeying exchange belongs to the old IKE SA, it is the
+// old IKE SA's PRF that is used to generate SKEYSEED."
+IkeKeys derive_rekeyed(const IkeSuite& suite, Prf old_prf, const SecretBytes& old_sk_d,
                        const SecretBytes& shared, const Nonces& nonces, const Spis& spis);
 
 struct ChildKeys {
-  SecretBytes from_initiator;  // encryption key, then salt or integrity key
+  SecretBytes from_initiator;  // encryption key, its salt, integrity key
   SecretBytes from_responder;
 };
-// RFC 7296 2.17. `shared` is empty without a new Diffie-Hellman exchange.
-ChildKeys derive_child(const esp::Suite& suite, const SecretBytes& sk_d, const SecretBytes& shared,
-                       const Nonces& nonces);
+// RFC 7296 2.17, with the PRF of the IKE SA that `sk_d` is of. `shared` is empty without a new
+// Diffie-Hellman exchange.
+ChildKeys derive_child(const esp::Suite& suite, Prf prf, const SecretBytes& sk_d,
+                       const SecretBytes& shared, const Nonces& nonces);
 
 // RFC 8784 3: the keys after the PPK is mixed into SK_d, SK_pi and SK_pr.
 IkeKeys mix_ppk(const IkeSuite& suite, const IkeKeys& keys, const SecretBytes& ppk);
@@ -51,8 +54,8 @@ IkeKeys mix_ppk(const IkeSuite& suite, const IkeKeys& keys, const SecretBytes& p
 Bytes signed_octets(const IkeSuite& suite, ByteView message, ByteView nonce,
                     const SecretBytes& sk_p, const Identity& signer);
 // The same, signed with a pre-shared key.
-SecretBytes psk_auth(const SecretBytes& pre_shared_key, ByteView message, ByteView nonce,
-                     const SecretBytes& sk_p, const Identity& signer);
+SecretBytes psk_auth(const IkeSuite& suite, const SecretBytes& pre_shared_key, ByteView message,
+                     ByteView nonce, const SecretBytes& sk_p, const Identity& signer);
 
 // RFC 7296 2.23: SHA-1(SPIi | SPIr | address | port).
 Bytes nat_detection(const Spis& spis, const Endpoint& endpoint);

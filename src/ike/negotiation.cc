@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "crypto/crypto.h"
+#include "esp/algorithm.h"
+
 namespace segw::ike {
 namespace {
 
@@ -30,19 +33,19 @@ bool understood(const payload::Proposal& proposal) {
   });
 }
 
-// Encryption and integrity; with AES-GCM there is no integrity transform, or NONE.
+// Encryption and integrity. RFC 7296 3.3: with a combined-mode cipher there is no integrity
+// transform, or NONE.
 bool add_ciphers(const payload::Proposal& theirs, esp::Encryption encryption, uint16_t key_bits,
-                 payload::Proposal& answer) {
-  const auto* cipher =
-      find(theirs, kTransformEncryption, static_cast<uint16_t>(encryption), key_bits);
+                 esp::Integrity wanted, payload::Proposal& answer) {
+  const payload::Transform transform = encryption_transform(encryption, key_bits);
+  const auto* cipher = find(theirs, transform.type, transform.id, transform.key_bits);
   if (cipher == nullptr) return false;
   answer.transforms.push_back(*cipher);
-  if (encryption == esp::Encryption::AesGcm16) {
+  if (esp::algorithm(encryption).combined()) {
     return !has_type(theirs, kTransformIntegrity) ||
            find(theirs, kTransformIntegrity, 0) != nullptr;
   }
-  const auto* integrity =
-      find(theirs, kTransformIntegrity, static_cast<uint16_t>(esp::Integrity::HmacSha256_128));
+  const auto* integrity = find(theirs, kTransformIntegrity, static_cast<uint16_t>(wanted));
   if (integrity == nullptr) return false;
   answer.transforms.push_back(*integrity);
   return true;
@@ -52,19 +55,14 @@ std::optional<payload::Proposal> match_ike(const IkeSuite& suite, const payload:
   if (theirs.protocol != kProtocolIke || !understood(theirs)) return std::nullopt;
   payload::Proposal answer{
       .number = theirs.number, .protocol = kProtocolIke, .spi = {}, .transforms = {}};
-  if (!add_ciphers(theirs, suite.encryption, suite.key_bits, answer)) return std::nullopt;
+  if (!add_ciphers(theirs, suite.encryption, suite.key_bits, suite.integrity, answer))
+    return std::nullopt;
   const auto* prf = find(theirs, kTransformPrf, static_cast<uint16_t>(suite.prf));
   const auto* group = find(theirs, kTransformGroup, static_cast<uint16_t>(suite.group));
   if (prf == nullptr || group == nullptr) return std::nullopt;
   answer.transforms.push_back(*prf);
   answer.transforms.push_back(*group);
   return answer;
-}
-
-bool supported(uint16_t group) {
-  return group == static_cast<uint16_t>(Group::Modp2048) ||
-         group == static_cast<uint16_t>(Group::Ecp256) ||
-         group == static_cast<uint16_t>(Group::Curve25519);
 }
 
 // Which group a CHILD proposal agrees on. No value in the variant's first: without an exchange.
@@ -81,7 +79,7 @@ std::variant<std::optional<Group>, NotifyType> child_group(const ChildProposal& 
     return ke_group == wanted ? std::variant<std::optional<Group>, NotifyType>(ours.pfs)
                               : NotifyType::InvalidKePayload;
   }
-  if (ke_group && offers(*ke_group) && supported(*ke_group)) {
+  if (ke_group && offers(*ke_group) && crypto::is_dh_group(*ke_group)) {
     return std::optional(static_cast<Group>(*ke_group));
   }
   if (!offered || offers(0)) return std::optional<Group>();
@@ -117,7 +115,8 @@ std::variant<ChosenChild, NotifyType> match_child(const ChildProposal& ours,
                                 .protocol = kProtocolEspSa,
                                 .spi = theirs.spi,
                                 .transforms = {}}};
-  if (!add_ciphers(theirs, ours.suite.encryption, ours.suite.key_bits, chosen.answer)) {
+  if (!add_ciphers(theirs, ours.suite.encryption, ours.suite.key_bits, ours.suite.integrity,
+                   chosen.answer)) {
     return NotifyType::NoProposalChosen;
   }
   if (exchange == ChildExchange::Alone) {
@@ -148,6 +147,15 @@ std::optional<esp::TrafficSelector> intersection(const esp::TrafficSelector& a,
 }
 
 }  // namespace
+
+payload::Transform encryption_transform(esp::Encryption encryption, uint16_t key_bits) {
+  payload::Transform transform{
+      .type = kTransformEncryption, .id = static_cast<uint16_t>(encryption), .key_bits = {}};
+  // RFC 7296 3.3.5: "The Key Length attribute MUST NOT be used with transforms that use a
+  // fixed-length key."
+  if (!esp::algorithm(encryption).fixed_key) transform.key_bits = key_bits;
+  return transform;
+}
 
 std::optional<ChosenIke> choose_ike(const std::vector<Proposal>& ours, const payload::Sa& theirs,
                                     std::optional<Group> group) {

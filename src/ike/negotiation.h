@@ -11,6 +11,9 @@
 
 namespace segw::ike {
 
+[[nodiscard]] payload::Transform encryption_transform(esp::Encryption encryption,
+                                                      uint16_t key_bits);
+
 struct ChosenIke {
   IkeSuite suite;
   Duration lifetime{};

@@ -1,6 +1,7 @@
 #pragma once
 
-// The Encrypted payload (RFC 7296 3.14): AES-GCM-16 (RFC 5282), or AES-CBC with HMAC-SHA2-256-128.
+// The Encrypted payload (RFC 7296 3.14), with a cipher that authenticates by itself (RFC 5282,
+// RFC 7634) or AES-CBC with an integrity algorithm.
 
 #include <cstdint>
 
@@ -14,7 +15,8 @@ namespace segw::ike {
 
 enum class Direction : uint8_t { FromInitiator, FromResponder };  // of the original exchange
 
-// `iv` is used with AES-GCM; with CBC the IV is drawn from `rng`. header.next_payload is set here.
+// `iv` is used with a cipher that counts; with CBC the IV is drawn from `rng`. header.next_payload
+// is set here.
 Bytes protect(Header header, const std::vector<Payload>& payloads, const IkeSuite& suite,
               const IkeKeys& keys, Direction direction, uint64_t iv, platform::Rng& rng);
 

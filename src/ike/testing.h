@@ -10,6 +10,7 @@
 #include "ike/engine.h"
 #include "ike/key_derivation.h"
 #include "ike/message.h"
+#include "ike/negotiation.h"
 #include "ike/protection.h"
 #include "platform/testing/fake_platform.h"
 #include "wire/reader.h"
@@ -197,12 +198,12 @@ class Client {
     nonce = rng.bytes(32);
   }
 
-  void fresh_key() { pair = crypto::dh_generate(static_cast<crypto::DhGroup>(suite.group), rng); }
+  void fresh_key() { pair = crypto::dh_generate(suite.group, rng); }
 
   static payload::Proposal ike_proposal(const IkeSuite& suite, Bytes spi = {}) {
     payload::Proposal proposal{
         .number = 1, .protocol = kProtocolIke, .spi = std::move(spi), .transforms = {}};
-    add_ciphers(proposal, suite.encryption, suite.key_bits);
+    add_ciphers(proposal, suite.encryption, suite.key_bits, suite.integrity);
     proposal.transforms.push_back({kTransformPrf, static_cast<uint16_t>(suite.prf), {}});
     proposal.transforms.push_back({kTransformGroup, static_cast<uint16_t>(suite.group), {}});
     return proposal;
@@ -211,7 +212,7 @@ class Client {
                                         std::optional<Group> group = std::nullopt) {
     payload::Proposal proposal{
         .number = 1, .protocol = kProtocolEspSa, .spi = spi_bytes(spi), .transforms = {}};
-    add_ciphers(proposal, suite.encryption, suite.key_bits);
+    add_ciphers(proposal, suite.encryption, suite.key_bits, suite.integrity);
     if (group) {
       proposal.transforms.push_back({kTransformGroup, static_cast<uint16_t>(*group), {}});
     }
@@ -267,7 +268,8 @@ class Client {
   }
 
   [[nodiscard]] std::vector<Payload> auth_payloads() const {
-    const SecretBytes auth = psk_auth(pre_shared_key, init, gateway_nonce, keys.sk_pi, identity);
+    const SecretBytes auth =
+        psk_auth(suite, pre_shared_key, init, gateway_nonce, keys.sk_pi, identity);
     std::vector<Payload> payloads{payload::Id{.of_initiator = true, .identity = identity},
                                   payload::Auth{.method = 2, .data = to_bytes(auth.view())}};
     if (initial_contact) payloads.emplace_back(notify(NotifyType::InitialContact));
@@ -310,7 +312,7 @@ class Client {
     return auth != nullptr &&
            crypto::equal_constant_time(
                auth->data,
-               psk_auth(pre_shared_key, init_response, nonce, keys.sk_pr, gateway).view());
+               psk_auth(suite, pre_shared_key, init_response, nonce, keys.sk_pr, gateway).view());
   }
 
   // IKE_SA_INIT and IKE_AUTH. False: some step was refused.
@@ -325,7 +327,7 @@ class Client {
         payload::Sa{.proposals = {esp_proposal(child_suite, child_spi, group)}},
         payload::Nonce{.data = nonce}};
     if (group) {
-      pair = crypto::dh_generate(static_cast<crypto::DhGroup>(*group), rng);
+      pair = crypto::dh_generate(*group, rng);
       payloads.emplace_back(
           payload::Ke{.group = static_cast<uint16_t>(*group), .data = pair.public_key});
     }
@@ -370,9 +372,9 @@ class Client {
     wire::Reader in(sa->proposals.front().spi);
     next.spi = next_spi;
     next.gateway_spi = IkeSpi{in.u64("spi")};
-    next.keys =
-        derive_rekeyed(suite, keys.sk_d, *shared, {.initiator = nonce, .responder = theirs->data},
-                       {.initiator = next.spi, .responder = next.gateway_spi});
+    next.keys = derive_rekeyed(suite, suite.prf, keys.sk_d, *shared,
+                               {.initiator = nonce, .responder = theirs->data},
+                               {.initiator = next.spi, .responder = next.gateway_spi});
     next.next_id = 0;
     return next;
   }
@@ -416,11 +418,11 @@ class Client {
   uint64_t iv = 0;
 
  private:
-  static void add_ciphers(payload::Proposal& proposal, esp::Encryption encryption, uint16_t bits) {
-    proposal.transforms.push_back({kTransformEncryption, static_cast<uint16_t>(encryption), bits});
-    if (encryption == esp::Encryption::AesCbc) {
-      proposal.transforms.push_back(
-          {kTransformIntegrity, static_cast<uint16_t>(esp::Integrity::HmacSha256_128), {}});
+  static void add_ciphers(payload::Proposal& proposal, esp::Encryption encryption, uint16_t bits,
+                          esp::Integrity integrity) {
+    proposal.transforms.push_back(encryption_transform(encryption, bits));
+    if (integrity != esp::Integrity::None) {
+      proposal.transforms.push_back({kTransformIntegrity, static_cast<uint16_t>(integrity), {}});
     }
   }
 };

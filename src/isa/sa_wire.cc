@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "esp/algorithm.h"
+
 namespace segw::isa {
 namespace {
 
@@ -52,24 +54,17 @@ void write_list(wire::Writer& out, const std::vector<T>& list, WriteOne write_on
 }
 
 esp::Suite read_suite(wire::Reader& in) {
-  esp::Suite suite;
   const uint16_t encryption = in.u16("encryption");
-  if (encryption != static_cast<uint16_t>(esp::Encryption::AesCbc) &&
-      encryption != static_cast<uint16_t>(esp::Encryption::AesGcm16)) {
-    in.refuse("encryption");
-  }
-  suite.encryption = static_cast<esp::Encryption>(encryption);
-  suite.key_bits = in.u16("key-bits");
-  if (suite.key_bits != 128 && suite.key_bits != 192 && suite.key_bits != 256) {
-    in.refuse("key-bits");
-  }
+  const uint16_t key_bits = in.u16("key-bits");
   const uint16_t integrity = in.u16("integrity");
-  const bool gcm = suite.encryption == esp::Encryption::AesGcm16;
-  const auto expected = gcm ? esp::Integrity::None : esp::Integrity::HmacSha256_128;
-  if (integrity != static_cast<uint16_t>(expected)) in.refuse("integrity");
-  suite.integrity = expected;
-  suite.extended_sequence_numbers = read_bool(in, "extended-sequence-numbers");
-  return suite;
+  const bool extended = read_bool(in, "extended-sequence-numbers");
+  const std::string_view wrong = esp::misfit(encryption, key_bits, integrity);
+  if (!wrong.empty()) in.refuse(wrong);
+  if (!in.ok()) return {};
+  return {.encryption = static_cast<esp::Encryption>(encryption),
+          .key_bits = key_bits,
+          .integrity = static_cast<esp::Integrity>(integrity),
+          .extended_sequence_numbers = extended};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A CHILD SA's record, and what IKE SAs have in common with it.
 #include <algorithm>
 
+#include "esp/algorithm.h"
 #include "esp/cipher.h"
 #include "mcs/sa_codec.h"
 
@@ -82,22 +83,9 @@ esp::SequenceGrants decode_grants(const pb::Grants& in, Checker& check) {
   return grants;
 }
 
-esp::Encryption decode_encryption(uint32_t in, Checker& check) {
-  const auto gcm = static_cast<uint32_t>(esp::Encryption::AesGcm16);
-  if (in != gcm && in != static_cast<uint32_t>(esp::Encryption::AesCbc)) check.refuse("encryption");
-  return in == gcm ? esp::Encryption::AesGcm16 : esp::Encryption::AesCbc;
-}
-
-esp::Integrity decode_integrity(uint32_t in, esp::Encryption encryption, Checker& check) {
-  const auto expected = encryption == esp::Encryption::AesGcm16 ? esp::Integrity::None
-                                                                : esp::Integrity::HmacSha256_128;
-  if (in != static_cast<uint32_t>(expected)) check.refuse("integrity");
-  return expected;
-}
-
-uint16_t decode_key_bits(uint32_t in, Checker& check) {
-  if (in != 128 && in != 192 && in != 256) check.refuse("key-bits");
-  return static_cast<uint16_t>(in);
+void check_suite(uint32_t encryption, uint32_t key_bits, uint32_t integrity, Checker& check) {
+  const std::string_view wrong = esp::misfit(encryption, key_bits, integrity);
+  if (!wrong.empty()) check.refuse(wrong);
 }
 
 void encode_child(const esp::ChildSa& sa, pb::ChildSa& out) {
@@ -143,10 +131,13 @@ esp::ChildSa decode_child(const pb::ChildSa& in, TunnelGroupId group, Checker& c
         esp::UdpEncapsulation{.local_port = check.u16(in.local_port(), "local-port"),
                               .remote_port = check.u16(in.remote_port(), "remote-port")};
   }
-  sa.suite.encryption = decode_encryption(in.encryption(), check);
-  sa.suite.key_bits = decode_key_bits(in.key_bits(), check);
-  sa.suite.integrity = decode_integrity(in.integrity(), sa.suite.encryption, check);
-  sa.suite.extended_sequence_numbers = in.extended_sequence_numbers();
+  check_suite(in.encryption(), in.key_bits(), in.integrity(), check);
+  // Sizes of keys are those of the suite, so there must be one.
+  if (!check.ok()) return sa;
+  sa.suite = {.encryption = static_cast<esp::Encryption>(in.encryption()),
+              .key_bits = static_cast<uint16_t>(in.key_bits()),
+              .integrity = static_cast<esp::Integrity>(in.integrity()),
+              .extended_sequence_numbers = in.extended_sequence_numbers()};
   sa.inbound_key = check.secret(in.inbound_key(), esp::key_size(sa.suite), "inbound-key");
   sa.outbound_key = check.secret(in.outbound_key(), esp::key_size(sa.suite), "outbound-key");
   sa.local_selectors = decode_selectors(in.local_selectors(), check);

@@ -1,4 +1,5 @@
 // An IKE SA's record.
+#include "crypto/crypto.h"
 #include "ike/key_derivation.h"
 #include "ike/message.h"
 #include "mcs/sa_codec.h"
@@ -15,19 +16,16 @@ constexpr int kResponsesMax = 16;
 constexpr int kHashesMax = 64;
 
 ike::IkeSuite decode_ike_suite(const pb::IkeSa& in, Checker& check) {
-  ike::IkeSuite suite;
-  suite.encryption = decode_encryption(in.encryption(), check);
-  suite.key_bits = decode_key_bits(in.key_bits(), check);
-  suite.integrity = decode_integrity(in.integrity(), suite.encryption, check);
-  if (in.prf() != static_cast<uint32_t>(ike::Prf::HmacSha256)) check.refuse("prf");
-  const uint32_t group = in.group();
-  if (group != static_cast<uint32_t>(ike::Group::Modp2048) &&
-      group != static_cast<uint32_t>(ike::Group::Ecp256) &&
-      group != static_cast<uint32_t>(ike::Group::Curve25519)) {
-    check.refuse("group");
-  }
-  suite.group = static_cast<ike::Group>(group);
-  return suite;
+  check_suite(in.encryption(), in.key_bits(), in.integrity(), check);
+  if (in.encryption() == static_cast<uint32_t>(esp::Encryption::Null)) check.refuse("encryption");
+  if (!crypto::is_prf(in.prf())) check.refuse("prf");
+  if (!crypto::is_dh_group(in.group())) check.refuse("group");
+  if (!check.ok()) return {};
+  return {.encryption = static_cast<esp::Encryption>(in.encryption()),
+          .key_bits = static_cast<uint16_t>(in.key_bits()),
+          .integrity = static_cast<esp::Integrity>(in.integrity()),
+          .prf = static_cast<ike::Prf>(in.prf()),
+          .group = static_cast<ike::Group>(in.group())};
 }
 
 // Of exactly the size that the suite uses: a wrong one would stop a chassis at its first packet.

@@ -201,8 +201,11 @@ TEST(RecordCodec, RefusesEachNumberOfAnIkeSaBeyondItsBound) {
   std::vector<Field> fields = {
       {"ike-state", set([](Sa& m) { m.set_state(4); }), set([](Sa& m) { m.set_state(3); })},
       {"ike-state", set([](Sa& m) { m.set_state(256); })},
-      {"prf", set([](Sa& m) { m.set_prf(4); })},
-      {"group", set([](Sa& m) { m.set_group(2); }), set([](Sa& m) { m.set_group(31); })},
+      {"prf", set([](Sa& m) { m.set_prf(3); })},
+      {"prf", set([](Sa& m) { m.set_prf(8); })},
+      {"prf", set([](Sa& m) { m.set_prf(0x1'0005); })},
+      {"group", set([](Sa& m) { m.set_group(1); }), set([](Sa& m) { m.set_group(2); })},
+      {"group", set([](Sa& m) { m.set_group(17); }), set([](Sa& m) { m.set_group(31); })},
       {"group", set([](Sa& m) { m.set_group(0x1'000E); })},
       {"local", set([](Sa& m) { m.clear_local(); })},
       {"local", set([](Sa& m) { m.mutable_local()->set_address("abc"); })},

@@ -69,8 +69,6 @@ esp::SequenceGrants decode_grants(const pb::Grants& in, Checker& check);
 using PbHolders = google::protobuf::RepeatedPtrField<pb::Holder>;
 void encode_holders(const std::vector<esp::Holder>& holders, PbHolders& out);
 std::vector<esp::Holder> decode_holders(const PbHolders& in, Checker& check);
-esp::Encryption decode_encryption(uint32_t in, Checker& check);
-esp::Integrity decode_integrity(uint32_t in, esp::Encryption encryption, Checker& check);
-uint16_t decode_key_bits(uint32_t in, Checker& check);
+void check_suite(uint32_t encryption, uint32_t key_bits, uint32_t integrity, Checker& check);
 
 }  // namespace segw::mcs

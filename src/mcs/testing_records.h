@@ -7,6 +7,8 @@
 #include <tuple>
 #include <vector>
 
+#include "esp/cipher.h"
+#include "ike/key_derivation.h"
 #include "mcs/mcs_codec.h"
 #include "mcs/records.h"
 #include "platform/testing/fake_platform.h"
@@ -96,7 +98,6 @@ class Random {
     const IpAddress at = address();
     return {.address = at, .port = u16()};
   }
-  uint16_t key_bits() { return static_cast<uint16_t>(128 + 64 * below(3)); }
 
   std::vector<esp::Holder> holders() {
     std::vector<esp::Holder> all(below(5));
@@ -137,12 +138,8 @@ class Random {
       sa.encapsulation->local_port = u16();
       sa.encapsulation->remote_port = u16();
     }
-    const bool gcm = flip();
-    sa.suite.encryption = gcm ? esp::Encryption::AesGcm16 : esp::Encryption::AesCbc;
-    sa.suite.key_bits = key_bits();
-    sa.suite.integrity = gcm ? esp::Integrity::None : esp::Integrity::HmacSha256_128;
-    sa.suite.extended_sequence_numbers = flip();
-    const size_t key_size = sa.suite.key_bits / 8U + (gcm ? 4U : 32U);
+    sa.suite = suite();
+    const size_t key_size = esp::key_size(sa.suite);
     sa.inbound_key = secret(key_size);
     sa.outbound_key = secret(key_size);
     sa.local_selectors = selectors();
@@ -235,22 +232,48 @@ class Random {
   }
 
  private:
+  esp::Suite suite() {
+    constexpr std::array<esp::Suite, 7> kSuites{{
+        {.encryption = esp::Encryption::AesCbc,
+         .key_bits = 192,
+         .integrity = esp::Integrity::HmacSha1_96},
+        {.encryption = esp::Encryption::AesCbc,
+         .key_bits = 256,
+         .integrity = esp::Integrity::HmacSha384_192},
+        {.encryption = esp::Encryption::AesCbc,
+         .key_bits = 128,
+         .integrity = esp::Integrity::AesXcbc_96},
+        {.encryption = esp::Encryption::AesGcm8, .key_bits = 192},
+        {.encryption = esp::Encryption::AesGcm16, .key_bits = 256},
+        {.encryption = esp::Encryption::ChaCha20Poly1305, .key_bits = 256},
+        {.encryption = esp::Encryption::Null,
+         .key_bits = 0,
+         .integrity = esp::Integrity::HmacSha512_256},
+    }};
+    esp::Suite suite = kSuites.at(below(kSuites.size()));
+    suite.extended_sequence_numbers = flip();
+    return suite;
+  }
   void fill_suite(ike::IkeSa& sa) {
-    const bool gcm = flip();
-    sa.suite.encryption = gcm ? esp::Encryption::AesGcm16 : esp::Encryption::AesCbc;
-    sa.suite.key_bits = key_bits();
-    sa.suite.integrity = gcm ? esp::Integrity::None : esp::Integrity::HmacSha256_128;
-    constexpr std::array kGroups{ike::Group::Modp2048, ike::Group::Ecp256, ike::Group::Curve25519};
+    constexpr std::array kGroups{ike::Group::Modp1024, ike::Group::Modp2048, ike::Group::Ecp256,
+                                 ike::Group::Ecp521, ike::Group::Curve25519};
+    constexpr std::array kPrfs{ike::Prf::HmacSha1, ike::Prf::AesXcbc, ike::Prf::HmacSha256,
+                               ike::Prf::HmacSha512};
+    const esp::Suite drawn = suite();
+    const bool null = drawn.encryption == esp::Encryption::Null;  // not for IKE
+    sa.suite = {.encryption = null ? esp::Encryption::AesCbc : drawn.encryption,
+                .key_bits = null ? uint16_t{128} : drawn.key_bits,
+                .integrity = drawn.integrity};
+    sa.suite.prf = kPrfs.at(below(kPrfs.size()));
     sa.suite.group = kGroups.at(below(kGroups.size()));
-    const size_t encryption = sa.suite.key_bits / 8U + (gcm ? 4U : 0U);
-    const size_t integrity = gcm ? 0 : 32;
-    sa.keys.sk_d = secret(32);
-    sa.keys.sk_ai = secret(integrity);
-    sa.keys.sk_ar = secret(integrity);
-    sa.keys.sk_ei = secret(encryption);
-    sa.keys.sk_er = secret(encryption);
-    sa.keys.sk_pi = secret(32);
-    sa.keys.sk_pr = secret(32);
+    const ike::KeySizes sizes = ike::key_sizes(sa.suite);
+    sa.keys.sk_d = secret(sizes.prf);
+    sa.keys.sk_ai = secret(sizes.integrity);
+    sa.keys.sk_ar = secret(sizes.integrity);
+    sa.keys.sk_ei = secret(sizes.encryption);
+    sa.keys.sk_er = secret(sizes.encryption);
+    sa.keys.sk_pi = secret(sizes.prf);
+    sa.keys.sk_pr = secret(sizes.prf);
   }
   ike::Answer answer() {
     ike::Answer out;

@@ -45,9 +45,9 @@ std::vector<Vector> parse(const std::string& text) {
 
 TEST(Ikev2Kdf, SkeyseedAndPrfPlusAgreeWithNist) {
   SEGW_NEEDS_VECTORS(kFile);
-  const std::map<std::string, crypto::Hash> hashes{{"HMAC-SHA2-256", crypto::Hash::Sha256},
-                                                   {"HMAC-SHA2-384", crypto::Hash::Sha384},
-                                                   {"HMAC-SHA2-512", crypto::Hash::Sha512}};
+  const std::map<std::string, crypto::Prf> hashes{{"HMAC-SHA2-256", crypto::Prf::HmacSha256},
+                                                  {"HMAC-SHA2-384", crypto::Prf::HmacSha384},
+                                                  {"HMAC-SHA2-512", crypto::Prf::HmacSha512}};
   std::map<std::string, int> checked;
   for (const Vector& each : parse(vectors::read_text(vectors::path_of(kFile)))) {
     const auto hash = hashes.find(each.hash);
@@ -55,7 +55,7 @@ TEST(Ikev2Kdf, SkeyseedAndPrfPlusAgreeWithNist) {
     ASSERT_FALSE(each.out.empty());
     const SecretBytes result =
         each.function == "SKEYSEED"
-            ? crypto::hmac(hash->second, each.salt, {each.key})
+            ? crypto::prf(hash->second, each.salt, {each.key})
             : crypto::prf_plus(hash->second, each.key, each.salt, each.out.size());
     EXPECT_EQ(to_hex(result.view()), to_hex(each.out)) << each.function << ' ' << each.hash;
     ++checked[each.function];

@@ -95,6 +95,7 @@ Cluster::Cluster(uint64_t seed, const ClusterOptions& options)
   view_ = std::make_unique<CheckerView>(
       CheckerView{.world = world_,
                   .network = network_,
+                  .packets = packets_,
                   .hosts = host_list_,
                   .roles = roles_,
                   .group = kGroup,

@@ -17,6 +17,11 @@ void PacketWorld::announce(HostId host, platform::Side side) {
   neighbours_[index(side)] = Neighbour{.holder = host, .silent_since = std::nullopt};
 }
 
+void PacketWorld::set_client_quality(const LinkQuality& quality) {
+  if (quality.loss_per_mille < client_quality_.loss_per_mille) client_link_mended_ = world_.now();
+  client_quality_ = quality;
+}
+
 std::vector<Instant> PacketWorld::client_arrivals() {
   std::vector<Instant> at;
   if (rng_.chance_per_mille(client_quality_.loss_per_mille)) return at;

@@ -32,7 +32,10 @@ class PacketWorld {
   // Packets that come out of the public network to this address.
   void add_client(const IpAddress& address, Sink sink) { clients_[address] = std::move(sink); }
   void set_core(Sink sink) { core_ = std::move(sink); }
-  void set_client_quality(const LinkQuality& quality) { client_quality_ = quality; }
+  void set_client_quality(const LinkQuality& quality);
+  [[nodiscard]] bool client_link_bad() const { return client_quality_.loss_per_mille != 0; }
+  // When it last became better; zero: it never was bad.
+  [[nodiscard]] Instant client_link_mended() const { return client_link_mended_; }
 
   void announce(HostId host, platform::Side side);  // gratuitous ARP
   void send_to_gateway(Bytes packet);               // by a client
@@ -55,6 +58,7 @@ class PacketWorld {
   Sink core_;
   LinkQuality client_quality_{.delay_min = std::chrono::milliseconds(4),
                               .delay_max = std::chrono::milliseconds(5)};
+  Instant client_link_mended_{};
 };
 
 }  // namespace segw::sim

@@ -31,6 +31,7 @@ struct ClientView {
 struct CheckerView {
   World& world;
   Network& network;
+  const PacketWorld& packets;
   const std::vector<SimHost*>& hosts;
   const IsaRoles& roles;
   TunnelGroupId group;

@@ -2,6 +2,7 @@
 // traffic flows.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -41,7 +42,11 @@ class Liveness final : public Checker {
       violate(fmt::format("{} chassis act although all is well for {} s", acting,
                           quiet / std::chrono::seconds(1)));
     }
-    if (quiet < elected + kClientMargin) return;
+    // What the client's own link loses delays it as a chassis' fault does.
+    if (view().packets.client_link_bad()) return;
+    const Duration at_peace =
+        now - std::max(view().network.disturbed_until(), view().packets.client_link_mended());
+    if (at_peace < elected + kClientMargin) return;
     for (const ClientView& client : view().clients()) {
       if (client.has_tunnel) missing_since_.erase(client.name);
       // A client may be about to make a new one of its own will.

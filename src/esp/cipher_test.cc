@@ -2,18 +2,19 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "esp/algorithm.h"
+
 namespace segw::esp {
 namespace {
 
-struct Case {
-  Suite suite;
-  const char* name;
-};
-
-class EverySuite : public testing::TestWithParam<Case> {
+class EverySuite : public testing::TestWithParam<Suite> {
  protected:
   Bytes packet(size_t plain_blocks) {
-    const Suite& suite = GetParam().suite;
+    const Suite& suite = GetParam();
     Bytes bytes(kHeaderSize + iv_size(suite) + plain_blocks * block_size(suite) + icv_size(suite),
                 0);
     for (size_t i = 0; i < bytes.size() - icv_size(suite); ++i)
@@ -21,7 +22,7 @@ class EverySuite : public testing::TestWithParam<Case> {
     return bytes;
   }
   SecretBytes key() {
-    SecretBytes key(key_size(GetParam().suite));
+    SecretBytes key(key_size(GetParam()));
     for (size_t i = 0; i < key.size(); ++i) key.writable()[i] = static_cast<uint8_t>(i);
     return key;
   }
@@ -30,8 +31,8 @@ class EverySuite : public testing::TestWithParam<Case> {
 TEST_P(EverySuite, BothBackendsSealTheSameBytesAndOpenEachOthers) {
   const auto openssl = make_openssl_backend();
   const auto fast = make_backend();
-  const auto a = openssl->make(GetParam().suite, key());
-  const auto b = fast->make(GetParam().suite, key());
+  const auto a = openssl->make(GetParam(), key());
+  const auto b = fast->make(GetParam(), key());
   ASSERT_TRUE(a && b);
   for (const size_t blocks : {1U, 2U, 5U, 90U}) {
     const Bytes plain = packet(blocks);
@@ -42,14 +43,14 @@ TEST_P(EverySuite, BothBackendsSealTheSameBytesAndOpenEachOthers) {
     EXPECT_EQ(from_a, from_b) << fast->name();
     Bytes opened = from_a;
     EXPECT_TRUE(b->open(opened, 9));
-    opened.resize(opened.size() - icv_size(GetParam().suite));
+    opened.resize(opened.size() - icv_size(GetParam()));
     EXPECT_TRUE(std::equal(opened.begin(), opened.end(), plain.begin()));
   }
 }
 
 TEST_P(EverySuite, RefusesEveryFlippedByteAndEveryTruncation) {
   for (const auto& backend : {make_openssl_backend(), make_backend()}) {
-    const auto cipher = backend->make(GetParam().suite, key());
+    const auto cipher = backend->make(GetParam(), key());
     Bytes sealed = packet(3);
     cipher->seal(sealed, 1);
     for (size_t at = 0; at < sealed.size(); ++at) {
@@ -60,33 +61,51 @@ TEST_P(EverySuite, RefusesEveryFlippedByteAndEveryTruncation) {
       EXPECT_FALSE(cipher->open(cut, 1)) << at;
     }
     Bytes other_high = sealed;
-    EXPECT_EQ(cipher->open(other_high, 2), !GetParam().suite.extended_sequence_numbers);
+    EXPECT_EQ(cipher->open(other_high, 2), !GetParam().extended_sequence_numbers);
   }
 }
 
 TEST_P(EverySuite, RefusesAKeyOfTheWrongSize) {
   for (const auto& backend : {make_openssl_backend(), make_backend()}) {
-    EXPECT_EQ(backend->make(GetParam().suite, SecretBytes(key().size() - 1)), nullptr);
-    EXPECT_EQ(backend->make(GetParam().suite, SecretBytes()), nullptr);
+    EXPECT_EQ(backend->make(GetParam(), SecretBytes(key().size() - 1)), nullptr);
+    EXPECT_EQ(backend->make(GetParam(), SecretBytes()), nullptr);
   }
 }
 
-constexpr Suite suite(Encryption encryption, uint16_t bits, bool extended) {
-  return Suite{
-      .encryption = encryption,
-      .key_bits = bits,
-      .integrity = encryption == Encryption::AesCbc ? Integrity::HmacSha256_128 : Integrity::None,
-      .extended_sequence_numbers = extended};
+// Every cipher with every size of key and every integrity algorithm that goes with it, with and
+// without extended numbers.
+std::vector<Suite> every_suite() {
+  constexpr std::array<uint16_t, 4> kKeyBits{0, 128, 192, 256};
+  std::vector<Suite> all;
+  for (uint32_t cipher = 0; cipher < 64; ++cipher) {
+    for (const uint16_t bits : kKeyBits) {
+      for (uint32_t integrity = 0; integrity < 64; ++integrity) {
+        if (!misfit(cipher, bits, integrity).empty()) continue;
+        for (const bool extended : {false, true}) {
+          all.push_back({.encryption = static_cast<Encryption>(cipher),
+                         .key_bits = bits,
+                         .integrity = static_cast<Integrity>(integrity),
+                         .extended_sequence_numbers = extended});
+        }
+      }
+    }
+  }
+  return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Cipher, EverySuite,
-                         testing::Values(Case{suite(Encryption::AesGcm16, 128, false), "Gcm128"},
-                                         Case{suite(Encryption::AesGcm16, 192, false), "Gcm192"},
-                                         Case{suite(Encryption::AesGcm16, 256, true), "Gcm256Esn"},
-                                         Case{suite(Encryption::AesCbc, 128, false), "Cbc128"},
-                                         Case{suite(Encryption::AesCbc, 192, true), "Cbc192Esn"},
-                                         Case{suite(Encryption::AesCbc, 256, false), "Cbc256"}),
-                         [](const auto& parameter) { return parameter.param.name; });
+std::string name_of(const testing::TestParamInfo<Suite>& row) {
+  std::string name = text(row.param);
+  std::ranges::replace_if(name, [](char c) { return c == '-' || c == ' '; }, '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cipher, EverySuite, testing::ValuesIn(every_suite()), name_of);
+
+TEST(Suites, AreAsManyAsTheTablesGive) {
+  // NULL and three sizes of CBC with five integrity algorithms, three tags of GCM with three sizes,
+  // ChaCha20; twice.
+  EXPECT_EQ(every_suite().size(), 2U * ((1 + 3) * 5 + 3 * 3 + 1));
+}
 
 }  // namespace
 }  // namespace segw::esp

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ike/testing.h"
+#include "ike/testing_suites.h"
 
 namespace segw::ike {
 namespace {
@@ -95,11 +96,30 @@ TEST_P(Protection, MissingKeysRefuseEverything) {
   EXPECT_FALSE(opened(message));
 }
 
-INSTANTIATE_TEST_SUITE_P(Ike, Protection,
-                         ::testing::Values(testing::gcm_suite(), testing::cbc_suite()),
-                         [](const auto& row) {
-                           return row.param.encryption == esp::Encryption::AesGcm16 ? "Gcm" : "Cbc";
-                         });
+INSTANTIATE_TEST_SUITE_P(Ike, Protection, ::testing::ValuesIn(testing::every_suite()),
+                         testing::name_of_suite);
+
+// RFC 7634 appendix B: an INFORMATIONAL request with a notification.
+TEST(ProtectionAnswers, ChaCha20Poly1305AgreesWithRfc7634) {
+  IkeSuite suite = testing::gcm_suite();
+  suite.encryption = esp::Encryption::ChaCha20Poly1305;
+  IkeKeys keys;
+  Bytes key;
+  for (uint8_t byte = 0x80; byte < 0xA4; ++byte) key.push_back(byte);  // 32 bytes and the salt
+  keys.sk_ei = keys.sk_er = SecretBytes(key);
+  const Header header{.initiator = IkeSpi{0xc0c1c2c3c4c5c6c7},
+                      .responder = IkeSpi{0xd0d1d2d3d4d5d6d7},
+                      .exchange = static_cast<uint8_t>(Exchange::Informational),
+                      .from_initiator = false,
+                      .message_id = 9};
+  constexpr auto kSetWindowSize = static_cast<NotifyType>(16385);
+  platform::testing::FakeRng rng;
+  const Bytes message = protect(header, {notify(kSetWindowSize, {0, 0, 0, 10})}, suite, keys,
+                                Direction::FromResponder, 0x1011121314151617, rng);
+  EXPECT_EQ(to_hex(message),
+            "c0c1c2c3c4c5c6c7d0d1d2d3d4d5d6d72e20250000000009000000452900002910111213141516176103"
+            "94701f8d017f7c129248896b71bfe25236efd7cdc67066906315b2");
+}
 
 TEST(ProtectionIv, GcmPutsTheGivenNumberIntoTheMessage) {
   const IkeSuite suite = testing::gcm_suite();

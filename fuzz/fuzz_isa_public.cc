@@ -1,6 +1,8 @@
-// What comes from the client's side: arbitrary packets, arbitrary UDP datagrams to our ports, and
-// arbitrary plaintext in authentic ESP. The input is a list of steps: kind, length (2), bytes.
+// What comes from the client's side: arbitrary packets, arbitrary UDP datagrams to our ports,
+// arbitrary ICMP and fragments to us, and arbitrary plaintext in authentic ESP. The first byte says
+// which family is outside; then come steps: kind, length (2), bytes.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -8,15 +10,16 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace segw;
-  isa::testing::ActingIsa isa;
-  const Endpoint client{.address = isa.ends.client.local, .port = 4500};
   wire::Reader in(ByteView(data, size));
+  isa::testing::ActingIsa isa((in.u8("options") & 1) != 0 ? isa::testing::make_ends_over_v6()
+                                                          : isa::testing::make_ends());
+  const Endpoint client{.address = isa.ends.client.local, .port = 4500};
   std::vector<Bytes> packets;
   uint32_t sequence = 0;
   while (in.left() >= 3 && packets.size() < 64) {
     const uint8_t kind = in.u8("kind");
     const uint16_t wanted = in.u16("length");
-    const ByteView bytes = in.bytes(std::min<size_t>(wanted, in.left()), "bytes");
+    const ByteView bytes = in.bytes(std::min<size_t>({wanted, in.left(), 60000}), "bytes");
     switch (kind % 4) {
       case 0:
         packets.push_back(to_bytes(bytes));
@@ -27,11 +30,21 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       case 2:
         packets.push_back(isa.authentic(kind, bytes));
         break;
-      default:
+      case 3:
+        if (kind >= 192) {  // ICMP, fragments of IPv6, extension headers
+          constexpr std::array<uint8_t, 8> kProtocols{1, 58, 44, 0, 43, 60, 50, 17};
+          packets.push_back(esp::ip_packet({.source = isa.ends.client.local,
+                                            .destination = isa.ends.gateway.local,
+                                            .protocol = kProtocols.at(kind >> 2 & 7)},
+                                           bytes));
+          break;
+        }
         packets.push_back(esp::udp_packet(client,
                                           {.address = isa.ends.gateway.local,
-                                           .port = static_cast<uint16_t>(kind < 128 ? 500 : 4500)},
+                                           .port = static_cast<uint16_t>(kind < 96 ? 500 : 4500)},
                                           1, bytes));
+        break;
+      default:
         break;
     }
   }

@@ -14,11 +14,11 @@ namespace segw::isa::testing {
 
 class ActingIsa {
  public:
-  ActingIsa() {
+  explicit ActingIsa(Ends both = make_ends()) : ends(std::move(both)) {
     const auto prefix = IpPrefix::parse("10.10.20.254/24").value_or(IpPrefix{});
     tell(Setup{.slot = {0},
-               .public_interface = prefix,
-               .private_interface = prefix,
+               .public_interfaces = {prefix},
+               .private_interfaces = {prefix},
                .gateways = {ends.gateway.local}});
     tell(InstallSa{.sa = ends.gateway, .outbound = true});
     tell(Vouch{.deadline = now + std::chrono::seconds(1)});
@@ -44,19 +44,19 @@ class ActingIsa {
   // Nothing in clear: whatever goes to the client is ESP of our SA, an answer to a ping, or IKE.
   void check(const Output& out) const {
     for (const Bytes& packet : out.to_private) {
-      const auto inner = esp::parse_ipv4(packet);
+      const auto inner = esp::parse_ip(packet);
       SEGW_ASSERT(inner.has_value());
     }
     for (const Bytes& packet : out.to_public) {
-      const auto outer = esp::parse_ipv4(packet);
+      const auto outer = esp::parse_ip(packet);
       SEGW_ASSERT(outer.has_value());
       SEGW_ASSERT(outer->protocol == esp::kProtocolUdp || outer->protocol == esp::kProtocolEsp ||
-                  outer->protocol == esp::kProtocolIcmp);
+                  outer->protocol == esp::kProtocolIcmp || outer->protocol == esp::kProtocolIcmpv6);
     }
   }
 
   platform::testing::FakeRng rng;
-  Ends ends = make_ends();
+  Ends ends;
   std::unique_ptr<esp::Backend> backend = esp::make_openssl_backend();
   std::unique_ptr<esp::Cipher> cipher = backend->make(ends.client.suite, ends.client.outbound_key);
   Engine engine{rng, esp::make_openssl_backend()};

@@ -94,16 +94,33 @@ void isa_seeds(Corpus& corpus) {
   corpus.add("isa_wire", "activity",
              isa::encode(isa::FromIsa(isa::Activity{.sas = {activity, activity}})));
   const Bytes in = isa::testing::inner_packet("192.168.1.1", "10.2.2.10", 40);
+  const Bytes in6 = isa::testing::inner_packet("2001:db8:1::1", "2001:db8:2::7", 40);
   Bytes plain = in;
   append(plain, Bytes{1, 2, 2, 4});
-  corpus.add("isa_public", "authentic", isa_step(1, plain));
-  corpus.add("isa_public", "clear", isa_step(0, in));
-  corpus.add("isa_public", "ike", isa_step(255, Bytes(40, 0)));
-  corpus.add("isa_private", "to_client",
-             isa_step(0, isa::testing::inner_packet("10.2.2.10", "192.168.1.1", 40, 17)));
-  corpus.add("isa_private", "large",
-             isa_step(0, isa::testing::inner_packet("10.2.2.10", "192.168.1.1", 1480, 6, true)));
-  corpus.add("isa_private", "made", isa_step(71, Bytes(64, 1)));
+  Bytes plain6 = in6;
+  append(plain6, Bytes{1, 2, 2, 41});
+  for (const uint8_t over : {0, 1}) {  // IPv4, IPv6 outside
+    const std::string name = over == 0 ? "_over_v4" : "_over_v6";
+    const auto add = [&](const char* fuzzer, const std::string& what, Bytes steps) {
+      steps.insert(steps.begin(), over);
+      corpus.add(fuzzer, what + name, steps);
+    };
+    add("isa_public", "authentic", isa_step(1, plain));
+    add("isa_public", "authentic6", isa_step(1, plain6));
+    add("isa_public", "clear", isa_step(0, in));
+    add("isa_public", "ike", isa_step(255 - 128, Bytes(40, 0)));
+    add("isa_public", "icmp", isa_step(192 + 7, Bytes{2, 0, 0, 0, 0, 0, 5, 0, 0x60}));
+    wire::Writer part;  // the first fragment of an ESP packet
+    part.u8(50).u8(0).u16(1).u32(9).u32(ends.gateway.inbound_spi.value).zeros(260);
+    add("isa_public", "fragment", isa_step(192 + 11, part.view()));
+    add("isa_private", "to_client",
+        isa_step(0, isa::testing::inner_packet("10.2.2.10", "192.168.1.1", 40, 17)));
+    add("isa_private", "large",
+        isa_step(0, isa::testing::inner_packet("10.2.2.10", "192.168.1.1", 1480, 6, true)));
+    add("isa_private", "made", isa_step(71, Bytes(64, 1)));
+    add("isa_private", "made6", isa_step(128 + 25, Bytes(1400, 1)));
+    add("isa_private", "cut", isa_step(69, Bytes(3000, 1)));
+  }
 }
 
 void peer_seeds(Corpus& corpus) {

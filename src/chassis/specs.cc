@@ -201,10 +201,15 @@ isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& gr
   const auto spec = isa_spec(config, group);
   isa::Setup setup{.id = spec ? spec->id : IsaId{},
                    .slot = slot,
-                   .public_interface = spec ? spec->public_interface : IpPrefix{},
-                   .private_interface = spec ? spec->private_interface : IpPrefix{},
-                   .mtu = spec ? spec->mtu : uint16_t{1500},
+                   .public_interfaces = {},
+                   .private_interfaces = {},
                    .gateways = {}};
+  if (spec && spec->public_interface.length != 0) {
+    setup.public_interfaces.push_back(spec->public_interface);
+  }
+  if (spec && spec->private_interface.length != 0) {
+    setup.private_interfaces.push_back(spec->private_interface);
+  }
   for (const config::IpsecTunnel& tunnel : config.tunnels) {
     if (tunnel.group == group.id &&
         std::ranges::find(setup.gateways, tunnel.local_gateway) == setup.gateways.end()) {

@@ -1,7 +1,6 @@
 #include "esp/tunnel.h"
 
-#include <algorithm>
-
+#include "base/assert.h"
 #include "esp/algorithm.h"
 #include "esp/selectors.h"
 #include "wire/writer.h"
@@ -10,29 +9,35 @@ namespace segw::esp {
 namespace {
 
 constexpr size_t kTrailerSize = 2;  // pad length, next header
-constexpr uint8_t kEcnMask = 3;
-constexpr uint8_t kEcnCongestion = 3;
 
 uint32_t high_half(uint64_t sequence) { return static_cast<uint32_t>(sequence >> 32); }
 
-// RFC 6040 4.2: congestion marked on the way is carried inside; a sender that does not understand
-// ECN must not get a marked packet.
-bool carry_congestion(Bytes& inner, uint8_t outer_tos) {
-  if ((outer_tos & kEcnMask) != kEcnCongestion) return true;
-  const uint8_t ecn = inner[1] & kEcnMask;
-  if (ecn == 0) return false;
-  if (ecn == kEcnCongestion) return true;
-  const auto before = static_cast<uint32_t>(inner[0] << 8 | inner[1]);
-  inner[1] |= kEcnCongestion;
-  const auto after = static_cast<uint32_t>(inner[0] << 8 | inner[1]);
-  // RFC 1624: the header checksum follows the change of one word.
-  uint32_t sum =
-      (~(static_cast<uint32_t>(inner[10] << 8 | inner[11])) & 0xFFFF) + (~before & 0xFFFF) + after;
-  while (sum > 0xFFFF) sum = (sum & 0xFFFF) + (sum >> 16);
-  const auto checksum = static_cast<uint16_t>(~sum & 0xFFFF);
-  inner[10] = static_cast<uint8_t>(checksum >> 8);
-  inner[11] = static_cast<uint8_t>(checksum & 0xFF);
-  return true;
+// RFC 3948 2.1: over IPv4 the checksum "SHOULD be transmitted as a zero value". Over IPv6 RFC 8200
+// 8.1 wants one, and a receiver need not have RFC 6936's exception: it is computed there.
+Bytes encapsulation_header(const ChildSa& sa, ByteView sealed) {
+  const Endpoint from{.address = sa.local, .port = sa.encapsulation->local_port};
+  const Endpoint to{.address = sa.remote, .port = sa.encapsulation->remote_port};
+  if (!sa.remote.is_v4()) return udp_header(from, to, sealed);
+  wire::Writer udp;
+  udp.u16(from.port).u16(to.port);
+  udp.u16(static_cast<uint16_t>(kUdpHeaderSize + sealed.size())).u16(0);
+  return udp.take();
+}
+
+// RFC 6040 4.1 (normal mode) and RFC 4301 5.1.2: the inner traffic class is copied, ECN included.
+Bytes outer_packet(const ChildSa& sa, ByteView sealed, uint8_t traffic_class,
+                   const OuterFields& outer) {
+  const size_t udp_size = sa.encapsulation ? kUdpHeaderSize : 0;
+  Bytes packet = ip_header(IpFields{.source = sa.local,
+                                    .destination = sa.remote,
+                                    .protocol = sa.encapsulation ? kProtocolUdp : kProtocolEsp,
+                                    .traffic_class = traffic_class,
+                                    .identification = outer.identification,
+                                    .dont_fragment = outer.dont_fragment},
+                           udp_size + sealed.size());
+  if (sa.encapsulation) append(packet, encapsulation_header(sa, sealed));
+  append(packet, sealed);
+  return packet;
 }
 
 }  // namespace
@@ -53,13 +58,23 @@ std::string_view text(Opening opening) {
       return "esp-bad-inner";
     case Opening::WrongSelectors:
       return "esp-wrong-selectors";
+    case Opening::Congestion:
+      return "esp-congestion";
   }
   return "";
 }
 
 size_t overhead(const ChildSa& sa) {
-  return kIpv4HeaderSize + (sa.encapsulation ? kUdpHeaderSize : 0) + kHeaderSize +
-         iv_size(sa.suite) + kTrailerSize + block_size(sa.suite) - 1 + icv_size(sa.suite);
+  return ip_header_size(sa.remote.family()) + (sa.encapsulation ? kUdpHeaderSize : 0) +
+         kHeaderSize + iv_size(sa.suite) + kTrailerSize + block_size(sa.suite) - 1 +
+         icv_size(sa.suite);
+}
+
+size_t inner_size_max(const ChildSa& sa, size_t mtu) {
+  const size_t around = overhead(sa) - kTrailerSize - (block_size(sa.suite) - 1);
+  if (mtu <= around) return 0;
+  const size_t padded = (mtu - around) / block_size(sa.suite) * block_size(sa.suite);
+  return padded > kTrailerSize ? padded - kTrailerSize : 0;
 }
 
 std::unique_ptr<Sealer> Sealer::make(const ChildSa& sa, Backend& backend) {
@@ -69,7 +84,9 @@ std::unique_ptr<Sealer> Sealer::make(const ChildSa& sa, Backend& backend) {
 }
 
 Bytes Sealer::seal(const ChildSa& sa, ByteView inner, const Numbers& numbers, platform::Rng& rng,
-                   uint16_t identification) {
+                   const OuterFields& outer) {
+  const auto fields = parse_ip(inner);
+  SEGW_ASSERT(fields);
   const size_t block = block_size(sa.suite);
   const size_t padding = (block - (inner.size() + kTrailerSize) % block) % block;
   wire::Writer esp;
@@ -83,25 +100,11 @@ Bytes Sealer::seal(const ChildSa& sa, ByteView inner, const Numbers& numbers, pl
   // RFC 4303 2.4: "the padding bytes are initialized with a series of (unsigned, 1-byte) integer
   // values ... 1, 2, 3".
   for (size_t i = 1; i <= padding; ++i) esp.u8(static_cast<uint8_t>(i));
-  esp.u8(static_cast<uint8_t>(padding)).u8(kProtocolIpv4).zeros(icv_size(sa.suite));
+  esp.u8(static_cast<uint8_t>(padding)).u8(fields->is_v4() ? kProtocolIpv4 : kProtocolIpv6);
+  esp.zeros(icv_size(sa.suite));
   Bytes sealed = esp.take();
   cipher_->seal(sealed, high_half(numbers.sequence));
-
-  const size_t udp_size = sa.encapsulation ? kUdpHeaderSize : 0;
-  Bytes packet = ipv4_header(Ipv4Fields{.source = sa.local,
-                                        .destination = sa.remote,
-                                        .protocol = sa.encapsulation ? kProtocolUdp : kProtocolEsp,
-                                        .tos = inner.size() > 1 ? inner[1] : uint8_t{0},
-                                        .identification = identification},
-                             udp_size + sealed.size());
-  if (sa.encapsulation) {
-    wire::Writer udp;  // RFC 3948 2.1: the checksum SHOULD be zero
-    udp.u16(sa.encapsulation->local_port).u16(sa.encapsulation->remote_port);
-    udp.u16(static_cast<uint16_t>(kUdpHeaderSize + sealed.size())).u16(0);
-    append(packet, udp.view());
-  }
-  append(packet, sealed);
-  return packet;
+  return outer_packet(sa, sealed, fields->traffic_class, outer);
 }
 
 std::unique_ptr<Opener> Opener::make(const ChildSa& sa, Backend& backend) {
@@ -110,7 +113,7 @@ std::unique_ptr<Opener> Opener::make(const ChildSa& sa, Backend& backend) {
   return std::unique_ptr<Opener>(new Opener(std::move(cipher), sa.replay_window));
 }
 
-Opened Opener::open(const ChildSa& sa, ByteView packet, uint8_t outer_tos) {
+Opened Opener::open(const ChildSa& sa, ByteView packet, uint8_t outer_class, Dscp dscp) {
   Opened opened;
   const size_t head = kHeaderSize + iv_size(sa.suite);
   if (packet.size() < head + kTrailerSize + icv_size(sa.suite)) return opened;
@@ -137,21 +140,23 @@ Opened Opener::open(const ChildSa& sa, ByteView packet, uint8_t outer_tos) {
     return opened;
   }
   opened.outcome = Opening::BadInner;
-  if (next_header != kProtocolIpv4 || plain.size() < kTrailerSize + padding) return opened;
+  if (plain.size() < kTrailerSize + padding) return opened;
   const ByteView body = plain.first(plain.size() - kTrailerSize - padding);
-  const auto inner = parse_ipv4(body);
-  if (!inner) return opened;
+  const auto inner = parse_ip(body);
+  // The next header and the packet must say the same of its version.
+  if (!inner || next_header != (inner->is_v4() ? kProtocolIpv4 : kProtocolIpv6)) return opened;
   if (!fits(sa, *inner, Way::Inbound)) {
     opened.outcome = Opening::WrongSelectors;
     return opened;
   }
-  // Traffic flow confidentiality padding behind the inner packet is cut off (RFC 4303 2.7).
-  const size_t total = size_t{body[2]} << 8 | body[3];
-  opened.inner = to_bytes(body.first(total));
-  if (!carry_congestion(opened.inner, outer_tos)) {
-    opened.inner.clear();
+  const auto traffic_class = class_after_decapsulation(inner->traffic_class, outer_class, dscp);
+  if (!traffic_class) {
+    opened.outcome = Opening::Congestion;
     return opened;
   }
+  // Traffic flow confidentiality padding behind the inner packet is cut off (RFC 4303 2.7).
+  opened.inner = to_bytes(body.first(inner->size));
+  if (*traffic_class != inner->traffic_class) set_traffic_class(opened.inner, *traffic_class);
   opened.outcome = Opening::Ok;
   return opened;
 }

@@ -3,17 +3,13 @@
 #include <algorithm>
 
 #include "base/planted.h"
+#include "esp/fragmentation.h"
 #include "esp/selectors.h"
 
 namespace segw::isa {
 namespace {
 
-constexpr uint16_t kIkePort = 500;
-constexpr uint16_t kIkeNatPort = 4500;
 constexpr size_t kMarkerSize = 4;  // RFC 3948 2.2: non-ESP marker
-constexpr uint8_t kNatKeepalive = 0xFF;
-constexpr size_t kIkeHeaderSize = 28;
-constexpr uint16_t kPublicMtu = 1500;
 // sros-facts §6.1: as responder of a rekey the old SA is used for sending for 25 s, or until it
 // goes.
 constexpr Duration kOldOutbound = std::chrono::seconds(25);
@@ -29,11 +25,6 @@ Engine::Engine(platform::Rng& rng, std::unique_ptr<esp::Backend> backend)
 bool Engine::fenced(Instant now) const {
   if (SEGW_PLANTED(fenced)) return false;
   return now >= deadline_;
-}
-
-bool Engine::ours(const IpAddress& address) const {
-  return address == setup_.public_interface.address ||
-         std::ranges::find(setup_.gateways, address) != setup_.gateways.end();
 }
 
 void Engine::on_public(std::span<const Bytes> packets, Instant now, Output& out) {
@@ -60,167 +51,6 @@ void Engine::on_private(std::span<const Bytes> packets, Instant now, Output& out
   }
 }
 
-void Engine::public_packet(const Bytes& bytes, Instant now, Output& out) {
-  const auto packet = esp::parse_ipv4(bytes);
-  if (!packet) return drop("public-malformed");
-  if (!ours(packet->destination)) {
-    // What the policy protects never passes in clear: only ESP, IKE and echoes end here.
-    if (SEGW_PLANTED(no_clear_text)) out.to_private.push_back(bytes);
-    return drop("public-not-ours");
-  }
-  if (packet->fragment) return drop("public-fragment");
-  if (packet->protocol == esp::kProtocolUdp) return udp(*packet, now, out);
-  if (packet->protocol == esp::kProtocolEsp) {
-    if (role_ != Role::Acting) return drop("not-acting");
-    if (fenced(now)) return drop("fenced");
-    return esp(*packet, packet->payload, std::nullopt, out);
-  }
-  if (auto reply = esp::echo_reply(*packet, ++identification_)) {
-    out.to_public.push_back(std::move(*reply));
-    return;
-  }
-  drop("public-not-ipsec");
-}
-
-void Engine::udp(const esp::Ipv4Packet& packet, Instant now, Output& out) {
-  const auto datagram = esp::parse_udp(packet.payload);
-  if (!datagram) return drop("udp-malformed");
-  if (datagram->destination_port == kIkePort) {
-    return punt(packet, *datagram, datagram->payload, out);
-  }
-  if (datagram->destination_port != kIkeNatPort) return drop("public-not-ipsec");
-  const ByteView payload = datagram->payload;
-  if (payload.size() == 1 && payload[0] == kNatKeepalive) return drop("nat-keepalive");
-  if (payload.size() < kMarkerSize) return drop("udp-malformed");
-  const ByteView marker = payload.first(kMarkerSize);
-  if (std::ranges::all_of(marker, [](uint8_t byte) { return byte == 0; })) {
-    return punt(packet, *datagram, payload.subspan(kMarkerSize), out);
-  }
-  if (role_ != Role::Acting) return drop("not-acting");
-  if (fenced(now)) return drop("fenced");
-  esp(packet, payload, datagram->source_port, out);
-}
-
-void Engine::punt(const esp::Ipv4Packet& packet, const esp::UdpDatagram& datagram, ByteView message,
-                  Output& out) {
-  if (role_ != Role::Acting) return drop("not-acting");
-  if (message.size() < kIkeHeaderSize) return drop("ike-short");
-  out.to_segwd.emplace_back(PuntIke{
-      .datagram = {.local = {.address = packet.destination, .port = datagram.destination_port},
-                   .remote = {.address = packet.source, .port = datagram.source_port},
-                   .message = to_bytes(message)}});
-}
-
-void Engine::esp(const esp::Ipv4Packet& packet, ByteView payload, std::optional<uint16_t> udp_port,
-                 Output& out) {
-  if (payload.size() < esp::kHeaderSize) return drop("esp-malformed");
-  const Spi spi{uint32_t{payload[0]} << 24 | uint32_t{payload[1]} << 16 |
-                uint32_t{payload[2]} << 8 | payload[3]};
-  const auto at = sas_.find(spi);
-  if (at == sas_.end() || at->second.sa.local != packet.destination) return drop("esp-unknown-spi");
-  Sa& sa = at->second;
-  esp::Opened opened = sa.opener->open(sa.sa, payload, packet.tos);
-  SaActivity& activity = sa.activity;
-  switch (opened.outcome) {
-    case esp::Opening::Ok:
-      break;
-    case esp::Opening::Replayed:
-      ++activity.drops_replay;
-      sa.changed = true;
-      return drop(text(opened.outcome));
-    case esp::Opening::NotAuthentic:
-      ++activity.drops_integrity;
-      sa.changed = true;
-      return drop(text(opened.outcome));
-    case esp::Opening::WrongSelectors:
-      ++activity.drops_selector;
-      sa.changed = sa.moved = true;
-      return drop(text(opened.outcome));
-    case esp::Opening::Malformed:
-      return drop(text(opened.outcome));
-    case esp::Opening::Dummy:
-    case esp::Opening::BadInner:
-      sa.changed = sa.moved = true;
-      return drop(text(opened.outcome));
-  }
-  sa.changed = sa.moved = true;
-  ++activity.packets_in;
-  activity.bytes_in += opened.inner.size();
-  const Endpoint from{.address = packet.source, .port = udp_port.value_or(0)};
-  const uint16_t known_port = sa.sa.encapsulation ? sa.sa.encapsulation->remote_port : uint16_t{0};
-  const bool elsewhere = from.address != sa.sa.remote || from.port != known_port;
-  activity.moved_to = elsewhere ? std::optional(from) : std::nullopt;
-  out.to_private.push_back(std::move(opened.inner));
-}
-
-void Engine::private_packet(const Bytes& bytes, Instant now, Output& out) {
-  const auto packet = esp::parse_ipv4(bytes);
-  if (!packet) return drop("private-malformed");
-  const IpPrefix& own = setup_.private_interface;
-  if (own.length != 0 && packet->destination == own.address) {
-    if (auto reply = esp::echo_reply(*packet, ++identification_)) {
-      out.to_private.push_back(std::move(*reply));
-      return;
-    }
-    return drop("private-not-for-us");
-  }
-  if (role_ != Role::Acting) return drop("not-acting");
-  if (fenced(now)) return drop("fenced");
-  Sa* sa = outbound_sa(*packet, now);
-  if (sa == nullptr) {
-    if (SEGW_PLANTED(no_clear_text)) out.to_public.push_back(bytes);
-    return drop("private-no-sa");
-  }
-  if (packet->dont_fragment && bytes.size() + esp::overhead(sa->sa) > kPublicMtu) {
-    return too_big(*sa, *packet, bytes, out);
-  }
-  seal(*sa, bytes, *packet, now, out);
-}
-
-Engine::Sa* Engine::outbound_sa(const esp::Ipv4Packet& packet, Instant now) {
-  Sa* best = nullptr;
-  const auto better = [&](const Sa& candidate) {
-    if (best == nullptr) return true;
-    const bool due = candidate.preferred_from <= now;
-    const bool best_due = best->preferred_from <= now;
-    if (due != best_due) return due;
-    // Both may be used: the newer. Neither yet: the older, that the client surely has.
-    return due ? candidate.installed > best->installed : candidate.installed < best->installed;
-  };
-  for (auto& [spi, sa] : sas_) {
-    if (!sa.outbound || !sa.may_seal || !fits(sa.sa, packet, esp::Way::Outbound)) continue;
-    if (better(sa)) best = &sa;
-  }
-  return best;
-}
-
-void Engine::too_big(const Sa& sa, const esp::Ipv4Packet& packet, const Bytes& inner, Output& out) {
-  const auto mtu = static_cast<uint16_t>(kPublicMtu - esp::overhead(sa.sa));
-  const IpAddress from =
-      setup_.private_interface.length != 0 ? setup_.private_interface.address : packet.destination;
-  out.to_private.push_back(esp::fragmentation_needed(from, packet, inner, mtu, ++identification_));
-  drop("private-too-big");
-}
-
-void Engine::seal(Sa& sa, const Bytes& inner, const esp::Ipv4Packet& /*packet*/, Instant now,
-                  Output& out) {
-  const auto sequence = esp::next_allowed(sa.sa.grants, setup_.slot, sa.outbound_next,
-                                          sa.sa.suite.extended_sequence_numbers);
-  if (!sequence) {
-    ++sa.activity.drops_sequence;
-    sa.changed = true;
-    return drop("sequence-space-ended");
-  }
-  sa.outbound_next = *sequence + 1;
-  sa.changed = sa.moved = true;
-  ++sa.activity.packets_out;
-  sa.activity.bytes_out += inner.size();
-  const esp::Numbers numbers{.sequence = *sequence,
-                             .iv = esp::gcm_iv(setup_.slot, iv_epoch_, *sequence)};
-  out.to_public.push_back(sa.sealer->seal(sa.sa, inner, numbers, rng_, ++identification_));
-  report_low(sa, now, out);
-}
-
 void Engine::report_low(Sa& sa, Instant now, Output& out) const {
   if (sa.low_reported + kLowInterval > now) return;
   const uint64_t ahead = esp::unhindered(sa.sa.grants, setup_.slot, sa.outbound_next);
@@ -240,11 +70,14 @@ esp::SaWindow Engine::window_of(const Sa& sa) {
 void Engine::on_timer(Instant now, Output& out) {
   if (now < next_activity_) return;
   next_activity_ = now + kActivityInterval;
+  reassembler_.expire(now, drops_);
+  path_mtus_.expire(now);
   Activity activity;
   for (auto& [spi, sa] : sas_) {
     const uint64_t sent = sa.activity.packets_out - sa.packets_at_tick;
     sa.packets_at_tick = sa.activity.packets_out;
     sa.rate = std::max(sent * 10, sa.rate / 2);
+    keep_nat_alive(sa, now, out);
     if (!sa.changed) continue;
     sa.changed = false;
     sa.activity.window = window_of(sa);
@@ -295,6 +128,12 @@ void Engine::on_control(const ToIsa& message, Instant now, Output& out) {
 
 void Engine::setup(const Setup& message, Output& out) {
   setup_ = message;
+  own_.clear();
+  own_private_.clear();
+  own_.insert(message.gateways.begin(), message.gateways.end());
+  for (const IpPrefix& each : message.public_interfaces) own_.insert(each.address);
+  for (const IpPrefix& each : message.private_interfaces) own_private_.insert(each.address);
+  reassembler_.set_max_wait(message.reassembly_wait);
   out.to_segwd.emplace_back(Ready{.crypto = backend_->name()});
 }
 
@@ -308,6 +147,8 @@ void Engine::set_role(const SetRole& message, Instant now, Output& out) {
     }
   }
   role_ = message.role;
+  // Rule 24: only the active reassembles.
+  if (role_ != Role::Acting) reassembler_.clear(drops_);
   std::deque<Kept> kept = std::move(kept_);
   kept_.clear();
   if (role_ == Role::Buffering) {
@@ -328,12 +169,16 @@ void Engine::set_role(const SetRole& message, Instant now, Output& out) {
 }
 
 void Engine::install(const InstallSa& message, Instant now) {
+  if (message.sa.local.family() != message.sa.remote.family()) return drop("install-two-families");
   const auto at = sas_.find(message.sa.inbound_spi);
   if (at != sas_.end()) {
     // Known: only what may change without new keys; windows never move back.
     Sa& sa = at->second;
     if (!(sa.sa.inbound_key == message.sa.inbound_key)) return drop("install-other-key");
+    unindex_outbound(sa.sa);
     sa.sa = message.sa;
+    sa.options = message.options;
+    index_outbound(sa.sa);
     sa.may_seal = message.may_seal;
     sa.outbound_next = std::max(sa.outbound_next, message.outbound_next);
     if (message.outbound && !sa.outbound) use_outbound(message.sa.inbound_spi, now);
@@ -341,6 +186,7 @@ void Engine::install(const InstallSa& message, Instant now) {
   }
   Sa sa;
   sa.sa = message.sa;
+  sa.options = message.options;
   sa.opener = esp::Opener::make(message.sa, *backend_);
   sa.sealer = esp::Sealer::make(message.sa, *backend_);
   if (!sa.opener || !sa.sealer) return drop("install-bad-key");
@@ -350,8 +196,19 @@ void Engine::install(const InstallSa& message, Instant now) {
   sa.activity.window.inbound_spi = message.sa.inbound_spi;
   if (message.inbound_edge != 0) sa.opener->window().merge(message.inbound_edge, {});
   const Spi spi = message.sa.inbound_spi;
+  index_outbound(sa.sa);
+  sa.last_sent = now;
   sas_.emplace(spi, std::move(sa));
   if (message.outbound) use_outbound(spi, now);
+}
+
+void Engine::index_outbound(const esp::ChildSa& sa) {
+  by_outbound_[{sa.remote, sa.outbound_spi}] = sa.inbound_spi;
+}
+
+void Engine::unindex_outbound(const esp::ChildSa& sa) {
+  const auto at = by_outbound_.find({sa.remote, sa.outbound_spi});
+  if (at != by_outbound_.end() && at->second == sa.inbound_spi) by_outbound_.erase(at);
 }
 
 void Engine::use_outbound(Spi spi, Instant now) {
@@ -372,6 +229,7 @@ void Engine::remove(Spi spi, Instant now) {
   const auto at = sas_.find(spi);
   if (at == sas_.end()) return;
   const IkeSpi owner = at->second.sa.ike_sa;
+  unindex_outbound(at->second.sa);
   sas_.erase(at);
   Sa* next = nullptr;
   for (auto& [other, sa] : sas_) {
@@ -395,20 +253,38 @@ void Engine::set_window(const esp::SaWindow& window) {
 void Engine::set_peer_endpoint(const SetPeerEndpoint& message) {
   const auto at = sas_.find(message.inbound_spi);
   if (at == sas_.end()) return;
-  at->second.sa.remote = message.remote;
-  at->second.sa.encapsulation = message.encapsulation;
+  esp::ChildSa& sa = at->second.sa;
+  if (message.remote.family() != sa.local.family()) return drop("endpoint-other-family");
+  unindex_outbound(sa);
+  sa.remote = message.remote;
+  sa.encapsulation = message.encapsulation;
+  index_outbound(sa);
 }
 
 void Engine::send_ike(const IkeDatagram& datagram, Output& out) {
+  const IpFamily family = datagram.local.address.family();
+  if (datagram.remote.address.family() != family) return drop("ike-two-families");
   Bytes payload;
   if (datagram.encapsulated()) payload.assign(kMarkerSize, 0);
   append(payload, datagram.message);
-  out.to_public.push_back(
-      esp::udp_packet(datagram.local, datagram.remote, ++identification_, payload));
+  if (esp::ip_header_size(family) + esp::kUdpHeaderSize + payload.size() > esp::kIpSizeMax) {
+    return drop("ike-too-large");
+  }
+  const Bytes packet = esp::udp_packet(datagram.local, datagram.remote, ++identification_, payload);
+  // The kernel fragments IPv4 where it must; of IPv6 only the source does (RFC 8200 5).
+  if (family == IpFamily::V4 || packet.size() <= setup_.public_mtu) {
+    out.to_public.push_back(packet);
+    return;
+  }
+  const auto identification = static_cast<uint32_t>(rng_.next());
+  for (Bytes& part : esp::fragments_of(packet, setup_.public_mtu, identification)) {
+    out.to_public.push_back(std::move(part));
+  }
 }
 
 void Engine::freeze(uint64_t cookie, Output& out) {
   role_ = Role::Closed;
+  reassembler_.clear(drops_);
   Frozen frozen{.cookie = cookie, .windows = {}, .last = false};
   for (const auto& [spi, sa] : sas_) {
     if (!sa.moved) continue;

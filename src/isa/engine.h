@@ -9,6 +9,7 @@
 //              ◀── ESP: seal ◀──────
 //                  IKE: punt to segwd, send for segwd
 //                  ICMP echo to our addresses: answered here
+//                  fragments to our addresses: reassembled here
 //
 // Roles: Closed seals and opens nothing; Buffering keeps what arrives (bounded); Acting works until
 // the deadline that segwd vouched for (redundancy rule 8). One thread; SAs are looked up by SPI.
@@ -18,14 +19,19 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/counters.h"
+#include "esp/icmp.h"
+#include "esp/reassembly.h"
 #include "esp/sequence_plan.h"
 #include "esp/tunnel.h"
 #include "isa/isa_wire.h"
+#include "isa/packet_sizes.h"
+#include "isa/path_mtus.h"
 #include "platform/platform.h"
 
 namespace segw::isa {
@@ -33,6 +39,8 @@ namespace segw::isa {
 constexpr size_t kBatchMax = 32;       // packets for which the deadline is checked once
 constexpr size_t kBufferedMax = 4096;  // packets kept while Buffering
 constexpr Duration kActivityInterval = std::chrono::milliseconds(100);
+constexpr uint32_t kTooBigMax = 100;  // packets too big told of, of one SA in kTooBigInterval
+constexpr Duration kTooBigInterval = std::chrono::seconds(10);
 
 struct Output {
   std::vector<Bytes> to_public;
@@ -57,6 +65,7 @@ class Engine {
  private:
   struct Sa {
     esp::ChildSa sa;
+    esp::TunnelOptions options;
     std::unique_ptr<esp::Opener> opener;
     std::unique_ptr<esp::Sealer> sealer;
     SaActivity activity;
@@ -70,6 +79,9 @@ class Engine {
     uint64_t packets_at_tick = 0;
     uint64_t rate = 0;  // packets a second, outbound
     Instant low_reported{};
+    Instant last_sent{};  // ESP or a NAT keep-alive
+    uint32_t too_big_told = 0;
+    Instant too_big_since{};
   };
 
   struct Control;  // visitor over ToIsa
@@ -83,18 +95,32 @@ class Engine {
   void set_peer_endpoint(const SetPeerEndpoint& message);
   void send_ike(const IkeDatagram& datagram, Output& out);
   void freeze(uint64_t cookie, Output& out);
+  void index_outbound(const esp::ChildSa& sa);
+  void unindex_outbound(const esp::ChildSa& sa);
+
+  // engine_public.cc
   void public_packet(const Bytes& bytes, Instant now, Output& out);
-  void private_packet(const Bytes& bytes, Instant now, Output& out);
-  void udp(const esp::Ipv4Packet& packet, Instant now, Output& out);
-  void esp(const esp::Ipv4Packet& packet, ByteView payload, std::optional<uint16_t> udp_port,
-           Output& out);
-  void punt(const esp::Ipv4Packet& packet, const esp::UdpDatagram& udp, ByteView message,
+  void whole_packet(const esp::IpPacket& packet, Instant now, Output& out);
+  void fragment(const esp::IpPacket& packet, Instant now, Output& out);
+  void udp(const esp::IpPacket& packet, Instant now, Output& out);
+  void esp(const esp::IpPacket& packet, ByteView payload, std::optional<uint16_t> udp_port,
+           Instant now, Output& out);
+  void opened_packet(Sa& sa, Bytes inner, Instant now, Output& out);
+  void punt(const esp::IpPacket& packet, const esp::UdpDatagram& udp, ByteView message,
             Output& out);
-  void seal(Sa& sa, const Bytes& inner, const esp::Ipv4Packet& packet, Instant now, Output& out);
-  void too_big(const Sa& sa, const esp::Ipv4Packet& packet, const Bytes& inner, Output& out);
+  void learn_path_mtu(const esp::TooBigReport& report, Instant now);
+
+  // engine_private.cc
+  void private_packet(const Bytes& bytes, Instant now, Output& out);
+  void into_tunnel(Sa& sa, Bytes bytes, Instant now, Output& out);
+  // False: the SA has no number left.
+  bool seal(Sa& sa, const Bytes& inner, const SizeDecision& decision, Instant now, Output& out);
+  void too_big(Sa& sa, const esp::IpPacket& packet, const Bytes& inner, size_t mtu, Instant now,
+               Output& out);
+  void keep_nat_alive(Sa& sa, Instant now, Output& out);
+  [[nodiscard]] PathMtu path_of(const Sa& sa, Instant now) const;
   void report_low(Sa& sa, Instant now, Output& out) const;
-  [[nodiscard]] Sa* outbound_sa(const esp::Ipv4Packet& packet, Instant now);
-  [[nodiscard]] bool ours(const IpAddress& address) const;
+  [[nodiscard]] Sa* outbound_sa(const esp::IpPacket& packet, Instant now);
   [[nodiscard]] bool fenced(Instant now) const;
   [[nodiscard]] static esp::SaWindow window_of(const Sa& sa);
   void drop(std::string_view reason) { drops_.add(reason); }
@@ -105,7 +131,12 @@ class Engine {
   Role role_ = Role::Closed;
   uint32_t iv_epoch_ = 0;
   Instant deadline_{};
+  std::set<IpAddress> own_;          // what ends here on the public side
+  std::set<IpAddress> own_private_;  // and on the private side
   std::map<Spi, Sa> sas_;
+  std::map<std::pair<IpAddress, Spi>, Spi> by_outbound_;  // client and its SPI: our SPI
+  esp::Reassembler reassembler_;
+  PathMtus path_mtus_;
   uint64_t installs_ = 0;
   uint16_t identification_ = 0;
   struct Kept {

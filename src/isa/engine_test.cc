@@ -17,8 +17,8 @@ class EngineTest : public ::testing::Test {
   void SetUp() override {
     const auto prefix = IpPrefix::parse("10.10.20.254/24").value_or(IpPrefix{});
     tell(isa::Setup{.slot = {0},
-                    .public_interface = prefix,
-                    .private_interface = {},
+                    .public_interfaces = {prefix},
+                    .private_interfaces = {},
                     .gateways = {ends_.gateway.local}});
     tell(InstallSa{.sa = ends_.gateway, .outbound = true});
     client_sealer_ = esp::Sealer::make(ends_.client, *backend_);
@@ -36,8 +36,8 @@ class EngineTest : public ::testing::Test {
   }
   Output from_client(uint64_t sequence) {
     const Bytes inner = inner_packet("192.168.1.1", "10.2.2.10", 40);
-    const std::vector<Bytes> packets{
-        client_sealer_->seal(ends_.client, inner, {.sequence = sequence, .iv = sequence}, rng_, 1)};
+    const std::vector<Bytes> packets{client_sealer_->seal(
+        ends_.client, inner, {.sequence = sequence, .iv = sequence}, rng_, {})};
     Output out;
     engine_.on_public(packets, now_, out);
     return out;
@@ -50,7 +50,7 @@ class EngineTest : public ::testing::Test {
     return out;
   }
   uint64_t sequence_of(const Bytes& outer) {
-    const auto packet = esp::parse_ipv4(outer);
+    const auto packet = esp::parse_ip(outer);
     const auto udp = esp::parse_udp(packet->payload);
     const auto opened = client_opener_->open(ends_.client, udp->payload, 0);
     EXPECT_EQ(opened.outcome, esp::Opening::Ok);
@@ -177,7 +177,7 @@ TEST_F(EngineTest, TheOldSaIsUsedUntilItGoesOrTwentyFiveSeconds) {
   tell(UseOutbound{.inbound_spi = successor.gateway.inbound_spi});
   const auto spi_sent = [&] {
     const Output out = from_core();
-    const auto packet = esp::parse_ipv4(out.to_public.at(0));
+    const auto packet = esp::parse_ip(out.to_public.at(0));
     return esp::parse_udp(packet->payload)->payload[3];
   };
   EXPECT_EQ(spi_sent(), 0x02);
@@ -197,7 +197,7 @@ TEST_F(EngineTest, ASuccessorIsNotHeldBackByAnSaOfAnotherIkeSa) {
   }
   const auto spi_sent = [&] {
     const Output out = from_core();
-    const auto packet = esp::parse_ipv4(out.to_public.at(0));
+    const auto packet = esp::parse_ip(out.to_public.at(0));
     return esp::parse_udp(packet->payload)->payload[3];
   };
   EXPECT_EQ(spi_sent(), 0x04);
@@ -212,7 +212,7 @@ TEST_F(EngineTest, PuntsIkeAndSendsItWithTheMarkerOnThePortForNat) {
                             .remote = {.address = ends_.gateway.remote, .port = 4500},
                             .message = message}});
   ASSERT_EQ(last_.to_public.size(), 1U);
-  const auto packet = esp::parse_ipv4(last_.to_public[0]);
+  const auto packet = esp::parse_ip(last_.to_public[0]);
   const auto udp = esp::parse_udp(packet->payload);
   ASSERT_EQ(udp->payload.size(), 44U);
   EXPECT_EQ(udp->payload[0], 0);
@@ -233,8 +233,8 @@ TEST_F(EngineTest, TellsTheSenderOfAPacketThatIsTooBig) {
   const Output big = from_core(1470, true);
   EXPECT_TRUE(big.to_public.empty());
   ASSERT_EQ(big.to_private.size(), 1U);
-  EXPECT_EQ(esp::parse_ipv4(big.to_private[0])->protocol, esp::kProtocolIcmp);
-  EXPECT_EQ(from_core(1470, false).to_public.size(), 1U);
+  EXPECT_EQ(esp::parse_ip(big.to_private[0])->protocol, esp::kProtocolIcmp);
+  EXPECT_EQ(from_core(1470, false).to_public.size(), 2U);  // cut inside
 }
 
 TEST_F(EngineTest, ReportsActivityAndLowSequenceSpace) {
@@ -254,7 +254,7 @@ TEST_F(EngineTest, ReportsActivityAndLowSequenceSpace) {
 TEST_F(EngineTest, SurvivesEveryFlippedBitOfAPacket) {
   act();
   const Bytes inner = inner_packet("192.168.1.1", "10.2.2.10", 40);
-  const Bytes outer = client_sealer_->seal(ends_.client, inner, {.sequence = 3, .iv = 3}, rng_, 1);
+  const Bytes outer = client_sealer_->seal(ends_.client, inner, {.sequence = 3, .iv = 3}, rng_, {});
   for (size_t at = 0; at < outer.size() * 8; ++at) {
     Bytes flipped = outer;
     flipped[at / 8] = static_cast<uint8_t>(flipped[at / 8] ^ 1U << at % 8);

@@ -1,5 +1,6 @@
 #include "isa/isa_wire.h"
 
+#include "esp/ip_packet.h"
 #include "isa/sa_wire.h"
 #include "wire/writer.h"
 
@@ -11,6 +12,9 @@ constexpr size_t kSasMax = 1024;
 constexpr size_t kReasonsMax = 256;
 constexpr size_t kTextMax = 256;
 constexpr uint32_t kIvEpochEnd = 1U << 22;
+constexpr size_t kInterfacesMax = 8;
+constexpr Duration kReassemblyWaitMax = std::chrono::milliseconds(5000);
+constexpr Duration kSpanMax = std::chrono::hours(24);
 
 // The first byte of each message. Numbers are never used again.
 enum class Type : uint8_t {
@@ -57,6 +61,16 @@ void write(wire::Writer& out, const IkeDatagram& datagram) {
   out.u32(static_cast<uint32_t>(datagram.message.size())).bytes(datagram.message);
 }
 
+void write(wire::Writer& out, const esp::TunnelOptions& options) {
+  out.u8(options.clear_df_bit ? 1 : 0).u8(options.copy_traffic_class ? 1 : 0);
+  out.u8(options.propagate_pmtu_v4 ? 1 : 0).u8(options.propagate_pmtu_v6 ? 1 : 0);
+  out.u16(options.ip_mtu).u16(options.encapsulated_ip_mtu);
+  out.u64(static_cast<uint64_t>(options.pmtu_aging.count()));
+  out.u16(options.public_tcp_mss).u8(options.public_tcp_mss_auto ? 1 : 0);
+  out.u16(options.private_tcp_mss);
+  out.u64(static_cast<uint64_t>(options.nat_keep_alive.count()));
+}
+
 IkeDatagram read_ike(wire::Reader& in) {
   IkeDatagram datagram;
   datagram.local = read_endpoint(in);
@@ -74,9 +88,12 @@ struct Encoder {
   void operator()(const Setup& m) const {
     type(Type::Setup);
     out.u8(m.id.slot).u8(m.id.mda).u8(m.slot.value);
-    isa::write(out, m.public_interface);
-    isa::write(out, m.private_interface);
-    out.u16(m.mtu).u16(static_cast<uint16_t>(m.gateways.size()));
+    for (const auto* interfaces : {&m.public_interfaces, &m.private_interfaces}) {
+      out.u8(static_cast<uint8_t>(interfaces->size()));
+      for (const IpPrefix& interface : *interfaces) isa::write(out, interface);
+    }
+    out.u16(m.public_mtu).u64(static_cast<uint64_t>(m.reassembly_wait.count()));
+    out.u16(static_cast<uint16_t>(m.gateways.size()));
     for (const IpAddress& gateway : m.gateways) isa::write(out, gateway);
   }
   void operator()(const SetRole& m) const {
@@ -90,6 +107,7 @@ struct Encoder {
   void operator()(const InstallSa& m) const {
     type(Type::InstallSa);
     isa::write(out, m.sa);
+    write(out, m.options);
     out.u8(m.outbound ? 1 : 0).u8(m.may_seal ? 1 : 0).u64(m.outbound_next).u64(m.inbound_edge);
   }
   void operator()(const UseOutbound& m) const {
@@ -161,15 +179,48 @@ struct Encoder {
   }
 };
 
+Duration read_span(wire::Reader& in, Duration most, std::string_view field) {
+  const uint64_t value = in.u64(field);
+  if (value > static_cast<uint64_t>(most.count())) in.refuse(field);
+  return in.ok() ? Duration(static_cast<int64_t>(value)) : Duration{};
+}
+
+uint16_t read_mtu(wire::Reader& in, std::string_view field) {
+  const uint16_t value = in.u16(field);
+  if (value != 0 && value < esp::kIpv4MtuMin) in.refuse(field);
+  return value;
+}
+
+esp::TunnelOptions read_options(wire::Reader& in) {
+  esp::TunnelOptions options;
+  options.clear_df_bit = read_bool(in, "clear-df-bit");
+  options.copy_traffic_class = read_bool(in, "copy-traffic-class");
+  options.propagate_pmtu_v4 = read_bool(in, "propagate-pmtu-v4");
+  options.propagate_pmtu_v6 = read_bool(in, "propagate-pmtu-v6");
+  options.ip_mtu = read_mtu(in, "ip-mtu");
+  options.encapsulated_ip_mtu = read_mtu(in, "encapsulated-ip-mtu");
+  options.pmtu_aging = read_span(in, kSpanMax, "pmtu-aging");
+  options.public_tcp_mss = in.u16("public-tcp-mss");
+  options.public_tcp_mss_auto = read_bool(in, "public-tcp-mss-auto");
+  options.private_tcp_mss = in.u16("private-tcp-mss");
+  options.nat_keep_alive = read_span(in, kSpanMax, "nat-keep-alive");
+  return options;
+}
+
 Setup read_setup(wire::Reader& in) {
   Setup m;
   m.id.slot = in.u8("isa-slot");
   m.id.mda = in.u8("isa-mda");
   m.slot = Slot{in.u8("slot")};
   if (m.slot.value >= esp::kSlotsMax) in.refuse("slot");
-  m.public_interface = read_prefix(in);
-  m.private_interface = read_prefix(in);
-  m.mtu = in.u16("mtu");
+  for (auto* interfaces : {&m.public_interfaces, &m.private_interfaces}) {
+    const size_t prefixes = in.u8("interfaces");
+    if (prefixes > kInterfacesMax) in.refuse("interfaces");
+    for (size_t i = 0; i < prefixes && in.ok(); ++i) interfaces->push_back(read_prefix(in));
+  }
+  m.public_mtu = in.u16("public-mtu");
+  if (m.public_mtu < esp::kIpv4MtuMin) in.refuse("public-mtu");
+  m.reassembly_wait = read_span(in, kReassemblyWaitMax, "reassembly-wait");
   const size_t count = read_count(in, kGatewaysMax, "gateways");
   for (size_t i = 0; i < count; ++i) m.gateways.push_back(read_address(in));
   return m;
@@ -188,6 +239,7 @@ SetRole read_role(wire::Reader& in) {
 InstallSa read_install(wire::Reader& in) {
   InstallSa m;
   m.sa = read_child_sa(in);
+  m.options = read_options(in);
   m.outbound = read_bool(in, "outbound");
   m.may_seal = read_bool(in, "may-seal");
   m.outbound_next = in.u64("outbound-next");

@@ -13,6 +13,7 @@
 #include "base/ip_address.h"
 #include "base/time.h"
 #include "esp/child_sa.h"
+#include "esp/tunnel_options.h"
 #include "wire/reader.h"
 
 namespace segw::isa {
@@ -39,9 +40,10 @@ enum class Role : uint8_t {
 struct Setup {  // first message; fixed for the process's life
   IsaId id;
   Slot slot;
-  IpPrefix public_interface;  // answers ping there
-  IpPrefix private_interface;
-  uint16_t mtu = 1500;
+  std::vector<IpPrefix> public_interfaces;  // of both families; answers ping there
+  std::vector<IpPrefix> private_interfaces;
+  uint16_t public_mtu = 1500;  // of the service that carries the outer packets
+  Duration reassembly_wait = std::chrono::milliseconds(1200);  // reassembly max-wait-time
   std::vector<IpAddress> gateways;  // local gateway addresses: answers ping, accepts IKE and ESP
 };
 struct SetRole {
@@ -53,6 +55,7 @@ struct Vouch {  // self-fencing: no packet is sealed or opened at or after this 
 };
 struct InstallSa {
   esp::ChildSa sa;
+  esp::TunnelOptions options;
   bool outbound = false;       // false: receive only, until UseOutbound (rule 15)
   bool may_seal = true;        // false: our slot held it in another incarnation (rule 13)
   uint64_t outbound_next = 1;  // never seal below this

@@ -186,6 +186,7 @@ esp::ChildSa read_child_sa(wire::Reader& in) {
   sa.outbound_spi = Spi{in.u32("outbound-spi")};
   sa.local = read_address(in);
   sa.remote = read_address(in);
+  if (sa.remote.family() != sa.local.family()) in.refuse("address-family");
   sa.encapsulation = read_encapsulation(in);
   sa.suite = read_suite(in);
   sa.inbound_key = read_secret(in, "inbound-key");

@@ -116,7 +116,8 @@ ike::TunnelSettings tunnel_settings(const config::IpsecTunnel& tunnel, uint32_t 
                                .replay_window = tunnel.replay_window,
                                .dpd = tunnel.ike_policy.dpd && !tunnel.ike_policy.dpd_reply_only,
                                .dpd_interval = tunnel.ike_policy.dpd_interval,
-                               .dpd_max_retries = tunnel.ike_policy.dpd_max_retries};
+                               .dpd_max_retries = tunnel.ike_policy.dpd_max_retries,
+                               .options = tunnel.ike_policy.options};
   for (const config::IkeTransform& transform : tunnel.ike_policy.transforms) {
     settings.proposals.push_back(ike::Proposal{.suite = {.encryption = transform.encryption,
                                                          .key_bits = transform.key_bits,

@@ -30,6 +30,8 @@ struct IpsecParts {
   TsLists ts_lists;
 };
 IpsecParts build_ipsec(const View& ipsec);  // build_ipsec.cc
+// Of an entry of ike-policy; build_ike_options.cc.
+ike::IkeOptions build_ike_options(const View& policy);
 
 std::vector<TunnelGroup> build_tunnel_groups(const View& root);                 // build_isa.cc
 std::vector<McPeer> build_peers(const View& root, const Config& config);        // build_peers.cc

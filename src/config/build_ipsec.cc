@@ -59,6 +59,7 @@ IkePolicy ike_policy(const View& entry, const IkeTransforms& transforms) {
   }
   policy.nat_traversal = entry.at("nat-traversal").exists();
   policy.nat_traversal_force = entry.at("nat-traversal").flag("force");
+  policy.options = build_ike_options(entry);
   if (entry.at("pfs").exists()) policy.pfs = read_group(entry.at("pfs").at("dh-group"));
   return policy;
 }

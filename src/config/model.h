@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "esp/child_sa.h"
 #include "ike/identity_match.h"
+#include "ike/ike_options.h"
 #include "ike/ike_sa.h"
 
 namespace segw::config {
@@ -76,6 +77,7 @@ struct IkePolicy {
   Duration dpd_interval = std::chrono::seconds(30);
   uint8_t dpd_max_retries = 3;
   bool dpd_reply_only = false;
+  ike::IkeOptions options;
 };
 
 struct IpsecTransform {

@@ -15,6 +15,7 @@
 #include "base/ip_address.h"
 #include "esp/child_sa.h"
 #include "ike/auth_settings.h"
+#include "ike/ike_options.h"
 #include "ike/ike_sa.h"
 #include "platform/platform.h"
 
@@ -51,6 +52,7 @@ struct TunnelSettings {
   bool dpd = false;  // liveness requests of our own
   Duration dpd_interval{};
   uint8_t dpd_max_retries = 3;
+  IkeOptions options;
 };
 struct GroupSettings {
   TunnelGroupId group;
@@ -60,6 +62,7 @@ struct GroupSettings {
   uint32_t tunnels_max = 2048;
   uint32_t half_open_cookie_threshold = 100;  // above: cookies are demanded
   uint32_t half_open_max = 1000;              // dropped first, oldest first
+  SecretBytes cookie_key;                     // the same on all chassis; empty: one is drawn
   std::vector<TunnelSettings> tunnels;
 };
 

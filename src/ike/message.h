@@ -50,6 +50,7 @@ enum class PayloadType : uint8_t {
   TsI = 44,
   TsR = 45,
   Encrypted = 46,
+  EncryptedFragment = 53,  // RFC 7383
 };
 
 // Security protocol identifiers (RFC 7296 3.3.1).

@@ -10,7 +10,6 @@ namespace fs = std::filesystem;
 // Its paths are compiled in: what the package has in /usr/libexec takes that folder's place.
 std::string libreswan_lines(const fs::path& folder, const Node& node) {
   return fmt::format(R"(mount --bind {1}/usr/libexec /usr/libexec
-export LD_LIBRARY_PATH={1}/usr/lib/x86_64-linux-gnu:{1}/usr/lib/aarch64-linux-gnu
 mkdir -p /run/pluto {0}/nss
 PATH=$PATH:{1}/usr/bin certutil -N -d sql:{0}/nss --empty-password
 /usr/libexec/ipsec/pluto --nofork --config {2} --secretsfile {3}/ipsec.secrets \
@@ -27,16 +26,17 @@ touch /run/ready
                      fs::path(node.peer.config_file).parent_path().string());
 }
 
-// iked gives up its rights to a user that the package would have made.
+// iked wants what its package would have made in /etc: a user to give up its rights to, a key.
 std::string openiked_lines(const fs::path& folder, const Node& node) {
-  return fmt::format(R"(cp /etc/passwd /run/passwd
-echo '_iked:x:499:65534::/run/iked:/usr/sbin/nologin' >>/run/passwd
-mount --bind /run/passwd /etc/passwd
-mkdir -p /run/iked /run/empty
-cp {2} /run/iked.conf
-chmod 600 /run/iked.conf
-mount --bind {1}/usr/sbin/iked /usr/sbin/iked 2>/dev/null
-{1}/usr/sbin/iked -d -v -f /run/iked.conf >{0}/daemon.log 2>&1 &
+  return fmt::format(R"(cp -a /etc /run/etc
+mount --bind /run/etc /etc
+echo '_iked:x:499:65534::/run/iked:/usr/sbin/nologin' >>/etc/passwd
+mkdir -p /run/iked /etc/iked/{{ca,certs,crls,private,pubkeys/{{ipv4,ipv6,fqdn,ufqdn}}}}
+pki --gen --type ecdsa --size 256 --outform pem >/etc/iked/private/local.key
+pki --pub --in /etc/iked/private/local.key --outform pem >/etc/iked/local.pub
+cp {2} /etc/iked.conf
+chmod -R go= /etc/iked.conf /etc/iked/private
+{1}/usr/sbin/iked -S -d -v -f /etc/iked.conf >{0}/daemon.log 2>&1 &
 touch /run/ready
 )",
                      folder.string(), node.peer.tree, node.peer.config_file);
@@ -45,8 +45,11 @@ touch /run/ready
 }  // namespace
 
 std::string foreign_daemon_lines(const fs::path& folder, const Node& node) {
-  return node.kind == NodeKind::Libreswan ? libreswan_lines(folder, node)
-                                          : openiked_lines(folder, node);
+  const std::string libraries = fmt::format(
+      "export LD_LIBRARY_PATH={0}/usr/lib/x86_64-linux-gnu:{0}/usr/lib/aarch64-linux-gnu\n",
+      node.peer.tree);
+  return libraries + (node.kind == NodeKind::Libreswan ? libreswan_lines(folder, node)
+                                                       : openiked_lines(folder, node));
 }
 
 std::vector<std::string> foreign_ready_command(const Node& /*node*/) {

@@ -61,7 +61,8 @@ class Case:
     @property
     def raw_esp(self):
         """ESP without UDP is what the peer must send."""
-        return self.client == "guest" and self.connection.get("encap") != "yes"
+        return (self.client in ("guest", "libreswan", "openiked")
+                and self.connection.get("encap") != "yes")
 
     @property
     def outers(self):
@@ -93,8 +94,13 @@ class Case:
         return self.outer
 
     @property
+    def gateway(self):
+        """iked has one source address for each address of ours, so each of its cases has its own."""
+        return f"10.10.20.{self.number}" if self.client == "openiked" else GATEWAY
+
+    @property
     def gateway_id(self):
-        return GATEWAY
+        return self.gateway
 
 
 CBC = Ike("aes-256", "sha-256", "sha-256", "group-14")
@@ -167,6 +173,21 @@ def guests():
                lacks="extended sequence numbers: kernel-libipsec of 5.9.8 has none")
 
 
+def others():
+    """Other people's daemons, in guests."""
+    yield Case("gcm rekey child", RekeyChild(), client="libreswan")
+    yield Case("gcm rekey ike", RekeyIke(), client="libreswan")
+    yield Case("cbc group-14", RekeyChild(), client="libreswan", ike=(CBC,),
+               esp=(Esp("aes-256", "sha-256"),))
+    yield Case("esn group-31", client="libreswan", ike=(Ike(group="group-31"),), esp=(Esp(esn=True),))
+    yield Case("gcm ike", client="openiked", esp=(Esp("aes-256", "sha-512"),))
+    yield Case("cbc ike group-14", client="openiked", ike=(CBC,), esp=(Esp("aes-128", "sha-384"),))
+    yield Case("esp sha-256", client="openiked", esp=(Esp("aes-256", "sha-256"),),
+               refused="unsupported integrity algorithm HMAC_SHA2_256",
+               lacks="ESP with HMAC-SHA2-256 or GCM: OpenIKED has neither with Linux")
+
+
 def all_cases():
-    rows = [*exchanges(), *algorithms(), *negotiation(), *packets(), *guests()]
+    rows = [*exchanges(), *algorithms(), *negotiation(), *packets(), *guests(),
+            *others()]
     return [replace(case, number=number) for number, case in enumerate(rows, start=1)]

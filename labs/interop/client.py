@@ -75,10 +75,39 @@ class Client:
         good = [sa for sa in self.sas(name) if sa.get("state") == "ESTABLISHED"]
         return good[-1] if good and self.children(good[-1]) else None
 
+    def spis(self, name):
+        """(SPIs of the IKE SA, those of its installed CHILD SAs)."""
+        sa = self.established_ike(name)
+        if not sa:
+            return None, ()
+        return ((sa["initiator-spi"], sa["responder-spi"]),
+                tuple(sorted((child["spi-in"], child["spi-out"]) for child in self.children(sa))))
+
+    def suites(self, name):
+        """What was chosen for IKE and ESP."""
+        sa = self.established(name)
+        if not sa:
+            raise LabError("no CHILD SA")
+        return (joined(sa, "encr-alg", "integ-alg", "prf-alg", "dh-group"),
+                joined(self.children(sa)[0], "encr-alg", "integ-alg", "esn"))
+
+    def selectors(self, name):
+        child = self.children(self.established(name))[0]
+        return [child["local-ts"], child["remote-ts"]]
+
+    def rekey_child(self, name):
+        self.swanctl("--rekey", "--child", name)
+
+    def rekey_ike(self, name):
+        self.swanctl("--rekey", "--ike", name)
+
     def established_ike(self, name):
         """The newest established IKE SA of a connection, or None."""
         good = [sa for sa in self.sas(name) if sa.get("state") == "ESTABLISHED"]
         return good[-1] if good else None
+
+    def ike_sas(self, name):
+        return len(self.sas(name))
 
     def end_all(self, names):
         for name in names:

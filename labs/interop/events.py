@@ -42,7 +42,7 @@ class RekeyChild(Event):
     keeps_child = False
 
     def begin(self, run):
-        run.client.swanctl("--rekey", "--child", run.case.id)
+        run.client.rekey_child(run.case.id)
 
     def finish(self, run):
         before = run.before[1]
@@ -55,11 +55,11 @@ class RekeyIke(Event):
     keeps_ike = False
 
     def begin(self, run):
-        run.client.swanctl("--rekey", "--ike", run.case.id)
+        run.client.rekey_ike(run.case.id)
 
     def finish(self, run):
-        wait_until("a new IKE SA", lambda: run.spis()[0] not in (None, run.before[0])
-                   and len(run.client.sas(run.case.id)) == 1, SOON)
+        wait_until("a new IKE SA, and no other", lambda: run.spis()[0] not in (None, run.before[0])
+                   and run.client.ike_sas(run.case.id) == 1, SOON)
 
     def check(self, run, before, after):
         super().check(run, before, after)
@@ -72,8 +72,8 @@ class RekeyBoth(RekeyIke):
     keeps_child = False
 
     def begin(self, run):
-        run.client.swanctl("--rekey", "--child", run.case.id)
-        run.client.swanctl("--rekey", "--ike", run.case.id)
+        run.client.rekey_child(run.case.id)
+        run.client.rekey_ike(run.case.id)
 
 
 class RekeyOften(Event):
@@ -81,7 +81,7 @@ class RekeyOften(Event):
     keeps_child = False
 
     def begin(self, run):
-        run.client.swanctl("--rekey", "--child", run.case.id)
+        run.client.rekey_child(run.case.id)
 
     def finish(self, run):
         seen = {run.before[1]}
@@ -90,7 +90,7 @@ class RekeyOften(Event):
                        and run.spis()[1] not in seen, SOON)
             seen.add(run.spis()[1])
             if len(seen) <= 5:
-                run.client.swanctl("--rekey", "--child", run.case.id)
+                run.client.rekey_child(run.case.id)
 
 
 class DeleteChild(Event):
@@ -185,7 +185,7 @@ class NatRebinding(Event):
         run.lab.exec("nat", "nft", "replace", "rule", "ip", "segw_lab_nat", "out", "handle", handle,
                      *rule)
         run.lab.exec("nat", "conntrack", "-D", "-s", local)
-        run.client.swanctl("--rekey", "--child", run.case.id)
+        run.client.rekey_child(run.case.id)
 
     keeps_child = False
 

@@ -15,7 +15,10 @@ of a lab can be up at once, even those of one client."""
 
 from textwrap import indent
 
+from segwlab import ROOT
+
 GATEWAY = "10.10.20.1"
+PEERS = ROOT / "build/peers"  # where `./dev lab interop` unpacks packages
 INNER = ("192.168.1.0/24", "10.2.2.0/24")
 
 # Where each client's outer addresses are, and what they look like from the gateway.
@@ -64,7 +67,7 @@ def tunnel(case, number):
     if case.psk:
         dynamic["pre-shared-key"] = f'"{case.psk}"'
     dynamic |= case.dynamic
-    endpoint = {"local-gateway-address": GATEWAY, "remote-ip-address": case.outer,
+    endpoint = {"local-gateway-address": case.gateway, "remote-ip-address": case.outer,
                 "delivery-service": '"IES-1"'}
     return block(f'ipsec-tunnel "{case.id}"', "admin-state enable",
                  settings_text({"key-exchange": {"dynamic": dynamic}, "tunnel-endpoint": endpoint,
@@ -238,7 +241,7 @@ def connection(case):
     if case.second_child:
         second = child | {"local_ts": f"{case.inners[1]}/32"}
         children += block(f"{case.id}-2", *(f"{key} = {value}" for key, value in second.items()))
-    settings = {"version": "2", "local_addrs": case.local, "remote_addrs": GATEWAY,
+    settings = {"version": "2", "local_addrs": case.local, "remote_addrs": case.gateway,
                 "proposals": case.ike[0].proposal(), "mobike": "no", "rekey_time": "0",
                 "keyingtries": "1"} | case.connection
     local = {"auth": "psk", "id": case.client_id} | case.local_auth
@@ -249,6 +252,58 @@ def connection(case):
                  block("children", children))
 
 
+# --- libreswan, OpenIKED ---
+
+def ipsec_conf(cases):
+    text = "config setup\n    protostack=xfrm\n"
+    for case in cases:
+        esn = "yes" if case.esp[0].esn else "no"
+        text += (f"conn {case.id}\n    left={case.outer}\n    leftid={case.client_id}\n"
+                 f"    right={case.gateway}\n    rightid={case.gateway_id}\n"
+                 f"    leftsubnet={case.inner}/32\n    rightsubnet={case.core}/32\n"
+                 f"    authby=secret\n    ikev2=insist\n    ike={case.ike[0].libreswan()}\n"
+                 f"    esp={case.esp[0].libreswan()}\n    esn={esn}\n    leftupdown=%disabled\n"
+                 f"    auto=add\n")
+    return text
+
+
+def ipsec_secrets(cases):
+    return "".join(f'{case.client_id} {case.gateway_id} : PSK "{case.psk}"\n' for case in cases)
+
+
+def iked_conf(cases):
+    return "".join(
+        f'ikev2 "{case.id}" active esp from {case.inner} to {case.core} local {case.outer} '
+        f'peer {case.gateway} ikesa {case.ike[0].openiked()} childsa {case.esp[0].openiked()} '
+        f'srcid {case.client_id} dstid {case.gateway_id} psk "{case.psk}"\n' for case in cases)
+
+
+def write_client(home, client, cases):
+    """Returns the YAML words that name what was written."""
+    if client == "libreswan":
+        (home / "ipsec.conf").write_text(ipsec_conf(cases))
+        (home / "ipsec.secrets").write_text(ipsec_secrets(cases))
+        return f"kind: libreswan, config: {client}/ipsec.conf, tree: {PEERS / client}"
+    if client == "openiked":
+        (home / "iked.conf").write_text(iked_conf(cases))
+        return f"kind: openiked, config: {client}/iked.conf, tree: {PEERS / client}"
+    (home / "swanctl.conf").write_text(swanctl(cases))
+    inside = ", inside: uml" if client == "guest" else ""
+    return f"kind: strongswan{inside}, swanctl: {client}/swanctl.conf, settings: {CHARON}"
+
+
+def client_node_routes(client, cases):
+    if client == "behind":
+        return ["10.10.20.0/24 via 192.168.77.1"]
+    via = "via 172.16.1.254"
+    if client == "openiked":
+        ours = [f"{case.gateway}/32 {via} src {case.outer}" for case in cases]
+    else:
+        ours = [f"10.10.20.0/24 {via}"]
+    # Where no daemon makes a route, what IPsec policies apply to needs one.
+    return ours + ([f"10.2.2.0/24 {via}"] if client in ("libreswan", "openiked") else [])
+
+
 # --- the topology ---
 
 # Quick repetitions: a case waits for one of them where an answer was lost.
@@ -256,15 +311,13 @@ CHARON = ("{retransmit_timeout: '1.0', retransmit_base: '1.4', retransmit_tries:
           "keep_alive: '5', fragment_size: '1280'}")
 
 
-def node_lines(client, cases, swanctl_file):
+def node_lines(client, cases, daemon):
     """The YAML of one client, and of its link."""
     outer = [case.local for case in cases if client != "mobile" and client != "behind"]
     inner = [address for case in cases for address in case.inners]
     lo = ", ".join(f"{address}/32" for address in outer + inner)
-    via = "192.168.77.1" if client == "behind" else "172.16.1.254"
-    inside = ", inside: uml" if client == "guest" else ""
-    node = (f"  {client}: {{kind: strongswan{inside}, loopback: [{lo}], "
-            f"routes: [10.10.20.0/24 via {via}], swanctl: {swanctl_file}, settings: {CHARON}}}\n")
+    routes = ", ".join(client_node_routes(client, cases))
+    node = f"  {client}: {{{daemon}, loopback: [{lo}], routes: [{routes}]}}\n"
     if client == "behind":
         addresses = ", ".join(f"{case.local}/24" for case in cases)
         pairs = ", ".join(f"{case.local} {case.outer}" for case in cases)
@@ -318,8 +371,7 @@ def write_lab(folder, cases):
     for client, theirs in by_client(cases).items():
         home = folder / client
         home.mkdir(exist_ok=True)
-        (home / "swanctl.conf").write_text(swanctl(theirs))
-        node, link = node_lines(client, theirs, f"{client}/swanctl.conf")
+        node, link = node_lines(client, theirs, write_client(home, client, theirs))
         clients += node
         links += link
     core = ", ".join(f"{case.core}/24" for case in cases)

@@ -1,6 +1,7 @@
 """One algorithm has three names: in our configuration, in swanctl.conf, and in what
 `swanctl --list-sas` says was chosen. Cases use ours; the other two are derived here."""
 
+import re
 from dataclasses import dataclass
 
 # ours: (proposal keyword, as shown)
@@ -42,6 +43,24 @@ GROUP = {
     "group-31": ("x25519", "CURVE_25519"),
 }
 
+# libreswan's and OpenIKED's own words for the same.
+LIBRESWAN_GROUP = {(shown.replace("_", "") if shown.startswith("MODP") else
+                    name.replace("group-", "DH")): shown for name, (_, shown) in GROUP.items()}
+LIBRESWAN = {"sha-1": "sha1", "sha-256": "sha2_256", "sha-384": "sha2_384", "sha-512": "sha2_512"}
+OPENIKED = {"sha-1": "hmac-sha1", "sha-256": "hmac-sha2-256", "sha-384": "hmac-sha2-384",
+            "sha-512": "hmac-sha2-512"}
+OPENIKED_GROUP = {"group-14": "modp2048", "group-19": "ecp256", "group-20": "ecp384",
+                  "group-31": "curve25519"}
+
+
+def libreswan_cipher(encryption):
+    """aes256-gcm16 -> aes_gcm256, aes-256 -> aes256."""
+    return re.sub(r"aes(\d+)-gcm16", r"aes_gcm\1", encryption).replace("aes-", "aes")
+
+
+def openiked_cipher(encryption):
+    return re.sub(r"aes(\d+)-gcm16", r"aes-\1-gcm", encryption)
+
 
 def is_aead(encryption):
     return "gcm" in encryption or "poly1305" in encryption
@@ -65,6 +84,14 @@ class Ike:
         parts = (ENCRYPTION[self.encryption][0], INTEGRITY[self.integrity][0], PRF[self.prf][0],
                  GROUP[self.group][0])
         return "-".join(part for part in parts if part)
+
+    def libreswan(self):
+        return f"{libreswan_cipher(self.encryption)}-{LIBRESWAN[self.prf]}-dh{self.group[6:]}"
+
+    def openiked(self):
+        auth = "" if is_aead(self.encryption) else f" auth {OPENIKED[self.integrity]}"
+        return (f"enc {openiked_cipher(self.encryption)}{auth} prf {OPENIKED[self.prf]} "
+                f"group {OPENIKED_GROUP[self.group]}")
 
     def shown(self):
         parts = (ENCRYPTION[self.encryption][1], INTEGRITY[self.integrity][1], PRF[self.prf][1],
@@ -92,10 +119,17 @@ class Esp:
                  GROUP[self.pfs][0] if self.pfs else None, "esn" if self.esn else None)
         return "-".join(part for part in parts if part)
 
+    def libreswan(self):
+        if is_aead(self.encryption):
+            return libreswan_cipher(self.encryption)
+        return f"{libreswan_cipher(self.encryption)}-{LIBRESWAN[self.integrity]}"
+
+    def openiked(self):
+        auth = "" if is_aead(self.encryption) else f" auth {OPENIKED[self.integrity]}"
+        return f"enc {openiked_cipher(self.encryption)}{auth}"
+
     def shown(self, rekeyed=False):
         parts = (ENCRYPTION[self.encryption][1], INTEGRITY[self.integrity][1],
                  GROUP[self.pfs][1] if self.pfs and rekeyed else None,
                  "1" if self.esn else None)
         return "/".join(part for part in parts if part)
-
-

@@ -83,7 +83,7 @@ class Case:
     @property
     def inners(self):
         """A second one where there is a second CHILD SA."""
-        return [self.inner] + ([f"192.168.1.{self.number + 100}"] if self.second_child else [])
+        return [self.inner] + ([f"192.168.2.{self.number}"] if self.second_child else [])
 
     @property
     def core(self):
@@ -106,18 +106,35 @@ class Case:
 CBC = Ike("aes-256", "sha-256", "sha-256", "group-14")
 
 
+CIPHERS = [f"aes-{bits}" for bits in (128, 192, 256)]
+AEADS = [f"aes{bits}-gcm{icv}" for bits in (128, 192, 256) for icv in (8, 12, 16)] + [
+    "chacha20-poly1305"]
+GROUPS = ["group-2", "group-5", "group-14", "group-15", "group-16", "group-19", "group-20",
+          "group-21", "group-31"]
+
+
 def algorithms():
-    for encryption in ("aes-128", "aes-192", "aes-256"):
-        yield Case(f"ike {encryption} sha-256 group-14",
-                   ike=(Ike(encryption, "sha-256", "sha-256", "group-14"),))
-        yield Case(f"esp {encryption} sha-256", RekeyChild(), esp=(Esp(encryption, "sha-256"),))
-    for encryption in ("aes128-gcm16", "aes256-gcm16"):
-        yield Case(f"ike {encryption}", ike=(Ike(encryption),))
-    for encryption in ("aes128-gcm16", "aes192-gcm16"):
-        yield Case(f"esp {encryption}", RekeyChild(), esp=(Esp(encryption),))
-    for group in ("group-14", "group-19", "group-31"):
+    """Each once for IKE and once for ESP; a rekey uses what was chosen once more."""
+    for cipher in CIPHERS:
+        yield Case(f"ike {cipher}", RekeyIke(), ike=(Ike(cipher, "sha-256"),))
+    for aead in AEADS:
+        yield Case(f"ike {aead}", RekeyIke(), ike=(Ike(aead),))
+    for integrity in ("sha-1", "sha-384", "sha-512", "aes-xcbc"):
+        yield Case(f"ike integrity {integrity}", RekeyIke(), ike=(Ike("aes-256", integrity),))
+        yield Case(f"ike prf {integrity}", RekeyIke(), ike=(Ike(prf=integrity),))
+    for group in GROUPS:
         yield Case(f"ike {group}", RekeyIke(), ike=(Ike(group=group),))
         yield Case(f"pfs {group}", RekeyChild(), esp=(Esp(pfs=group),))
+
+
+def esp_algorithms(client="client", kernel=""):
+    for cipher in CIPHERS + ["null"]:
+        yield Case(f"{kernel}esp {cipher}", RekeyChild(), client, esp=(Esp(cipher, "sha-256"),))
+    for aead in AEADS:
+        yield Case(f"{kernel}esp {aead}", RekeyChild(), client, esp=(Esp(aead),))
+    for integrity in ("sha-1", "sha-384", "sha-512", "aes-xcbc"):
+        yield Case(f"{kernel}esp integrity {integrity}", RekeyChild(), client,
+                   esp=(Esp("aes-256", integrity),))
 
 
 def exchanges():
@@ -161,10 +178,9 @@ def packets():
 
 def guests():
     """strongSwan with the ESP of a kernel."""
-    yield Case("kernel raw esp", RekeyChild(), client="guest")
-    yield Case("kernel raw esp cbc", RekeyChild(), client="guest", esp=(Esp("aes-256", "sha-256"),))
-    yield Case("kernel raw esp esn", RekeyChild(), client="guest", esp=(Esp(esn=True),))
-    yield Case("kernel raw esp esn cbc", RekeyChild(), client="guest",
+    yield from esp_algorithms("guest", "kernel ")
+    yield Case("kernel esp esn gcm", RekeyChild(), client="guest", esp=(Esp(esn=True),))
+    yield Case("kernel esp esn cbc", RekeyChild(), client="guest",
                esp=(Esp("aes-128", "sha-256", esn=True),))
     yield Case("kernel forced encapsulation", RekeyIke(), client="guest",
                connection={"encap": "yes"})
@@ -188,6 +204,6 @@ def others():
 
 
 def all_cases():
-    rows = [*exchanges(), *algorithms(), *negotiation(), *packets(), *guests(),
+    rows = [*exchanges(), *algorithms(), *esp_algorithms(), *negotiation(), *packets(), *guests(),
             *others()]
     return [replace(case, number=number) for number, case in enumerate(rows, start=1)]

@@ -19,7 +19,7 @@ from segwlab import ROOT
 
 GATEWAY = "10.10.20.1"
 PEERS = ROOT / "build/peers"  # where `./dev lab interop` unpacks packages
-INNER = ("192.168.1.0/24", "10.2.2.0/24")
+INNER = ("192.168.1.0/24", "192.168.2.0/24", "10.2.2.0/24")
 
 # Where each client's outer addresses are, and what they look like from the gateway.
 OUTER = {"client": "10.10.10.{}", "guest": "10.10.11.{}", "behind": "10.10.12.{}",
@@ -346,7 +346,7 @@ nodes:
   coresw: {{kind: bridge}}
   core:
     kind: host
-    routes: [192.168.1.0/24 via 10.2.2.254]
+    routes: [192.168.1.0/24 via 10.2.2.254, 192.168.2.0/24 via 10.2.2.254]
 links:
 {links}  - {{name: pub_a, ends: ["switch:a", "a:pub"]}}
   - {{name: pub_b, ends: ["switch:b", "b:pub"]}}

@@ -1,15 +1,15 @@
 // One core's ESP: inner packets of some sizes, sealed, and sealed and opened again.
 #include <benchmark/benchmark.h>
 
+#include <string>
+#include <vector>
+
+#include "esp/algorithm.h"
 #include "esp/tunnel.h"
 #include "platform/testing/fake_platform.h"
 
 namespace segw::esp {
 namespace {
-
-constexpr Suite kGcm{};
-constexpr Suite kCbc{
-    .encryption = Encryption::AesCbc, .key_bits = 256, .integrity = Integrity::HmacSha256_128};
 
 // One key for both directions, so that what was sealed can be opened with the same SA.
 ChildSa make_sa(const Suite& suite) {
@@ -85,10 +85,46 @@ void seal_and_open(benchmark::State& state, const Suite& suite) {
   count(state, tunnel);
 }
 
-BENCHMARK_CAPTURE(seal, gcm_256, kGcm)->Arg(64)->Arg(1400);
-BENCHMARK_CAPTURE(seal, cbc_256_sha_256, kCbc)->Arg(64)->Arg(1400);
-BENCHMARK_CAPTURE(seal_and_open, gcm_256, kGcm)->Arg(64)->Arg(1400);
-BENCHMARK_CAPTURE(seal_and_open, cbc_256_sha_256, kCbc)->Arg(64)->Arg(1400);
+struct Row {
+  Suite suite;
+  std::vector<int64_t> sizes;
+};
+
+// The usual ones in both sizes, the others where their cost shows.
+std::vector<Row> rows() {
+  using E = Encryption;
+  using I = Integrity;
+  const auto suite = [](E encryption, uint16_t bits, I integrity = I::None) {
+    return Suite{.encryption = encryption, .key_bits = bits, .integrity = integrity};
+  };
+  return {
+      {suite(E::AesGcm16, 128), {64, 1400}},
+      {suite(E::AesGcm16, 256), {64, 1400}},
+      {suite(E::AesGcm8, 256), {1400}},
+      {suite(E::ChaCha20Poly1305, 256), {64, 1400}},
+      {suite(E::AesCbc, 128, I::HmacSha1_96), {64, 1400}},
+      {suite(E::AesCbc, 256, I::HmacSha256_128), {64, 1400}},
+      {suite(E::AesCbc, 256, I::HmacSha384_192), {1400}},
+      {suite(E::AesCbc, 256, I::HmacSha512_256), {1400}},
+      {suite(E::AesCbc, 128, I::AesXcbc_96), {1400}},
+      {suite(E::Null, 0, I::HmacSha256_128), {1400}},
+  };
+}
+
+void add(const std::string& what, void (*run)(benchmark::State&, const Suite&)) {
+  for (const Row& row : rows()) {
+    auto* bench = benchmark::RegisterBenchmark(
+        (what + "/" + text(row.suite)).c_str(),
+        [run, suite = row.suite](benchmark::State& state) { run(state, suite); });
+    for (const int64_t size : row.sizes) bench->Arg(size);
+  }
+}
+
+const bool kAdded = [] {
+  add("seal", seal);
+  add("seal_and_open", seal_and_open);
+  return true;
+}();
 
 }  // namespace
 }  // namespace segw::esp

@@ -3,7 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
+#include "esp/testing_suites.h"
 #include "esp/tunnel.h"
+#include "ike/key_derivation.h"
+#include "ike/protection.h"
 #include "sim/ip_packet.h"
 #include "sim/probe.h"
 #include "sim/rng.h"
@@ -16,22 +21,9 @@ const IpAddress kGateway = IpAddress::v4(0xC000020A);
 const IpAddress kInner = IpAddress::v4(0x0A0A0107);
 const IpAddress kCore = IpAddress::v4(0x0AC80001);
 
-struct Case {
-  const char* name;
-  bool cbc;
-  bool esn;
-  uint16_t key_bits;
-};
-
-class ClientEsp : public testing::TestWithParam<Case> {
+class ClientEsp : public testing::TestWithParam<esp::Suite> {
  protected:
   ClientEsp() {
-    suite_.key_bits = GetParam().key_bits;
-    suite_.extended_sequence_numbers = GetParam().esn;
-    if (GetParam().cbc) {
-      suite_.encryption = esp::Encryption::AesCbc;
-      suite_.integrity = esp::Integrity::HmacSha256_128;
-    }
     const SecretBytes derive(rng_.bytes(32));
     const Bytes nonces = rng_.bytes(64);
     keys_ = derive_child_keys(suite_, ike::Prf::HmacSha256, derive, {}, nonces, true);
@@ -52,7 +44,7 @@ class ClientEsp : public testing::TestWithParam<Case> {
     return SecretBytes(all);
   }
   Rng rng_{1};
-  esp::Suite suite_;
+  esp::Suite suite_ = GetParam();
   ChildKeys keys_;
   esp::ChildSa sa_;
   std::unique_ptr<esp::Backend> backend_ = esp::make_openssl_backend();
@@ -91,33 +83,62 @@ TEST_P(ClientEsp, OpensWhatTheGatewaySealsButOnce) {
   EXPECT_EQ(client.open(forged).refusal, ClientSa::Refusal::Integrity);
 }
 
-INSTANTIATE_TEST_SUITE_P(Suites, ClientEsp,
-                         testing::Values(Case{"Gcm128", false, false, 128},
-                                         Case{"Gcm256Esn", false, true, 256},
-                                         Case{"Cbc128", true, false, 128},
-                                         Case{"Cbc256Esn", true, true, 256}),
-                         [](const auto& one) { return one.param.name; });
+INSTANTIATE_TEST_SUITE_P(Suites, ClientEsp, testing::ValuesIn(esp::testing::every_suite()),
+                         esp::testing::name_of);
 
-class ClientIke : public testing::TestWithParam<bool> {};
+class ClientIke : public testing::TestWithParam<esp::Suite> {
+ protected:
+  ClientIke() {
+    suite_.encryption = GetParam().encryption;
+    suite_.key_bits = GetParam().key_bits;
+    suite_.integrity = GetParam().integrity;
+    constexpr std::array kPrfs{ike::Prf::HmacSha1, ike::Prf::AesXcbc, ike::Prf::HmacSha512};
+    suite_.prf = kPrfs.at(GetParam().key_bits / 64U % kPrfs.size());
+  }
+  Rng rng_{2};
+  ike::IkeSuite suite_;
+};
 
 TEST_P(ClientIke, OpensWhatItSeals) {
-  Rng rng(2);
-  ike::IkeSuite suite;
-  if (GetParam()) {
-    suite.encryption = esp::Encryption::AesCbc;
-    suite.integrity = esp::Integrity::HmacSha256_128;
-  }
-  const SecretBytes seed(rng.bytes(32));
-  const ClientIkeKeys keys = derive_ike_keys(suite, seed, rng.bytes(64), 1, 2);
+  const SecretBytes seed(rng_.bytes(32));
+  const ClientIkeKeys keys = derive_ike_keys(suite_, seed, rng_.bytes(64), 1, 2);
   const MessageHead head{.initiator_spi = 1, .responder_spi = 2, .exchange = 37, .message_id = 3};
-  const Bytes message = seal_message(suite, keys.out, head, {delete_esp(7)}, rng);
-  const auto opened = open_message(suite, keys.out, message);
+  const Bytes message = seal_message(suite_, keys.out, head, {delete_esp(7)}, rng_);
+  const auto opened = open_message(suite_, keys.out, message);
   ASSERT_TRUE(opened);
   EXPECT_EQ(deletes_in(*opened).esp, std::vector<uint32_t>{7});
-  EXPECT_FALSE(open_message(suite, keys.in, message));
+  EXPECT_FALSE(open_message(suite_, keys.in, message));
 }
 
-INSTANTIATE_TEST_SUITE_P(Suites, ClientIke, testing::Bool());
+// Two implementations of one exchange of keys, and of one format.
+TEST_P(ClientIke, HasTheKeysOfTheGateway) {
+  const SecretBytes shared(rng_.bytes(32));
+  const ike::Nonces nonces{.initiator = rng_.bytes(32), .responder = rng_.bytes(48)};
+  Bytes both = nonces.initiator;
+  append(both, nonces.responder);
+  const SecretBytes seed = first_key_seed(suite_.prf, shared, nonces.initiator, nonces.responder);
+  const ClientIkeKeys own = derive_ike_keys(suite_, seed, both, 1, 2);
+  const ike::IkeKeys keys =
+      ike::derive_keys(suite_, shared, nonces, {.initiator = IkeSpi{1}, .responder = IkeSpi{2}});
+  EXPECT_EQ(own.derive, keys.sk_d);
+  EXPECT_EQ(own.out.encryption, keys.sk_ei);
+  EXPECT_EQ(own.in.integrity, keys.sk_ar);
+  EXPECT_EQ(own.auth_in, keys.sk_pr);
+  const MessageHead head{.initiator_spi = 1, .responder_spi = 2, .exchange = 37, .message_id = 3};
+  const Bytes message = seal_message(suite_, own.out, head, {delete_esp(7)}, rng_);
+  const auto header = ike::decode_header(message);
+  ASSERT_TRUE(header);
+  EXPECT_TRUE(ike::unprotect(message, *header, suite_, keys, ike::Direction::FromInitiator));
+}
+
+std::vector<esp::Suite> every_suite_of_ike() {
+  std::vector<esp::Suite> all = esp::testing::every_suite();
+  std::erase_if(all, [](const auto& one) { return one.encryption == esp::Encryption::Null; });
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Suites, ClientIke, testing::ValuesIn(every_suite_of_ike()),
+                         esp::testing::name_of);
 
 }  // namespace
 }  // namespace segw::sim

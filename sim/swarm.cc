@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
+#include "esp/algorithm.h"
 #include "sim/faults.h"
 
 namespace segw::sim {
@@ -51,15 +53,50 @@ ClusterOptions draw_options(Rng& rng) {
   return options;
 }
 
+// Not NULL: no_clear_text would see it.
+esp::Suite draw_suite(Rng& rng) {
+  using E = esp::Encryption;
+  using I = esp::Integrity;
+  constexpr std::array<esp::Suite, 7> kSuites{{{E::AesCbc, 128, I::HmacSha1_96},
+                                               {E::AesCbc, 192, I::HmacSha384_192},
+                                               {E::AesCbc, 256, I::HmacSha512_256},
+                                               {E::AesCbc, 128, I::AesXcbc_96},
+                                               {E::AesGcm8, 192},
+                                               {E::AesGcm12, 256},
+                                               {E::ChaCha20Poly1305, 256}}};
+  return kSuites.at(rng.below(kSuites.size()));
+}
+
+// The rarer algorithms, in one seed of four, from a stream of their own.
+void draw_rare(uint64_t seed, ClusterOptions& options) {
+  Rng rng(seed, "rare suites");
+  if (rng.below(4) != 0) return;
+  constexpr std::array kPrfs{ike::Prf::HmacSha1, ike::Prf::AesXcbc, ike::Prf::HmacSha384,
+                             ike::Prf::HmacSha512};
+  constexpr std::array kGroups{ike::Group::Modp1024, ike::Group::Modp1536, ike::Group::Modp3072,
+                               ike::Group::Ecp384, ike::Group::Ecp521};
+  const bool extended = options.esp_suite.extended_sequence_numbers;
+  options.esp_suite = draw_suite(rng);
+  options.esp_suite.extended_sequence_numbers = extended;
+  const esp::Suite suite = draw_suite(rng);
+  options.ike_suite.encryption = suite.encryption;
+  options.ike_suite.key_bits = suite.key_bits;
+  options.ike_suite.integrity = suite.integrity;
+  options.ike_suite.prf = kPrfs.at(rng.below(kPrfs.size()));
+  options.ike_suite.group = kGroups.at(rng.below(kGroups.size()));
+  if (options.pfs) options.pfs = kGroups.at(rng.below(kGroups.size()));
+}
+
 std::string describe(const ClusterOptions& options) {
+  const esp::Suite ike{.encryption = options.ike_suite.encryption,
+                       .key_bits = options.ike_suite.key_bits,
+                       .integrity = options.ike_suite.integrity};
   return fmt::format(
-      "clients={} nat={:03b} keep-alive={}ms hold={} ike={}/{}/group{} esp={}/{}{} window={} "
+      "clients={} nat={:03b} keep-alive={}ms hold={} ike={}/prf{}/group{} esp={} window={} "
       "probe={}ms",
       options.clients, options.behind_nat, options.keep_alive / milliseconds(1), options.hold_count,
-      options.ike_suite.encryption == esp::Encryption::AesCbc ? "cbc" : "gcm",
-      options.ike_suite.key_bits, static_cast<int>(options.ike_suite.group),
-      options.esp_suite.encryption == esp::Encryption::AesCbc ? "cbc" : "gcm",
-      options.esp_suite.key_bits, options.esp_suite.extended_sequence_numbers ? "+esn" : "",
+      esp::text(ike), static_cast<int>(options.ike_suite.prf),
+      static_cast<int>(options.ike_suite.group), esp::text(options.esp_suite),
       options.client_window, options.probe_interval / milliseconds(1));
 }
 
@@ -78,7 +115,8 @@ void add(ClientCounts& to, const ClientCounts& more) {
 SeedOutcome run_seed(uint64_t seed, Duration length,
                      const std::function<void(const std::string&)>& echo) {
   Rng rng(seed, "swarm");
-  const ClusterOptions options = draw_options(rng);
+  ClusterOptions options = draw_options(rng);
+  draw_rare(seed, options);
   Cluster cluster(seed, options);
   if (echo) cluster.world().echo(echo);
   Faults faults(cluster, options.behind_nat != 0);

@@ -2,16 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <array>
-#include <vector>
-
-#include "esp/algorithm.h"
+#include "esp/testing_suites.h"
 
 namespace segw::esp {
 namespace {
 
-class EverySuite : public testing::TestWithParam<Suite> {
+class EverySuite : public ::testing::TestWithParam<Suite> {
  protected:
   Bytes packet(size_t plain_blocks) {
     const Suite& suite = GetParam();
@@ -72,39 +68,13 @@ TEST_P(EverySuite, RefusesAKeyOfTheWrongSize) {
   }
 }
 
-// Every cipher with every size of key and every integrity algorithm that goes with it, with and
-// without extended numbers.
-std::vector<Suite> every_suite() {
-  constexpr std::array<uint16_t, 4> kKeyBits{0, 128, 192, 256};
-  std::vector<Suite> all;
-  for (uint32_t cipher = 0; cipher < 64; ++cipher) {
-    for (const uint16_t bits : kKeyBits) {
-      for (uint32_t integrity = 0; integrity < 64; ++integrity) {
-        if (!misfit(cipher, bits, integrity).empty()) continue;
-        for (const bool extended : {false, true}) {
-          all.push_back({.encryption = static_cast<Encryption>(cipher),
-                         .key_bits = bits,
-                         .integrity = static_cast<Integrity>(integrity),
-                         .extended_sequence_numbers = extended});
-        }
-      }
-    }
-  }
-  return all;
-}
-
-std::string name_of(const testing::TestParamInfo<Suite>& row) {
-  std::string name = text(row.param);
-  std::ranges::replace_if(name, [](char c) { return c == '-' || c == ' '; }, '_');
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Cipher, EverySuite, testing::ValuesIn(every_suite()), name_of);
+INSTANTIATE_TEST_SUITE_P(Cipher, EverySuite, ::testing::ValuesIn(testing::every_suite()),
+                         testing::name_of);
 
 TEST(Suites, AreAsManyAsTheTablesGive) {
   // NULL and three sizes of CBC with five integrity algorithms, three tags of GCM with three sizes,
   // ChaCha20; twice.
-  EXPECT_EQ(every_suite().size(), 2U * ((1 + 3) * 5 + 3 * 3 + 1));
+  EXPECT_EQ(testing::every_suite().size(), 2U * ((1 + 3) * 5 + 3 * 3 + 1));
 }
 
 }  // namespace

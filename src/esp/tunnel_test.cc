@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "esp/testing_suites.h"
 #include "platform/testing/fake_platform.h"
 
 namespace segw::esp {
@@ -52,7 +53,7 @@ constexpr Suite kGcm{};
 constexpr Suite kCbc{
     .encryption = Encryption::AesCbc, .key_bits = 256, .integrity = Integrity::HmacSha256_128};
 
-class Tunnel : public testing::Test {
+class Tunnel : public ::testing::Test {
  protected:
   Bytes esp_of(ByteView outer) {
     const auto packet = parse_ip(outer);
@@ -63,8 +64,8 @@ class Tunnel : public testing::Test {
   std::unique_ptr<Backend> backend_ = make_backend();
 };
 
-TEST_F(Tunnel, CarriesPacketsOfEverySizeInBothSuitesRawAndEncapsulated) {
-  for (const Suite& suite : {kGcm, kCbc}) {
+TEST_F(Tunnel, CarriesPacketsOfEverySizeInEverySuiteRawAndEncapsulated) {
+  for (const Suite& suite : testing::every_suite()) {
     for (const bool encapsulated : {false, true}) {
       const Ends both = ends(suite, encapsulated);
       const auto sealer = Sealer::make(both.client, *backend_);

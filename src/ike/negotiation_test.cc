@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ike/testing.h"
+#include "ike/testing_suites.h"
 
 namespace segw::ike {
 namespace {
@@ -100,6 +101,66 @@ TEST(ChooseIke, GcmWithARealIntegrityAlgorithmIsRefused) {
   EXPECT_FALSE(choose_ike(ours({gcm_suite()}), both, std::nullopt));
   both.proposals[0].transforms.push_back({kTransformIntegrity, 0, {}});
   EXPECT_TRUE(choose_ike(ours({gcm_suite()}), both, std::nullopt));
+}
+
+// Every suite against every other: only the same one fits, and its answer is what was offered.
+TEST(ChooseIke, OfAllSuitesOnlyTheSameOnesAgree) {
+  const std::vector<IkeSuite> all = testing::every_suite();
+  for (const IkeSuite& mine : all) {
+    for (const IkeSuite& theirs : all) {
+      const auto chosen = choose_ike(ours({mine}), offered({theirs}), std::nullopt);
+      ASSERT_EQ(chosen.has_value(), mine == theirs)
+          << testing::name_of(mine) << " and " << testing::name_of(theirs);
+      if (!chosen) continue;
+      EXPECT_EQ(chosen->suite, mine);
+      EXPECT_EQ(chosen->answer.transforms, Client::ike_proposal(theirs).transforms);
+    }
+  }
+}
+
+TEST(ChooseIke, OfAllOfferedAtOnceOurFirstIsChosen) {
+  const std::vector<IkeSuite> all = testing::every_suite();
+  payload::Sa everything;
+  for (const IkeSuite& each : all) everything.proposals.push_back(Client::ike_proposal(each));
+  for (const IkeSuite& mine : all) {
+    const auto chosen = choose_ike(ours({mine, all.front()}), everything, std::nullopt);
+    ASSERT_TRUE(chosen);
+    EXPECT_EQ(chosen->suite, mine);
+  }
+}
+
+// RFC 7296 3.3.5: "The Key Length attribute MUST NOT be used with transforms that use a
+// fixed-length key."; RFC 7634 5: the same for ChaCha20-Poly1305.
+TEST(ChooseIke, AKeyLengthWhereThereIsOnlyOneIsNotChosen) {
+  IkeSuite suite = gcm_suite();
+  suite.encryption = esp::Encryption::ChaCha20Poly1305;
+  payload::Sa theirs = offered({suite});
+  ASSERT_EQ(theirs.proposals[0].transforms[0].key_bits, std::nullopt);
+  EXPECT_TRUE(choose_ike(ours({suite}), theirs, std::nullopt));
+  theirs.proposals[0].transforms[0].key_bits = uint16_t{256};
+  EXPECT_FALSE(choose_ike(ours({suite}), theirs, std::nullopt));
+}
+
+TEST(ChooseIke, AKeyLengthThatIsMissingIsNotChosen) {
+  for (const IkeSuite& suite : testing::every_suite()) {
+    if (esp::algorithm(suite.encryption).fixed_key) continue;
+    payload::Sa theirs = offered({suite});
+    theirs.proposals[0].transforms[0].key_bits.reset();
+    EXPECT_FALSE(choose_ike(ours({suite}), theirs, std::nullopt)) << testing::name_of(suite);
+  }
+}
+
+TEST(ChooseChild, NullGoesWithAnIntegrityAlgorithmOnly) {
+  const esp::Suite null{
+      .encryption = esp::Encryption::Null, .key_bits = 0, .integrity = esp::Integrity::HmacSha1_96};
+  payload::Sa theirs{.proposals = {Client::esp_proposal(null, kSpi)}};
+  const auto made = choose_child({{.suite = null}}, theirs, {}, ChildExchange::Alone);
+  ASSERT_TRUE(std::holds_alternative<ChosenChild>(made));
+  EXPECT_EQ(std::get<ChosenChild>(made).suite, null);
+  std::erase_if(theirs.proposals[0].transforms,
+                [](const auto& each) { return each.type == kTransformIntegrity; });
+  EXPECT_TRUE(std::holds_alternative<NotifyType>(
+      choose_child({{.suite = null}}, theirs, {}, ChildExchange::Alone)));
 }
 
 struct ChildRow {

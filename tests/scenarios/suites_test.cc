@@ -8,13 +8,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
+using E = esp::Encryption;
+using I = esp::Integrity;
+using ike::Group;
+using ike::Prf;
+
 struct Suite {
   const char* name;
-  bool ike_cbc;
-  bool esp_cbc;
-  bool esn;
-  bool nat;
-  ike::Group group;
+  ike::IkeSuite ike;
+  esp::Suite esp;
+  bool nat = false;
+  std::optional<Group> pfs;
 };
 
 class Suites : public Scenario, public testing::WithParamInterface<Suite> {};
@@ -22,16 +26,9 @@ class Suites : public Scenario, public testing::WithParamInterface<Suite> {};
 TEST_P(Suites, TakeOverAndHandOver) {
   const Suite& suite = GetParam();
   ClusterOptions options{.clients = 2, .behind_nat = static_cast<uint8_t>(suite.nat ? 1 : 0)};
-  options.ike_suite.group = suite.group;
-  if (suite.ike_cbc) {
-    options.ike_suite.encryption = esp::Encryption::AesCbc;
-    options.ike_suite.integrity = esp::Integrity::HmacSha256_128;
-  }
-  if (suite.esp_cbc) {
-    options.esp_suite.encryption = esp::Encryption::AesCbc;
-    options.esp_suite.integrity = esp::Integrity::HmacSha256_128;
-  }
-  options.esp_suite.extended_sequence_numbers = suite.esn;
+  options.ike_suite = suite.ike;
+  options.esp_suite = suite.esp;
+  options.pfs = suite.pfs;
   Cluster& c = converged(options);
   c.run_for(1s);
   EXPECT_TRUE(c.hand_over(A)) << c.report();
@@ -53,11 +50,51 @@ TEST_P(Suites, TakeOverAndHandOver) {
 
 INSTANTIATE_TEST_SUITE_P(
     Every, Suites,
-    testing::Values(Suite{"Gcm", false, false, false, false, ike::Group::Curve25519},
-                    Suite{"GcmEsnNat", false, false, true, true, ike::Group::Ecp256},
-                    Suite{"Cbc", true, true, false, false, ike::Group::Modp2048},
-                    Suite{"CbcEsn", true, true, true, false, ike::Group::Curve25519},
-                    Suite{"CbcIkeGcmEspNat", true, false, false, true, ike::Group::Curve25519}),
+    testing::Values(
+        Suite{"Gcm", {E::AesGcm16, 128, I::None, Prf::HmacSha256, Group::Curve25519}, {}},
+        Suite{"GcmEsnNat",
+              {E::AesGcm16, 128, I::None, Prf::HmacSha256, Group::Ecp256},
+              {E::AesGcm16, 128, I::None, true},
+              true},
+        Suite{"Cbc",
+              {E::AesCbc, 128, I::HmacSha256_128, Prf::HmacSha256, Group::Modp2048},
+              {E::AesCbc, 128, I::HmacSha256_128}},
+        Suite{"CbcEsn",
+              {E::AesCbc, 128, I::HmacSha256_128, Prf::HmacSha256, Group::Curve25519},
+              {E::AesCbc, 128, I::HmacSha256_128, true}},
+        Suite{"CbcIkeGcmEspNat",
+              {E::AesCbc, 128, I::HmacSha256_128, Prf::HmacSha256, Group::Curve25519},
+              {},
+              true},
+        // What an empty ike-transform and an empty ipsec-transform mean.
+        Suite{"TheGuidesDefaults",
+              {E::AesCbc, 128, I::HmacSha1_96, Prf::HmacSha1, Group::Modp1024},
+              {E::AesCbc, 128, I::HmacSha1_96},
+              false,
+              Group::Modp1024},
+        Suite{"ChaCha20Esn",
+              {E::ChaCha20Poly1305, 256, I::None, Prf::HmacSha512, Group::Ecp384},
+              {E::ChaCha20Poly1305, 256, I::None, true},
+              false,
+              Group::Ecp521},
+        Suite{"Gcm8Nat",
+              {E::AesGcm8, 256, I::None, Prf::HmacSha384, Group::Ecp521},
+              {E::AesGcm8, 192},
+              true,
+              Group::Modp1536},
+        // NULL is left to the labs: here a packet that can be read is one in clear.
+        Suite{"Xcbc",
+              {E::AesCbc, 256, I::AesXcbc_96, Prf::AesXcbc, Group::Modp3072},
+              {E::AesCbc, 256, I::AesXcbc_96, true}},
+        Suite{"Sha512Gcm12",
+              {E::AesCbc, 192, I::HmacSha512_256, Prf::HmacSha512, Group::Modp4096},
+              {E::AesGcm12, 128},
+              false,
+              Group::Ecp256},
+        Suite{"Sha384Cbc256",
+              {E::AesCbc, 256, I::HmacSha384_192, Prf::HmacSha384, Group::Ecp256},
+              {E::AesCbc, 256, I::HmacSha384_192, true},
+              true}),
     [](const auto& suite) { return suite.param.name; });
 
 TEST(Determinism, OneSeedIsOneHistory) {

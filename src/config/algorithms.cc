@@ -24,9 +24,10 @@ constexpr NamedPrf kPrfs[] = {
 };
 // NOLINTEND(modernize-use-designated-initializers)
 
-// RFC 8247 2, RFC 8221 5 and 6: "MUST NOT" or "SHOULD NOT" be used; old clients have nothing else.
+// RFC 8247 2 and RFC 8221 5 and 6 want them gone ("SHOULD NOT", "MUST-"); old clients have nothing
+// else. NULL is as strong as its integrity, but hides nothing.
 constexpr std::array<std::string_view, 4> kWeak{"sha-1", "group-2", "group-5", "null"};
-// By the same RFCs, and never implemented here.
+// "MUST NOT" there, and Triple DES for its blocks of 64 bits; never implemented here.
 constexpr std::array<std::string_view, 4> kTooWeak{"des", "des-3", "md-5", "group-1"};
 
 template <size_t N>
@@ -40,7 +41,8 @@ std::string as_written(const View& leaf) {
 
 void warn_if_weak(const View& leaf) {
   if (!one_of(kWeak, leaf.value())) return;
-  leaf.warn(kWeakAlgorithm, fmt::format("{} is weak", as_written(leaf)));
+  leaf.warn(kWeakAlgorithm, fmt::format("{} {}", as_written(leaf),
+                                        leaf.value() == "null" ? "does not encrypt" : "is weak"));
 }
 
 std::string group_names() {

@@ -254,7 +254,7 @@ TEST(WeakAlgorithms, AreNamedWithTheirPlaceWhereWrittenAndWhereTheyAreTheDefault
   EXPECT_THAT(warnings_with("ike-auth-algorithm sha-256", ""),
               HasSubstr("ike-auth-algorithm: sha-1 (the default) is weak"));
   EXPECT_THAT(warnings_with("esp-encryption-algorithm aes-256", "esp-encryption-algorithm null"),
-              HasSubstr("esp-encryption-algorithm: null is weak"));
+              HasSubstr("esp-encryption-algorithm: null does not encrypt"));
 }
 
 TEST(WeakAlgorithms, AreNotInTheSampleOfThePairLab) {

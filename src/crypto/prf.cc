@@ -43,9 +43,9 @@ const Row& row(Prf prf) {
 }
 
 // RFC 4434 2: "If the key is exactly 128 bits long, use it as-is. If the key has fewer than 128
-// bits, lengthen it to exactly 128 bits by padding it on the right with zero bits ... If the key is
-// 129 bits or longer, shorten it to exactly 128 bits by performing the steps in AES-XCBC-PRF-128
-// ... using a key of 128 zero bits".
+// bits, lengthen it to exactly 128 bits by padding it on the right with zero bits. If the key is
+// 129 bits or longer, shorten it to exactly 128 bits by performing the steps in AES-XCBC-PRF-128";
+// for that the key is 128 zero bits and the message the key that is too long.
 SecretBytes xcbc_key(ByteView key) {
   constexpr Block kZeroKey{};
   if (key.size() > kBlockSize) return aes_xcbc(kZeroKey, {key});

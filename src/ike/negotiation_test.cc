@@ -130,7 +130,7 @@ TEST(ChooseIke, OfAllOfferedAtOnceOurFirstIsChosen) {
 }
 
 // RFC 7296 3.3.5: "The Key Length attribute MUST NOT be used with transforms that use a
-// fixed-length key."; RFC 7634 5: the same for ChaCha20-Poly1305.
+// fixed-length key."
 TEST(ChooseIke, AKeyLengthWhereThereIsOnlyOneIsNotChosen) {
   IkeSuite suite = gcm_suite();
   suite.encryption = esp::Encryption::ChaCha20Poly1305;

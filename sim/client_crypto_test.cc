@@ -68,7 +68,7 @@ TEST_P(ClientEsp, OpensWhatTheGatewaySealsButOnce) {
   ASSERT_NE(sealer, nullptr);
   const Bytes inner = encode_probe(Probe{.number = 9, .echo = true}, kCore, kInner);
   const auto sealed = [&](uint64_t sequence) {
-    const Bytes outer = sealer->seal(sa_, inner, {.sequence = sequence, .iv = sequence}, rng_, 1);
+    const Bytes outer = sealer->seal(sa_, inner, {.sequence = sequence, .iv = sequence}, rng_, {});
     return to_bytes(esp_of(outer)->bytes);
   };
   const Bytes hundredth = sealed(100);

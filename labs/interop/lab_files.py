@@ -23,10 +23,12 @@ INNER = ("192.168.1.0/24", "192.168.2.0/24", "10.2.2.0/24")
 
 # Where each client's outer addresses are, and what they look like from the gateway.
 OUTER = {"client": "10.10.10.{}", "guest": "10.10.11.{}", "behind": "10.10.12.{}",
-         "mobile": "172.16.1.{}", "libreswan": "10.10.13.{}", "openiked": "10.10.14.{}"}
+         "mobile": "172.16.1.{}", "libreswan": "10.10.13.{}", "openiked": "10.10.14.{}",
+         "stranger": "10.10.15.{}"}
 LOCAL = OUTER | {"behind": "192.168.77.{}"}
 LINK = {"client": "172.16.1.100", "guest": "172.16.1.103", "nat": "172.16.1.104",
-        "mobile": "172.16.1.105", "libreswan": "172.16.1.106", "openiked": "172.16.1.107"}
+        "mobile": "172.16.1.105", "libreswan": "172.16.1.106", "openiked": "172.16.1.107",
+        "stranger": "172.16.1.108"}
 
 
 def block(head, *lines):
@@ -287,6 +289,8 @@ def write_client(home, client, cases):
     if client == "openiked":
         (home / "iked.conf").write_text(iked_conf(cases))
         return f"kind: openiked, config: {client}/iked.conf, tree: {PEERS / client}"
+    if client == "stranger":  # nobody is there
+        return "kind: host"
     (home / "swanctl.conf").write_text(swanctl(cases))
     inside = ", inside: uml" if client == "guest" else ""
     return f"kind: strongswan{inside}, swanctl: {client}/swanctl.conf, settings: {CHARON}"
@@ -313,7 +317,7 @@ CHARON = ("{retransmit_timeout: '1.0', retransmit_base: '1.4', retransmit_tries:
 
 def node_lines(client, cases, daemon):
     """The YAML of one client, and of its link."""
-    outer = [case.local for case in cases if client != "mobile" and client != "behind"]
+    outer = [case.local for case in cases if client not in ("mobile", "behind", "stranger")]
     inner = [address for case in cases for address in case.inners]
     lo = ", ".join(f"{address}/32" for address in outer + inner)
     routes = ", ".join(client_node_routes(client, cases))

@@ -41,6 +41,7 @@ class Case:
     gateway_initiates: bool = False
     group: str = "static"     # cases of a group share a lab
     alone: bool = False       # disturbs others
+    quick: bool = True        # belongs to what every test run does
     number: int = 0
 
     @property
@@ -56,7 +57,7 @@ class Case:
     @property
     def slow(self):
         """Not for every test run."""
-        return self.client in ("guest", "libreswan", "openiked") or self.alone
+        return not self.quick or self.client in ("guest", "libreswan", "openiked") or self.alone
 
     @property
     def raw_esp(self):
@@ -211,6 +212,6 @@ def others():
 
 
 def all_cases():
-    rows = [*exchanges(), *algorithms(), *esp_algorithms(), *negotiation(), *packets(), *guests(),
-            *others()]
+    suites = [replace(case, quick=False) for case in (*algorithms(), *esp_algorithms())]
+    rows = [*exchanges(), *suites, *negotiation(), *packets(), *guests(), *others()]
     return [replace(case, number=number) for number, case in enumerate(rows, start=1)]

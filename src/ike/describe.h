@@ -1,0 +1,24 @@
+#pragma once
+
+// IKE messages in words, for an operator who looks into one client's exchanges. No key, and nothing
+// that a pre-shared key could be guessed from (AUTH), is ever printed here.
+
+#include <string>
+
+#include "base/bytes.h"
+#include "ike/ike_sa.h"
+
+namespace segw::ike {
+
+enum class Wording : uint8_t {
+  Brief,   // one line: the payloads by name
+  Detail,  // and a line for each proposal, selector, notification
+};
+
+// `sa`: the IKE SA that the message is of, if it is known; without it what is encrypted stays so.
+std::string describe(ByteView message, const IkeSa* sa, Wording wording);
+
+// The keys of an IKE SA, a line for each. Only for an operator who asked for them.
+std::string describe_keys(const IkeSa& sa);
+
+}  // namespace segw::ike

@@ -77,6 +77,9 @@ struct SequenceGrants {
   auto operator<=>(const SequenceGrants&) const = default;
 };
 
+// Whether routes to the client's selectors are in the private service while the SA stands.
+enum class ReverseRoute : uint8_t { None, NoDefault, All };
+
 struct ChildSa {
   TunnelGroupId group;
   IkeSpi ike_sa;        // our SPI of the IKE SA that owns it
@@ -98,6 +101,7 @@ struct ChildSa {
   Duration age{};        // when the record was made; a receiver counts on from its arrival
   SequenceGrants grants;
   std::vector<Holder> holders;
+  ReverseRoute reverse_route = ReverseRoute::None;
 };
 
 // What moves while an SA is used; never part of the commit (redundancy rule 20).

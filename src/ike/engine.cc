@@ -26,6 +26,7 @@ EngineImpl::EngineImpl(platform::Platform& platform, GroupSettings settings, Tab
       cookie_secret_(size_t{32}),
       timer_(platform, [this] { on_timer(); }) {
   platform_.rng.fill(cookie_secret_.writable());
+  open_gateways();
 }
 
 void EngineImpl::activate(bool clean) {
@@ -35,6 +36,7 @@ void EngineImpl::activate(bool clean) {
   due_.clear();
   child_born_.clear();
   half_open_.clear();
+  find_ranges();
   for (const auto& [spi, sa] : tables_.ike_sas) {
     if (sa.state == IkeState::HalfOpen) half_open_[{sa.initiator_spi, sa.remote}] = spi;
     for (const Spi child : sa.children) child_born(child);
@@ -291,6 +293,7 @@ void EngineImpl::remove_child(Spi spi, bool by_client, Changes& changes) {
   const auto owner = tables_.ike_sas.find(at->second.ike_sa);
   if (owner != tables_.ike_sas.end()) std::erase(owner->second.children, spi);
   const uint32_t index = at->second.tunnel;
+  forget_ranges(at->second);
   tables_.child_sas.erase(at);
   child_born_.erase(spi);
   awaiting_outbound_.erase(spi);

@@ -15,6 +15,7 @@
 #include "base/ip_address.h"
 #include "esp/child_sa.h"
 #include "ike/auth_settings.h"
+#include "ike/identity_match.h"
 #include "ike/ike_options.h"
 #include "ike/ike_sa.h"
 #include "platform/platform.h"
@@ -49,10 +50,28 @@ struct TunnelSettings {
   std::vector<esp::TrafficSelector> local_selectors;
   std::vector<esp::TrafficSelector> remote_selectors;
   uint16_t replay_window = 128;
+  esp::ReverseRoute reverse_route = esp::ReverseRoute::None;
   bool dpd = false;  // liveness requests of our own
   Duration dpd_interval{};
   uint8_t dpd_max_retries = 3;
   IkeOptions options;
+};
+struct ClientSettings {  // of a gateway's client-db
+  uint16_t number = 0;
+  std::optional<IdentityMatch> identity;  // unset: not compared
+  std::optional<IpPrefix> peer;
+  TunnelSettings settings;
+};
+// Serves clients at any address. In its TunnelSettings remote_gateway and remote_id mean nothing
+// (auth.any_remote_id: the client-db compares identities), and index is kDynamicTunnel.
+struct GatewaySettings {
+  std::string name;
+  bool enabled = true;
+  IpAddress local_gateway;
+  TunnelSettings own;         // of every IKE_SA_INIT, and of clients that are not in the client-db
+  bool fallback = true;       // those are served
+  bool override_any = false;  // a client may take addresses of another one
+  std::vector<ClientSettings> clients;  // by number
 };
 struct GroupSettings {
   TunnelGroupId group;
@@ -64,6 +83,7 @@ struct GroupSettings {
   uint32_t half_open_max = 1000;              // dropped first, oldest first
   SecretBytes cookie_key;                     // the same on all chassis; empty: one is drawn
   std::vector<TunnelSettings> tunnels;
+  std::vector<GatewaySettings> gateways;
 };
 
 // The state that the engine works on. The chassis owns it (it is mcs::GroupState; the engine sees

@@ -8,14 +8,6 @@
 namespace segw::ike {
 namespace {
 
-const payload::Id* find_id(const std::vector<Payload>& payloads, bool of_initiator) {
-  for (const Payload& payload : payloads) {
-    const auto* id = std::get_if<payload::Id>(&payload);
-    if (id != nullptr && id->of_initiator == of_initiator) return id;
-  }
-  return nullptr;
-}
-
 void wipe_init(IkeSa& sa) {
   sa.init_request.clear();
   sa.init_response.clear();
@@ -43,6 +35,7 @@ EngineImpl::Authenticated EngineImpl::authenticate(const IkeSa& sa, const Reques
     result.settings = &each;
     return result;
   }
+  authenticate_at_gateway(sa, request, result);
   return result;
 }
 
@@ -55,6 +48,8 @@ void EngineImpl::on_auth(IkeSa& sa, Request& request) {
   const Proof proof = prove(*client.settings, sa, request.payloads);
   if (!proof.failed.empty()) return fail_authentication(sa, request, proof.failed);
   sa.local_id = proof.identity;
+  sa.dynamic = client.dynamic;
+  sa.tunnel = sa.dynamic ? new_dynamic_tunnel() : client.settings->index;
   establish(sa, *client.settings, request, proof.payloads);
 }
 
@@ -73,24 +68,25 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
   if (find_notify(request.payloads, NotifyType::InitialContact) != nullptr) {
     std::vector<IkeSpi> old;
     for (const auto& [spi, other] : tables_.ike_sas) {
-      if (spi != sa.our_spi() && other.tunnel == settings.index &&
-          other.state != IkeState::HalfOpen && other.state != IkeState::Closed) {
+      if (spi != sa.our_spi() && same_client(sa, other) && other.state != IkeState::HalfOpen &&
+          other.state != IkeState::Closed) {
         old.push_back(spi);
       }
     }
     // RFC 7296 2.4: the client has no other IKE SAs with us, so what we hold of it is stale.
     for (const IkeSpi spi : old) remove_ike(spi, true, changes);
   }
+  if (sa.dynamic) replace_client(sa, changes);
   const auto used =
       static_cast<uint32_t>(std::ranges::count_if(tables_.ike_sas, [](const auto& entry) {
-        return entry.second.state == IkeState::Established ||
-               entry.second.state == IkeState::Rekeyed;
+        const bool ends =
+            entry.second.pending && entry.second.pending->kind == PendingRequest::Kind::DeleteIke;
+        return entry.second.state == IkeState::Established && !ends;
       }));
   if (used >= settings_.tunnels_max) {
     counters_.add("refused-tunnels-max");
     return answer(sa, request, {notify(NotifyType::NoAdditionalSas)}, std::move(changes));
   }
-  sa.tunnel = settings.index;
   sa.peer_supports_message_id_sync =
       find_notify(request.payloads, NotifyType::MessageIdSyncSupported) != nullptr;
   ChildOffer offer = child_offer(request);
@@ -107,7 +103,7 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
   sa.state = IkeState::Established;
   wipe_init(sa);
   counters_.add("established");
-  answer(sa, request, answers, std::move(changes), [this, made, index = settings.index] {
+  answer(sa, request, answers, std::move(changes), [this, made, index = sa.tunnel] {
     const auto* spi = std::get_if<Spi>(&made);
     if (spi == nullptr) return;
     use_outbound(*spi);

@@ -81,6 +81,10 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
   auto remote = narrow(settings.remote_selectors, offer.of_initiator->selectors);
   auto local = narrow(settings.local_selectors, offer.of_responder->selectors);
   if (remote.empty() || local.empty()) return NotifyType::TsUnacceptable;
+  if (!claim(sa, remote, changes)) {
+    counters_.add("refused-ts-overlap");
+    return NotifyType::TsUnacceptable;
+  }
   SecretBytes shared;
   Bytes public_key;
   if (chosen.group) {
@@ -95,7 +99,7 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
   esp::ChildSa child;
   child.group = settings_.group;
   child.ike_sa = sa.our_spi();
-  child.tunnel = settings.index;
+  child.tunnel = sa.tunnel;
   child.inbound_spi = new_spi();
   child.outbound_spi = outbound_spi;
   child.local = sa.local.address;
@@ -110,6 +114,7 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
   child.local_selectors = local;
   child.remote_selectors = remote;
   child.replay_window = settings.replay_window;
+  child.reverse_route = sa.dynamic ? settings.reverse_route : esp::ReverseRoute::None;
   child.lifetime = chosen.lifetime;
   child.grants.slots = settings_.slots;
   child.grants.grantee = settings_.slot;
@@ -130,6 +135,7 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
   answers.emplace_back(payload::Selectors{.of_initiator = true, .selectors = remote});
   answers.emplace_back(payload::Selectors{.of_initiator = false, .selectors = local});
   const Spi spi = child.inbound_spi;
+  note_ranges(child);
   sa.children.push_back(spi);
   changes.ike_sas.push_back(sa.our_spi());
   changes.child_sas.push_back(spi);
@@ -152,7 +158,7 @@ void EngineImpl::on_create_child(IkeSa& sa, Request& request) {
   if (offered->proposals.front().protocol == kProtocolIke) {
     return on_rekey_ike(sa, request, *offered);
   }
-  const TunnelSettings* settings = tunnel(sa.tunnel);
+  const TunnelSettings* settings = tunnel(sa);
   if (settings == nullptr) return refuse(sa, request, NotifyType::NoAdditionalSas);
   esp::ChildSa* old = nullptr;
   const auto* rekeys = find_notify(request.payloads, NotifyType::RekeySa);
@@ -196,7 +202,7 @@ void EngineImpl::on_create_child(IkeSa& sa, Request& request) {
 
 // RFC 7296 1.3.2 and 2.18: the successor inherits the CHILD SAs.
 void EngineImpl::on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& offered) {
-  const TunnelSettings* settings = tunnel(sa.tunnel);
+  const TunnelSettings* settings = tunnel(sa);
   const auto* ke = first_of<payload::Ke>(request.payloads);
   const auto* nonce = first_of<payload::Nonce>(request.payloads);
   if (settings == nullptr || ke == nullptr) {

@@ -5,6 +5,7 @@
 //   engine_requests.cc  own requests, timers
 //   engine_init.cc      IKE_SA_INIT
 //   engine_auth.cc      IKE_AUTH
+//   engine_gateway.cc   tunnels on demand: whose settings, which addresses, who is replaced
 //   engine_child.cc     CREATE_CHILD_SA
 //   engine_info.cc      INFORMATIONAL, deletes
 //
@@ -17,11 +18,13 @@
 #include <variant>
 
 #include "ike/authentication.h"
+#include "ike/client_db.h"
 #include "ike/engine.h"
 #include "ike/key_derivation.h"
 #include "ike/message.h"
 #include "ike/negotiation.h"
 #include "ike/protection.h"
+#include "ike/remote_ranges.h"
 
 namespace segw::ike {
 
@@ -96,7 +99,7 @@ class EngineImpl final : public Engine {
   void repeat_request(IkeSa& sa, Instant now);
   bool expire_children(IkeSa& sa, Instant now);
   void end(IkeSa& sa);
-  [[nodiscard]] const TunnelSettings* tunnel(uint32_t index) const;
+  [[nodiscard]] const TunnelSettings* tunnel(uint32_t index) const;  // a configured one
   [[nodiscard]] Spi new_spi();
   [[nodiscard]] IkeSpi new_ike_spi();
   void drop(std::string_view reason) { counters_.add(reason); }
@@ -114,11 +117,34 @@ class EngineImpl final : public Engine {
                                                  const Bytes& public_key) const;
   void drop_oldest_half_open(Changes& changes);
 
+  // engine_gateway.cc
+  struct Gateway {
+    const GatewaySettings* settings = nullptr;
+    ClientDb clients;
+  };
+  [[nodiscard]] const Gateway* gateway(const IpAddress& local) const;
+  // The settings of an IKE SA's tunnel; nothing if it is not configured (any more).
+  [[nodiscard]] const TunnelSettings* tunnel(const IkeSa& sa) const;
+  [[nodiscard]] const TunnelSettings* settings_for_init(const Datagram& datagram) const;
+  struct Authenticated;
+  void authenticate_at_gateway(const IkeSa& sa, const Request& request,
+                               Authenticated& result) const;
+  [[nodiscard]] uint32_t new_dynamic_tunnel();
+  [[nodiscard]] static bool same_client(const IkeSa& a, const IkeSa& b);
+  void replace_client(const IkeSa& sa, Changes& changes);
+  bool claim(const IkeSa& sa, const std::vector<esp::TrafficSelector>& remote, Changes& changes);
+  void end_tunnel(uint32_t number, bool by_client, Changes& changes);
+  void note_ranges(const esp::ChildSa& child);
+  void forget_ranges(const esp::ChildSa& child);
+  void find_ranges();
+  void open_gateways();
+
   // engine_auth.cc
   void on_auth(IkeSa& sa, Request& request);
   struct Authenticated {
     const TunnelSettings* settings = nullptr;  // nothing: refused
     Verdict verdict;
+    std::optional<DynamicTunnel> dynamic;
   };
   [[nodiscard]] Authenticated authenticate(const IkeSa& sa, const Request& request) const;
   void fail_authentication(IkeSa& sa, const Request& request, std::string_view why);
@@ -153,8 +179,19 @@ class EngineImpl final : public Engine {
   std::deque<LastWord> last_words_;
   std::set<std::pair<Instant, IkeSpi>> due_;
   std::map<InitKey, IkeSpi> half_open_;
+  std::vector<Gateway> gateways_;  // refer to settings_
+  RemoteRanges ranges_;            // of dynamic tunnels
+  RemoteRanges configured_;        // of configured tunnels that name addresses
   platform::Timer timer_;
 };
+
+inline const payload::Id* find_id(const std::vector<Payload>& payloads, bool of_initiator) {
+  for (const Payload& payload : payloads) {
+    const auto* id = std::get_if<payload::Id>(&payload);
+    if (id != nullptr && id->of_initiator == of_initiator) return id;
+  }
+  return nullptr;
+}
 
 template <typename T>
 const T* first_of(const std::vector<Payload>& payloads) {

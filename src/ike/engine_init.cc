@@ -52,12 +52,8 @@ void EngineImpl::on_init(const Datagram& datagram, const Header& header) {
                             {notify(NotifyType::UnsupportedCriticalPayload, Bytes{other->type})});
   }
   InitOffer offer{.payloads = std::move(*payloads)};
-  const auto at = std::ranges::find_if(settings_.tunnels, [&](const TunnelSettings& each) {
-    return each.enabled && each.local_gateway == datagram.local.address &&
-           each.remote_gateway == datagram.remote.address;
-  });
-  if (at == settings_.tunnels.end()) return drop("no-tunnel-for-client");
-  offer.tunnel = &*at;
+  offer.tunnel = settings_for_init(datagram);
+  if (offer.tunnel == nullptr) return drop("no-tunnel-for-client");
   offer.sa = first_of<payload::Sa>(offer.payloads);
   offer.ke = first_of<payload::Ke>(offer.payloads);
   offer.nonce = first_of<payload::Nonce>(offer.payloads);

@@ -133,7 +133,7 @@ Instant EngineImpl::next_due(const IkeSa& sa, const Runtime& run) {
   if (run.delete_wanted) return run.born;
   Instant due = run.born + (sa.lifetime.count() > 0 ? sa.lifetime : kFarAway);
   if (sa.state == IkeState::Rekeyed) due = std::min(due, run.rekeyed_at + kRekeyedLimit);
-  const TunnelSettings* settings = tunnel(sa.tunnel);
+  const TunnelSettings* settings = tunnel(sa);
   if (sa.state == IkeState::Established && run.heard && settings != nullptr && settings->dpd) {
     due = std::min(due, run.last_heard + settings->dpd_interval);
   }
@@ -194,7 +194,7 @@ void EngineImpl::on_due(IkeSa& sa, Instant now) {
   const bool left = sa.state == IkeState::Rekeyed && now >= run.rekeyed_at + kRekeyedLimit;
   if (old || left || run.delete_wanted) return end(sa);
   if (expire_children(sa, now)) return schedule(sa);
-  const TunnelSettings* settings = tunnel(sa.tunnel);
+  const TunnelSettings* settings = tunnel(sa);
   if (sa.state == IkeState::Established && run.heard && settings != nullptr && settings->dpd &&
       now >= run.last_heard + settings->dpd_interval) {
     send_request(sa, PendingRequest::Kind::Liveness, {}, Spi{});
@@ -205,7 +205,7 @@ void EngineImpl::on_due(IkeSa& sa, Instant now) {
 void EngineImpl::repeat_request(IkeSa& sa, Instant now) {
   Runtime& run = runtime(sa);
   if (!sa.pending || now < run.resend_at) return schedule(sa);
-  const TunnelSettings* settings = tunnel(sa.tunnel);
+  const TunnelSettings* settings = tunnel(sa);
   if (run.resends >= (settings != nullptr ? settings->dpd_max_retries : kResendsMax)) {
     // RFC 7296 2.4: the other endpoint has failed; what was kept for it goes.
     Changes changes;

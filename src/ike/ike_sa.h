@@ -73,6 +73,18 @@ struct AuthOffer {
   auto operator<=>(const AuthOffer&) const = default;
 };
 
+// A tunnel that a client made on demand, and what its settings are found by on either chassis
+// (docs/decisions/0040).
+struct DynamicTunnel {
+  IpAddress gateway;    // its local address
+  uint16_t client = 0;  // number in the gateway's client-db; 0: the gateway's own settings
+  auto operator<=>(const DynamicTunnel&) const = default;
+};
+
+// The top bit of a tunnel's number: drawn for a dynamic one, else a place in the configuration.
+constexpr uint32_t kDynamicTunnel = uint32_t{1} << 31;
+inline bool is_dynamic(uint32_t tunnel) { return (tunnel & kDynamicTunnel) != 0; }
+
 struct IkeSa {
   TunnelGroupId group;
   uint32_t tunnel = 0;   // index of the configured ipsec-tunnel; meaningless while HalfOpen
@@ -102,6 +114,7 @@ struct IkeSa {
   Duration age{};                    // when the record was made
   uint64_t authenticated_count = 0;  // client-authenticated progress (rule 17): messages accepted
   std::vector<esp::Holder> holders;
+  std::optional<DynamicTunnel> dynamic;
 
   [[nodiscard]] IkeSpi our_spi() const { return we_initiated ? initiator_spi : responder_spi; }
 };

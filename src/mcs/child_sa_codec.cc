@@ -115,6 +115,7 @@ void encode_child(const esp::ChildSa& sa, pb::ChildSa& out) {
   out.set_age_ns(sa.age.count());
   encode_grants(sa.grants, *out.mutable_grants());
   encode_holders(sa.holders, *out.mutable_holders());
+  out.set_reverse_route(static_cast<uint32_t>(sa.reverse_route));
 }
 
 esp::ChildSa decode_child(const pb::ChildSa& in, TunnelGroupId group, Checker& check) {
@@ -149,6 +150,8 @@ esp::ChildSa decode_child(const pb::ChildSa& in, TunnelGroupId group, Checker& c
   sa.age = check.span(in.age_ns(), "age");
   sa.grants = decode_grants(in.grants(), check);
   sa.holders = decode_holders(in.holders(), check);
+  sa.reverse_route = static_cast<esp::ReverseRoute>(
+      check.u8(in.reverse_route(), static_cast<uint32_t>(esp::ReverseRoute::All), "reverse-route"));
   return sa;
 }
 

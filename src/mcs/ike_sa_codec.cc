@@ -136,6 +136,10 @@ void encode_ike(const ike::IkeSa& sa, pb::IkeSa& out) {
   out.set_age_ns(sa.age.count());
   out.set_authenticated_count(sa.authenticated_count);
   encode_holders(sa.holders, *out.mutable_holders());
+  if (sa.dynamic) {
+    out.set_dynamic_gateway(text(sa.dynamic->gateway.bytes()));
+    out.set_dynamic_client(sa.dynamic->client);
+  }
   for (const uint16_t hash : sa.peer_offer.hashes) out.add_peer_hashes(hash);
   out.set_certificate_wanted(sa.peer_offer.certificate_wanted);
   for (const Bytes& authority : sa.peer_offer.authorities) out.add_authorities(text(authority));
@@ -180,6 +184,12 @@ ike::IkeSa decode_ike(const pb::IkeSa& in, TunnelGroupId group, Checker& check) 
   sa.age = check.span(in.age_ns(), "age");
   sa.authenticated_count = in.authenticated_count();
   sa.holders = decode_holders(in.holders(), check);
+  if (!in.dynamic_gateway().empty()) {
+    sa.dynamic = {.gateway = check.address(in.dynamic_gateway(), "dynamic-gateway"),
+                  .client = check.u16(in.dynamic_client(), "dynamic-client")};
+  } else if (sa.state != ike::IkeState::HalfOpen && ike::is_dynamic(sa.tunnel)) {
+    check.refuse("dynamic-gateway");
+  }
   sa.peer_offer = decode_offer(in, check);
   sa.ppk_used = in.ppk_used();
   return sa;

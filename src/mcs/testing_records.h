@@ -151,6 +151,7 @@ class Random {
     sa.age = span();
     sa.grants = grants();
     sa.holders = holders();
+    sa.reverse_route = static_cast<esp::ReverseRoute>(below(3));
     return sa;
   }
   ike::IkeSa ike() {
@@ -190,6 +191,11 @@ class Random {
     sa.age = span();
     sa.authenticated_count = next();
     sa.holders = holders();
+    if (ike::is_dynamic(sa.tunnel)) {
+      sa.dynamic.emplace();
+      sa.dynamic->gateway = address();
+      sa.dynamic->client = u16();
+    }
     sa.peer_offer.hashes.resize(below(4));
     for (uint16_t& hash : sa.peer_offer.hashes) hash = u16();
     sa.peer_offer.certificate_wanted = flip();
@@ -294,10 +300,11 @@ inline bool same(const esp::ChildSa& a, const esp::ChildSa& b) {
   const auto all = [](const esp::ChildSa& sa) {
     const auto& [group, ike_sa, tunnel, inbound_spi, outbound_spi, local, remote, encapsulation,
                  suite, inbound_key, outbound_key, local_selectors, remote_selectors, replay_window,
-                 initiator, rekeyed, lifetime, age, grants, holders] = sa;
+                 initiator, rekeyed, lifetime, age, grants, holders, reverse_route] = sa;
     return std::tie(group, ike_sa, tunnel, inbound_spi, outbound_spi, local, remote, encapsulation,
                     suite, inbound_key, outbound_key, local_selectors, remote_selectors,
-                    replay_window, initiator, rekeyed, lifetime, age, grants, holders);
+                    replay_window, initiator, rekeyed, lifetime, age, grants, holders,
+                    reverse_route);
   };
   return all(a) == all(b);
 }
@@ -333,7 +340,7 @@ inline bool same(const ike::IkeSa& a, const ike::IkeSa& b) {
                  local_behind_nat, remote_behind_nat, message_id_sync, suite, keys, initiator_nonce,
                  responder_nonce, init_request, init_response, peer_offer, ppk_used, local_id,
                  remote_id, next_request_in, next_request_out, last_answer, pending, children,
-                 lifetime, age, authenticated_count, holders] = sa;
+                 lifetime, age, authenticated_count, holders, dynamic] = sa;
     // Compared below.
     static_cast<void>(keys);
     static_cast<void>(last_answer);
@@ -342,7 +349,7 @@ inline bool same(const ike::IkeSa& a, const ike::IkeSa& b) {
                     local_behind_nat, remote_behind_nat, message_id_sync, suite, initiator_nonce,
                     responder_nonce, init_request, init_response, peer_offer, ppk_used, local_id,
                     remote_id, next_request_in, next_request_out, children, lifetime, age,
-                    authenticated_count, holders);
+                    authenticated_count, holders, dynamic);
   };
   return all(a) == all(b) && same(a.keys, b.keys) && same(a.last_answer, b.last_answer) &&
          same(a.pending, b.pending);

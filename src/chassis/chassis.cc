@@ -76,6 +76,11 @@ class ChassisImpl final : public Chassis {
     }
     done(failure(fmt::format("tunnel-group {} is not configured", id.value)));
   }
+  Result<std::string> clear_tunnel(std::string_view name) override;
+  Result<std::string> clear_client(std::string_view gateway, std::string_view client) override;
+  Result<std::string> trace(const IpAddress& peer, TraceMode mode) override {
+    return trace_.set(peer, mode);
+  }
   [[nodiscard]] const mcs::GroupState* group_state(TunnelGroupId id) const override {
     for (const auto& group : groups_) {
       if (group->id() == id) return &group->state();
@@ -104,6 +109,7 @@ class ChassisImpl final : public Chassis {
   Options options_;
   std::chrono::system_clock::time_point started_wall_;
   Identity identity_;
+  PeerTrace trace_{platform_.clock};
   std::vector<Peer> peers_;
   std::vector<std::unique_ptr<TunnelGroup>> groups_;  // after peers_: they use the links
 };
@@ -171,6 +177,7 @@ Result<void> ChassisImpl::make_group(const config::TunnelGroup& group) {
                          .peer_group = nullptr,
                          .link = nullptr,
                          .identity = &identity_,
+                         .trace = &trace_,
                          .slot = {},
                          .master_key = {},
                          .known_activation = known_activation(group.id)};
@@ -223,8 +230,29 @@ Status ChassisImpl::status() const {
   status.system_address = config_->system_address;
   for (const Peer& peer : peers_) status.peers.push_back(peer_status(peer));
   for (const auto& group : groups_) group->fill(status);
+  status.traces = trace_.status();
   status.log.assign(log_.entries().begin(), log_.entries().end());
   return status;
+}
+
+Result<std::string> ChassisImpl::clear_tunnel(std::string_view name) {
+  for (uint32_t index = 0; index < config_->tunnels.size(); ++index) {
+    if (config_->tunnels[index].name != name) continue;
+    for (const auto& group : groups_) {
+      if (group->id() == config_->tunnels[index].group) return group->clear_tunnel(index);
+    }
+  }
+  return failure(fmt::format("ipsec-tunnel \"{}\" is not configured", name));
+}
+
+Result<std::string> ChassisImpl::clear_client(std::string_view gateway, std::string_view client) {
+  for (const config::IpsecGateway& each : config_->gateways) {
+    if (each.name != gateway) continue;
+    for (const auto& group : groups_) {
+      if (group->id() == each.group) return group->clear_client(each, client);
+    }
+  }
+  return failure(fmt::format("ipsec-gateway \"{}\" is not configured", gateway));
 }
 
 Result<std::string> ChassisImpl::export_keys() const {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "chassis/peer_trace.h"
 #include "chassis/status.h"
 #include "config/model.h"
 #include "mcs/records.h"
@@ -28,6 +29,12 @@ class Chassis {
   // not be moved.
   virtual void force_switchover(TunnelGroupId group,
                                 std::function<void(Result<std::string>)> done) = 0;
+  // clear ipsec tunnel NAME, clear ipsec gateway NAME tunnel CLIENT: its SAs end, and the client is
+  // told. A client is named by its endpoint, its identity or the name of its entry.
+  virtual Result<std::string> clear_tunnel(std::string_view name) = 0;
+  virtual Result<std::string> clear_client(std::string_view gateway, std::string_view client) = 0;
+  // tools debug ipsec peer ADDRESS
+  virtual Result<std::string> trace(const IpAddress& peer, TraceMode mode) = 0;
   // What this chassis holds of a group's surviving state; nothing if there is no such group.
   [[nodiscard]] virtual const mcs::GroupState* group_state(TunnelGroupId group) const = 0;
   // ESP and IKE keys of all SAs as tshark reads them (esp_sa and ikev2_decryption_table lines); for

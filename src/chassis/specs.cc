@@ -91,13 +91,6 @@ esp::TrafficSelector selector(const std::optional<IpPrefix>& prefix) {
   return esp::TrafficSelector{.first = range.first(), .last = range.last()};
 }
 
-ike::Identity address_identity(const IpAddress& address) {
-  constexpr uint8_t kIdIpv4 = 1;
-  constexpr uint8_t kIdIpv6 = 5;
-  return ike::Identity{.type = address.is_v4() ? kIdIpv4 : kIdIpv6,
-                       .data = to_bytes(address.bytes())};
-}
-
 ike::TunnelSettings tunnel_settings(const config::IpsecTunnel& tunnel, uint32_t index) {
   ike::TunnelSettings settings{.index = index,
                                .name = tunnel.name,
@@ -118,20 +111,7 @@ ike::TunnelSettings tunnel_settings(const config::IpsecTunnel& tunnel, uint32_t 
                                .dpd_interval = tunnel.ike_policy.dpd_interval,
                                .dpd_max_retries = tunnel.ike_policy.dpd_max_retries,
                                .options = tunnel.ike_policy.options};
-  for (const config::IkeTransform& transform : tunnel.ike_policy.transforms) {
-    settings.proposals.push_back(ike::Proposal{.suite = {.encryption = transform.encryption,
-                                                         .key_bits = transform.key_bits,
-                                                         .integrity = transform.integrity,
-                                                         .prf = transform.prf,
-                                                         .group = transform.group},
-                                               .lifetime = transform.lifetime});
-  }
-  for (const config::IpsecTransform& transform : tunnel.transforms) {
-    settings.child_proposals.push_back(ike::ChildProposal{
-        .suite = transform.suite,
-        .pfs = transform.pfs ? transform.pfs : tunnel.ike_policy.pfs,
-        .lifetime = transform.lifetime.value_or(tunnel.ike_policy.ipsec_lifetime)});
-  }
+  add_proposals(settings, tunnel.ike_policy, tunnel.transforms);
   for (const config::SecurityPolicyEntry& entry : tunnel.security_policy) {
     if (settings.local_selectors.size() == kSelectorsMax) break;
     settings.local_selectors.push_back(selector(entry.local));
@@ -141,6 +121,29 @@ ike::TunnelSettings tunnel_settings(const config::IpsecTunnel& tunnel, uint32_t 
 }
 
 }  // namespace
+
+ike::Identity address_identity(const IpAddress& address) {
+  return ike::Identity{.type = address.is_v4() ? ike::kIdIpv4 : ike::kIdIpv6,
+                       .data = to_bytes(address.bytes())};
+}
+
+void add_proposals(ike::TunnelSettings& settings, const config::IkePolicy& policy,
+                   const std::vector<config::IpsecTransform>& transforms) {
+  for (const config::IkeTransform& transform : policy.transforms) {
+    settings.proposals.push_back(ike::Proposal{.suite = {.encryption = transform.encryption,
+                                                         .key_bits = transform.key_bits,
+                                                         .integrity = transform.integrity,
+                                                         .prf = transform.prf,
+                                                         .group = transform.group},
+                                               .lifetime = transform.lifetime});
+  }
+  for (const config::IpsecTransform& transform : transforms) {
+    settings.child_proposals.push_back(
+        ike::ChildProposal{.suite = transform.suite,
+                           .pfs = transform.pfs ? transform.pfs : policy.pfs,
+                           .lifetime = transform.lifetime.value_or(policy.ipsec_lifetime)});
+  }
+}
 
 std::vector<platform::ServiceSpec> service_specs(const config::Config& config) {
   std::vector<platform::ServiceSpec> specs;
@@ -180,6 +183,10 @@ std::optional<platform::SteeringSpec> steering_spec(const config::Config& config
       add_unique(spec.private_side.prefixes, prefix);
     }
   }
+  for (const config::IpsecGateway& gateway : config.gateways) {
+    if (gateway.group != group.id) continue;
+    add_unique(spec.public_side.prefixes, host_prefix(gateway.local_gateway));
+  }
   return spec;
 }
 
@@ -217,6 +224,12 @@ isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& gr
       setup.gateways.push_back(tunnel.local_gateway);
     }
   }
+  for (const config::IpsecGateway& gateway : config.gateways) {
+    if (gateway.group == group.id &&
+        std::ranges::find(setup.gateways, gateway.local_gateway) == setup.gateways.end()) {
+      setup.gateways.push_back(gateway.local_gateway);
+    }
+  }
   return setup;
 }
 
@@ -239,6 +252,9 @@ ike::GroupSettings ike_settings(const config::Config& config, const config::Tunn
   for (uint32_t index = 0; index < config.tunnels.size(); ++index) {
     if (config.tunnels[index].group != group.id) continue;
     settings.tunnels.push_back(tunnel_settings(config.tunnels[index], index));
+  }
+  for (const config::IpsecGateway& gateway : config.gateways) {
+    if (gateway.group == group.id) settings.gateways.push_back(gateway_settings(gateway));
   }
   return settings;
 }

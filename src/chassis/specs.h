@@ -29,6 +29,14 @@ isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& gr
 Slot slot_of(const config::Config& config, const config::TunnelGroup& group,
              const config::McPeer* peer);
 
+// gateway_specs.cc
+ike::GatewaySettings gateway_settings(const config::IpsecGateway& gateway);
+
+// The algorithms and lifetimes of a tunnel.
+void add_proposals(ike::TunnelSettings& settings, const config::IkePolicy& policy,
+                   const std::vector<config::IpsecTransform>& transforms);
+ike::Identity address_identity(const IpAddress& address);
+
 ike::GroupSettings ike_settings(const config::Config& config, const config::TunnelGroup& group,
                                 Slot slot, const std::array<uint8_t, 16>& incarnation);
 

@@ -67,6 +67,17 @@ struct SaStatus {
   bool may_seal = true;
 };
 
+struct IkeStatus {    // the IKE SA of a tunnel
+  std::string state;  // "", half-open, established, rekeyed
+  uint64_t spi_i = 0, spi_r = 0;
+  std::string algorithm;
+  std::string local_id, remote_id;
+  Endpoint local, remote;
+  bool initiator = false;  // we began it
+  bool local_behind_nat = false, remote_behind_nat = false;
+  Duration age{}, lifetime{};
+};
+
 struct TunnelStatus {  // `show ipsec tunnel`
   std::string name;
   std::string sap;  // tunnel-1.private:1
@@ -74,9 +85,29 @@ struct TunnelStatus {  // `show ipsec tunnel`
   uint32_t service_id = 0, delivery_service_id = 0;
   bool admin_up = false, oper_up = false;
   uint32_t security_policy = 0;
-  uint64_t ike_spi_i = 0, ike_spi_r = 0;
-  std::string ike_state;  // "", half-open, established, rekeyed
+  IkeStatus ike;
   std::vector<SaStatus> sas;
+};
+
+struct GatewayTunnelStatus {  // `show ipsec gateway NAME tunnel`
+  uint16_t client = 0;        // number in the client-db; 0: the gateway's own settings
+  std::string client_name;
+  uint16_t tunnel_template = 0;
+  IkeStatus ike;
+  std::vector<SaStatus> sas;
+};
+
+struct GatewayStatus {  // `show ipsec gateway`
+  std::string name;
+  std::string sap;  // tunnel-1.public:1
+  TunnelGroupId group;
+  IpAddress local;
+  uint32_t service_id = 0, delivery_service_id = 0;
+  bool admin_up = false, oper_up = false;
+  uint16_t tunnel_template = 0;
+  std::string client_db, ts_list;
+  size_t reverse_routes = 0;  // of its tunnel group
+  std::vector<GatewayTunnelStatus> tunnels;
 };
 
 struct IsaStatus {  // `show isa tunnel-group`
@@ -86,6 +117,20 @@ struct IsaStatus {  // `show isa tunnel-group`
   std::string crypto;  // what it seals with
   std::string down_reason;
   std::map<std::string, uint64_t> drops;
+};
+
+struct TraceEntry {  // a message of a client that is looked into
+  std::chrono::system_clock::time_point at;
+  bool inbound = true;
+  Endpoint remote;
+  std::string text;
+};
+
+struct TraceStatus {  // `show debug ipsec peer`
+  IpAddress peer;
+  bool active = false;              // messages are still noted
+  uint64_t left_out = 0;            // too many, or too fast
+  std::vector<TraceEntry> entries;  // oldest first
 };
 
 struct LogEntry {
@@ -101,7 +146,9 @@ struct Status {
   IpAddress system_address;
   std::vector<PeerStatus> peers;
   std::vector<TunnelStatus> tunnels;
+  std::vector<GatewayStatus> gateways;
   std::vector<IsaStatus> isas;
+  std::vector<TraceStatus> traces;
   std::map<std::string, std::map<std::string, uint64_t>> counters;  // room -> name -> count
   std::vector<LogEntry> log;                                        // newest first
 };

@@ -20,6 +20,7 @@ TunnelGroup::TunnelGroup(platform::Platform& platform, TunnelGroupParts parts)
     : platform_(platform),
       parts_(std::move(parts)),
       activation_(parts_.known_activation),
+      reverse_routes_(platform, parts_.group->id, counters_),
       asked_timer_(platform,
                    [this] {
                      if (!asked_switchover_) return;

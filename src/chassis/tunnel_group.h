@@ -19,6 +19,8 @@
 #include "chassis/handover.h"
 #include "chassis/identity.h"
 #include "chassis/isa_port.h"
+#include "chassis/peer_trace.h"
+#include "chassis/reverse_routes.h"
 #include "chassis/status.h"
 #include "config/model.h"
 #include "ike/engine.h"
@@ -35,6 +37,7 @@ struct TunnelGroupParts {
   const config::PeerTunnelGroup* peer_group = nullptr;
   mcs::PeerLink* link = nullptr;  // null: not synchronised
   Identity* identity = nullptr;
+  PeerTrace* trace = nullptr;
   Slot slot;
   SecretBytes master_key;
   Activation known_activation;  // of the state folder
@@ -48,6 +51,9 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   // Declares the steering and starts the ISA and the protocols. Error: one line.
   Result<void> start();
   void force_switchover(std::function<void(Result<std::string>)> done);
+
+  Result<std::string> clear_tunnel(uint32_t number);
+  Result<std::string> clear_client(const config::IpsecGateway& gateway, std::string_view client);
 
   [[nodiscard]] TunnelGroupId id() const { return parts_.group->id; }
   [[nodiscard]] const mcs::GroupState& state() const override { return state_; }
@@ -121,9 +127,15 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void apply_child(const esp::ChildSa& sa, bool known, mcs::Origin origin);
   void move_child(esp::ChildSa& sa, const Endpoint& remote);
   void hold_keys(std::vector<esp::Holder>& holders) const;
-  [[nodiscard]] TunnelStatus tunnel_status(uint32_t index) const;
+  void fill_tunnels(Status& status) const;
+  [[nodiscard]] static TunnelStatus tunnel_status(const config::IpsecTunnel& tunnel);
+  [[nodiscard]] GatewayStatus gateway_status(const config::IpsecGateway& gateway) const;
+  [[nodiscard]] static GatewayTunnelStatus client_status(const config::IpsecGateway& gateway,
+                                                         const ike::DynamicTunnel& dynamic);
   [[nodiscard]] SaStatus sa_status(const esp::ChildSa& sa) const;
   [[nodiscard]] std::string not_nominal_reason() const;
+  [[nodiscard]] std::string gateway_name(const IpAddress& local) const;
+  [[nodiscard]] std::string unserved(const ike::IkeSa& sa) const;
 
   // Redundancy rule 11: "a node restarted since the SA was made skips 2^22 more".
   static constexpr uint64_t kSkip = uint64_t{1} << 22;
@@ -148,6 +160,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   uint64_t unclean_takeovers_ = 0;
   uint64_t alarms_ = 0;
   Counters counters_;
+  ReverseRoutes reverse_routes_;
   std::function<void(Result<std::string>)> asked_switchover_;
   platform::Timer asked_timer_;
   platform::Timer eligibility_timer_;

@@ -1,4 +1,6 @@
 // The tunnel group as the IKE engine and the ISA see it.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "chassis/tunnel_group.h"
@@ -16,12 +18,16 @@ constexpr int kEpochShift = 40;
 }  // namespace
 
 void TunnelGroup::send(const ike::Datagram& datagram) {
+  parts_.trace->note(PeerTrace::Way::Out, datagram, state_.ike_sas);
   isa_->send(isa::SendIke{.datagram = {.local = datagram.local,
                                        .remote = datagram.remote,
                                        .message = datagram.message}});
 }
 
-void TunnelGroup::install(const esp::ChildSa& sa) { isa_->send(install_message(sa, false)); }
+void TunnelGroup::install(const esp::ChildSa& sa) {
+  isa_->send(install_message(sa, false));
+  reverse_routes_.add(sa);
+}
 
 void TunnelGroup::use_outbound(Spi inbound_spi) {
   const auto at = state_.child_sas.find(inbound_spi);
@@ -39,10 +45,31 @@ void TunnelGroup::use_outbound(Spi inbound_spi) {
 
 void TunnelGroup::remove(Spi inbound_spi) {
   isa_->send(isa::RemoveSa{.inbound_spi = inbound_spi});
+  reverse_routes_.remove(inbound_spi);
   state_.windows.erase(inbound_spi);
   activity_.erase(inbound_spi);
   own_blocks_only_.erase(inbound_spi);
   grants_asked_.erase(inbound_spi);
+}
+
+std::string TunnelGroup::gateway_name(const IpAddress& local) const {
+  const auto at = std::ranges::find_if(parts_.config->gateways, [&](const auto& gateway) {
+    return gateway.group == id() && gateway.local_gateway == local;
+  });
+  return at == parts_.config->gateways.end() ? local.text() : at->name;
+}
+
+// A client whose gateway or entry is configured on the other chassis only could not be served here.
+std::string TunnelGroup::unserved(const ike::IkeSa& sa) const {
+  if (!sa.dynamic) return {};
+  const auto gateway = std::ranges::find_if(parts_.config->gateways, [&](const auto& each) {
+    return each.group == id() && each.local_gateway == sa.dynamic->gateway;
+  });
+  if (gateway == parts_.config->gateways.end()) return "gateway-not-configured";
+  if (sa.dynamic->client == 0) return {};
+  const bool known = std::ranges::binary_search(gateway->clients, sa.dynamic->client, {},
+                                                &config::GatewayClient::number);
+  return known ? std::string{} : "client-not-configured";
 }
 
 std::optional<uint64_t> TunnelGroup::next_iv(const ike::IkeSa& sa) {
@@ -83,9 +110,20 @@ void TunnelGroup::moved(const ike::IkeSa& sa) {
 }
 
 void TunnelGroup::on_tunnel_state(uint32_t tunnel, bool up) {
-  platform_.log.event(
-      platform::Severity::Minor, "IPSEC_TUNNEL_STATE",
-      "ipsec tunnel \"" + parts_.config->tunnels.at(tunnel).name + "\" is " + (up ? "up" : "down"));
+  const std::string_view state = up ? "up" : "down";
+  if (!ike::is_dynamic(tunnel)) {
+    platform_.log.event(
+        platform::Severity::Minor, "IPSEC_TUNNEL_STATE",
+        fmt::format("ipsec tunnel \"{}\" is {}", parts_.config->tunnels.at(tunnel).name, state));
+    return;
+  }
+  const auto at = std::ranges::find_if(
+      state_.ike_sas, [&](const auto& entry) { return entry.second.tunnel == tunnel; });
+  if (at == state_.ike_sas.end() || !at->second.dynamic) return;
+  platform_.log.event(platform::Severity::Minor, "IPSEC_DYNAMIC_TUNNEL_STATE",
+                      fmt::format("tunnel of {} at {} to ipsec gateway \"{}\" is {}",
+                                  ike::text(at->second.remote_id), at->second.remote.text(),
+                                  gateway_name(at->second.dynamic->gateway), state));
 }
 
 void TunnelGroup::on_isa_ready() {
@@ -108,8 +146,10 @@ void TunnelGroup::on_ike(const isa::IkeDatagram& datagram) {
     counters_.add("ike-not-acting");
     return;
   }
-  engine_->on_datagram(ike::Datagram{
-      .local = datagram.local, .remote = datagram.remote, .message = datagram.message});
+  const ike::Datagram message{
+      .local = datagram.local, .remote = datagram.remote, .message = datagram.message};
+  parts_.trace->note(PeerTrace::Way::In, message, state_.ike_sas);
+  engine_->on_datagram(message);
 }
 
 void TunnelGroup::on_activity(const isa::Activity& activity) {

@@ -1,6 +1,8 @@
 // What `show` and the lab's key export read of a tunnel group.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "chassis/key_export.h"
 #include "chassis/tunnel_group.h"
 #include "esp/algorithm.h"
@@ -20,6 +22,35 @@ std::string_view text(ike::IkeState state) {
       return "closed";
   }
   return "";
+}
+
+std::string algorithm(const ike::IkeSuite& suite) {
+  const esp::Suite cipher{.encryption = suite.encryption,
+                          .key_bits = suite.key_bits,
+                          .integrity = suite.integrity,
+                          .extended_sequence_numbers = false};
+  return fmt::format("{} prf-{} group-{}", esp::text(cipher), static_cast<unsigned>(suite.prf),
+                     static_cast<unsigned>(suite.group));
+}
+
+bool is_shown(const ike::IkeSa& sa) {
+  return sa.state != ike::IkeState::HalfOpen && sa.state != ike::IkeState::Closed;
+}
+
+IkeStatus ike_status(const ike::IkeSa& sa) {
+  return IkeStatus{.state = std::string(text(sa.state)),
+                   .spi_i = sa.initiator_spi.value,
+                   .spi_r = sa.responder_spi.value,
+                   .algorithm = algorithm(sa.suite),
+                   .local_id = ike::text(sa.local_id),
+                   .remote_id = ike::text(sa.remote_id),
+                   .local = sa.local,
+                   .remote = sa.remote,
+                   .initiator = sa.we_initiated,
+                   .local_behind_nat = sa.local_behind_nat,
+                   .remote_behind_nat = sa.remote_behind_nat,
+                   .age = sa.age,
+                   .lifetime = sa.lifetime};
 }
 
 std::map<std::string, uint64_t> plain(const Counters& counters) {
@@ -108,9 +139,8 @@ SaStatus TunnelGroup::sa_status(const esp::ChildSa& sa) const {
   return status;
 }
 
-TunnelStatus TunnelGroup::tunnel_status(uint32_t index) const {
-  const config::IpsecTunnel& tunnel = parts_.config->tunnels[index];
-  TunnelStatus status{.name = tunnel.name,
+TunnelStatus TunnelGroup::tunnel_status(const config::IpsecTunnel& tunnel) {
+  return TunnelStatus{.name = tunnel.name,
                       .sap = fmt::format("tunnel-{}.private:1", tunnel.group.value),
                       .local = tunnel.local_gateway,
                       .remote = tunnel.remote_gateway,
@@ -119,28 +149,120 @@ TunnelStatus TunnelGroup::tunnel_status(uint32_t index) const {
                       .admin_up = tunnel.enabled,
                       .oper_up = false,
                       .security_policy = tunnel.security_policy_id,
-                      .ike_state = "",
+                      .ike = {},
                       .sas = {}};
-  for (const auto& [spi, sa] : state_.ike_sas) {
-    if (sa.state == ike::IkeState::HalfOpen || sa.tunnel != index) continue;
-    if (sa.state == ike::IkeState::Closed) continue;
-    if (sa.state == ike::IkeState::Rekeyed && !status.ike_state.empty()) continue;
-    status.ike_spi_i = sa.initiator_spi.value;
-    status.ike_spi_r = sa.responder_spi.value;
-    status.ike_state = text(sa.state);
-  }
-  for (const auto& [spi, sa] : state_.child_sas) {
-    if (sa.tunnel != index) continue;
-    status.oper_up = true;
-    status.sas.push_back(sa_status(sa));
-  }
+}
+
+GatewayStatus TunnelGroup::gateway_status(const config::IpsecGateway& gateway) const {
+  return GatewayStatus{.name = gateway.name,
+                       .sap = gateway.sap,
+                       .group = gateway.group,
+                       .local = gateway.local_gateway,
+                       .service_id = gateway.private_service_id,
+                       .delivery_service_id = gateway.delivery_service_id,
+                       .admin_up = gateway.enabled,
+                       .oper_up = gateway.enabled && isa_->up(),
+                       .tunnel_template = gateway.tunnel_template->id,
+                       .client_db = gateway.client_db,
+                       .ts_list = gateway.ts_list ? gateway.ts_list->name : "",
+                       .reverse_routes = reverse_routes_.size(),
+                       .tunnels = {}};
+}
+
+GatewayTunnelStatus TunnelGroup::client_status(const config::IpsecGateway& gateway,
+                                               const ike::DynamicTunnel& dynamic) {
+  GatewayTunnelStatus status{.client = dynamic.client,
+                             .client_name = "",
+                             .tunnel_template = gateway.tunnel_template->id,
+                             .ike = {},
+                             .sas = {}};
+  const auto at =
+      std::ranges::lower_bound(gateway.clients, dynamic.client, {}, &config::GatewayClient::number);
+  if (at == gateway.clients.end() || at->number != dynamic.client) return status;
+  status.client_name = at->name;
+  status.tunnel_template = at->tunnel_template->id;
   return status;
 }
 
-void TunnelGroup::fill(Status& status) const {
+// One pass over the SAs, however many tunnels there are.
+void TunnelGroup::fill_tunnels(Status& status) const {
+  struct Shown {
+    IkeStatus* ike;
+    std::vector<SaStatus>* sas;
+    bool* up;
+  };
+  std::map<uint32_t, Shown> shown;  // by number of the tunnel
+  std::vector<TunnelStatus> tunnels;
+  tunnels.reserve(parts_.config->tunnels.size());
   for (uint32_t index = 0; index < parts_.config->tunnels.size(); ++index) {
-    if (parts_.config->tunnels[index].group == id()) status.tunnels.push_back(tunnel_status(index));
+    if (parts_.config->tunnels[index].group != id()) continue;
+    TunnelStatus& tunnel = tunnels.emplace_back(tunnel_status(parts_.config->tunnels[index]));
+    shown[index] = {.ike = &tunnel.ike, .sas = &tunnel.sas, .up = &tunnel.oper_up};
   }
+  std::map<IpAddress, std::map<uint32_t, GatewayTunnelStatus>> clients;  // by gateway and number
+  for (const config::IpsecGateway& gateway : parts_.config->gateways) {
+    if (gateway.group != id()) continue;
+    for (const auto& [spi, sa] : state_.ike_sas) {
+      if (!sa.dynamic || sa.dynamic->gateway != gateway.local_gateway || !is_shown(sa)) continue;
+      auto& of_gateway = clients[gateway.local_gateway];
+      const auto [at, is_new] = of_gateway.try_emplace(sa.tunnel);
+      if (is_new) at->second = client_status(gateway, *sa.dynamic);
+      shown[sa.tunnel] = {.ike = &at->second.ike, .sas = &at->second.sas, .up = nullptr};
+    }
+  }
+  for (const auto& [spi, sa] : state_.ike_sas) {
+    const auto at = shown.find(sa.tunnel);
+    if (at == shown.end() || !is_shown(sa)) continue;
+    IkeStatus& ike = *at->second.ike;
+    if (sa.state == ike::IkeState::Rekeyed && !ike.state.empty()) continue;
+    ike = ike_status(sa);
+  }
+  for (const auto& [spi, sa] : state_.child_sas) {
+    const auto at = shown.find(sa.tunnel);
+    if (at == shown.end()) continue;
+    if (at->second.up != nullptr) *at->second.up = true;
+    at->second.sas->push_back(sa_status(sa));
+  }
+  std::ranges::move(tunnels, std::back_inserter(status.tunnels));
+  for (const config::IpsecGateway& gateway : parts_.config->gateways) {
+    if (gateway.group != id()) continue;
+    GatewayStatus& shown_gateway = status.gateways.emplace_back(gateway_status(gateway));
+    for (auto& [number, client] : clients[gateway.local_gateway]) {
+      shown_gateway.tunnels.push_back(std::move(client));
+    }
+    std::ranges::sort(shown_gateway.tunnels, {}, [](const auto& each) { return each.ike.remote; });
+  }
+}
+
+Result<std::string> TunnelGroup::clear_tunnel(uint32_t number) {
+  if (!mimp::acting(role_)) return failure("this chassis does not act for the tunnel group");
+  const auto stands = [&](const auto& entry) {
+    return entry.second.tunnel == number && is_shown(entry.second);
+  };
+  if (std::ranges::none_of(state_.ike_sas, stands)) return failure("the tunnel has no IKE SA");
+  engine_->clear_tunnel(number);
+  return std::string("the tunnel's SAs are being deleted");
+}
+
+Result<std::string> TunnelGroup::clear_client(const config::IpsecGateway& gateway,
+                                              std::string_view client) {
+  const auto means = [&](const auto& entry) {
+    const ike::IkeSa& sa = entry.second;
+    if (!sa.dynamic || sa.dynamic->gateway != gateway.local_gateway || !is_shown(sa)) return false;
+    const std::string name = client_status(gateway, *sa.dynamic).client_name;
+    return sa.remote.text() == client || ike::text(sa.remote_id) == client ||
+           (!name.empty() && name == client);
+  };
+  const auto at = std::ranges::find_if(state_.ike_sas, means);
+  if (at == state_.ike_sas.end()) {
+    return failure(
+        fmt::format("ipsec-gateway \"{}\" has no tunnel of \"{}\"", gateway.name, client));
+  }
+  return clear_tunnel(at->second.tunnel);
+}
+
+void TunnelGroup::fill(Status& status) const {
+  fill_tunnels(status);
   const IsaId isa = parts_.group->isas.front();
   status.isas.push_back(IsaStatus{.group = id(),
                                   .isa = fmt::format("{}/{}", isa.slot, isa.mda),

@@ -80,7 +80,9 @@ std::string TunnelGroup::apply_record(const mcs::Record& record, mcs::Origin ori
   if (mimp::acting(role_)) return "receiver-is-acting";
   const auto* child = std::get_if<esp::ChildSa>(&record);
   const bool known = child != nullptr && state_.child_sas.contains(child->inbound_spi);
-  std::string unusable = mcs::apply(state_, record);
+  const auto* client = std::get_if<ike::IkeSa>(&record);
+  std::string unusable = client != nullptr ? unserved(*client) : std::string{};
+  if (unusable.empty()) unusable = mcs::apply(state_, record);
   if (!unusable.empty()) {
     ++alarms_;
     return unusable;
@@ -117,6 +119,7 @@ void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known, mcs::Origin or
   esp::ChildSa& held = state_.child_sas.at(spi);
   hold_keys(held.holders);
   isa_->send(install_message(held, true));
+  reverse_routes_.add(held);
 }
 
 void TunnelGroup::on_full_copy(const std::set<IkeSpi>& ike_sas, const std::set<Spi>& child_sas) {

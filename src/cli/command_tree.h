@@ -16,6 +16,10 @@ enum class Action : uint8_t {
   ShowMultiChassis,
   ShowTunnels,
   ShowTunnel,
+  ShowGateways,
+  ShowGateway,
+  ShowGatewayTunnels,
+  ShowGatewayTunnel,
   ShowTunnelGroups,
   ShowCounters,
   ShowLog,
@@ -24,6 +28,13 @@ enum class Action : uint8_t {
   ForceSwitchover,
   ForceSwitchoverNow,
   ExportKeys,
+  ClearTunnel,
+  ClearClient,
+  Trace,
+  TraceDetail,
+  TraceKeys,
+  TraceOff,
+  ShowTrace,
 };
 
 struct Command {

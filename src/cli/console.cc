@@ -46,9 +46,50 @@ Answer show_tunnel(const Snapshot& snapshot, const Command& command) {
   return command.json ? json(to_json(*tunnel)) : done(tunnel_detail(snapshot, *tunnel));
 }
 
+// By the client's endpoint, its identity or the name of its entry.
+const chassis::GatewayTunnelStatus* find_client(const chassis::GatewayStatus& gateway,
+                                                const std::string& word) {
+  const auto at = std::ranges::find_if(gateway.tunnels, [&](const auto& tunnel) {
+    return tunnel.ike.remote.text() == word || tunnel.ike.remote_id == word ||
+           (!tunnel.client_name.empty() && tunnel.client_name == word);
+  });
+  return at == gateway.tunnels.end() ? nullptr : &*at;
+}
+
+Answer show_gateway(const Snapshot& snapshot, const Command& command) {
+  const std::string& name = command.arguments.front();
+  const auto& gateways = snapshot.status.gateways;
+  const auto gateway = std::ranges::find(gateways, name, &chassis::GatewayStatus::name);
+  if (gateway == gateways.end()) {
+    return refused(fmt::format("ipsec-gateway \"{}\" is not configured", name));
+  }
+  if (command.action == Action::ShowGatewayTunnel) {
+    const auto* tunnel = find_client(*gateway, command.arguments.back());
+    if (tunnel == nullptr) {
+      return refused(fmt::format("ipsec-gateway \"{}\" has no tunnel of \"{}\"", name,
+                                 command.arguments.back()));
+    }
+    return command.json ? json(to_json(*tunnel)) : done(gateway_tunnel_detail(*gateway, *tunnel));
+  }
+  if (command.json) return json(to_json(*gateway));
+  return done(command.action == Action::ShowGateway ? gateway_detail(snapshot, *gateway)
+                                                    : gateway_tunnel_table(snapshot, *gateway));
+}
+
 Answer show_log(const chassis::Status& status, const Command& command) {
   if (command.arguments.front() != kLogId) return refused("log-id 99 is the only log");
   return command.json ? json(log_json(status)) : done(log_table(status));
+}
+
+Answer show_trace(const chassis::Status& status, const Command& command) {
+  const auto address = IpAddress::parse(command.arguments.front());
+  if (!address) return refused(address.error().text);
+  const auto trace = std::ranges::find(status.traces, *address, &chassis::TraceStatus::peer);
+  if (trace == status.traces.end()) {
+    return refused(fmt::format("{} is not traced: tools debug ipsec peer {}", address->text(),
+                               address->text()));
+  }
+  return command.json ? json(to_json(*trace)) : done(trace_table(*trace));
 }
 
 Answer show_version(const chassis::Status& status, const Command& command) {
@@ -95,9 +136,15 @@ void Console::perform(const Command& command, const Done& done) {
     case Action::ForceSwitchover:
     case Action::ForceSwitchoverNow:
       return force_switchover(command, done);
-    case Action::ExportKeys: {
-      const auto keys = chassis_.export_keys();
-      const Answer answer = keys ? cli::done(*keys) : refused(keys.error().text);
+    case Action::ExportKeys:
+    case Action::ClearTunnel:
+    case Action::ClearClient:
+    case Action::Trace:
+    case Action::TraceDetail:
+    case Action::TraceKeys:
+    case Action::TraceOff: {
+      const auto result = act(command);
+      const Answer answer = result ? cli::done(*result) : refused(result.error().text);
       return done(answer.first, answer.second);
     }
     case Action::ShowPeer:
@@ -106,10 +153,15 @@ void Console::perform(const Command& command, const Done& done) {
     case Action::ShowMultiChassis:
     case Action::ShowTunnels:
     case Action::ShowTunnel:
+    case Action::ShowGateways:
+    case Action::ShowGateway:
+    case Action::ShowGatewayTunnels:
+    case Action::ShowGatewayTunnel:
     case Action::ShowTunnelGroups:
     case Action::ShowCounters:
     case Action::ShowLog:
     case Action::ShowVersion:
+    case Action::ShowTrace:
     case Action::Info: {
       Answer answer = show(command);
       return done(answer.first, std::move(answer.second));
@@ -132,6 +184,12 @@ std::pair<int, std::string> Console::show(const Command& command) const {
       return command.json ? json(tunnels_json(status)) : done(tunnel_table(snapshot));
     case Action::ShowTunnel:
       return show_tunnel(snapshot, command);
+    case Action::ShowGateways:
+      return command.json ? json(gateways_json(status)) : done(gateway_table(snapshot));
+    case Action::ShowGateway:
+    case Action::ShowGatewayTunnels:
+    case Action::ShowGatewayTunnel:
+      return show_gateway(snapshot, command);
     case Action::ShowTunnelGroups:
       return command.json ? json(isas_json(status)) : done(tunnel_group_table(snapshot));
     case Action::ShowCounters:
@@ -140,15 +198,54 @@ std::pair<int, std::string> Console::show(const Command& command) const {
       return show_log(status, command);
     case Action::ShowVersion:
       return show_version(status, command);
+    case Action::ShowTrace:
+      return show_trace(status, command);
     case Action::Info:
       return done(command.json ? config::info_json(*loaded_.tree) + "\n"
                                : config::info(*loaded_.tree));
     case Action::ForceSwitchover:
     case Action::ForceSwitchoverNow:
     case Action::ExportKeys:
+    case Action::ClearTunnel:
+    case Action::ClearClient:
+    case Action::Trace:
+    case Action::TraceDetail:
+    case Action::TraceKeys:
+    case Action::TraceOff:
       break;
   }
   return refused("this command shows nothing");
+}
+
+// Commands that answer at once.
+Result<std::string> Console::act(const Command& command) {
+  const auto line = [](Result<std::string> result) {
+    if (result) *result += "\n";
+    return result;
+  };
+  const auto trace = [&](chassis::TraceMode mode) -> Result<std::string> {
+    const auto peer = IpAddress::parse(command.arguments.front());
+    if (!peer) return tl::unexpected(peer.error());
+    return line(chassis_.trace(*peer, mode));
+  };
+  switch (command.action) {
+    case Action::ExportKeys:
+      return chassis_.export_keys();
+    case Action::ClearTunnel:
+      return line(chassis_.clear_tunnel(command.arguments.front()));
+    case Action::ClearClient:
+      return line(chassis_.clear_client(command.arguments.front(), command.arguments.back()));
+    case Action::Trace:
+      return trace(chassis::TraceMode::Brief);
+    case Action::TraceDetail:
+      return trace(chassis::TraceMode::Detail);
+    case Action::TraceKeys:
+      return trace(chassis::TraceMode::ShowKeys);
+    case Action::TraceOff:
+      return trace(chassis::TraceMode::Off);
+    default:  // the rest shows, or takes time
+      return failure("this command does nothing at once");
+  }
 }
 
 void Console::force_switchover(const Command& command, const Done& done) {

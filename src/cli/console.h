@@ -36,6 +36,7 @@ class Console {
   void perform(const Command& command, const Done& done);
   [[nodiscard]] std::pair<int, std::string> show(const Command& command) const;
   void force_switchover(const Command& command, const Done& done);
+  Result<std::string> act(const Command& command);
 
   chassis::Chassis& chassis_;
   config::Loaded loaded_;

@@ -7,13 +7,6 @@
 namespace segw::cli {
 namespace {
 
-std::string service_name(const config::Config& config, uint32_t id) {
-  for (const config::Service& service : config.services) {
-    if (service.kind != config::Service::Kind::Base && service.id == id) return service.name;
-  }
-  return std::to_string(id);
-}
-
 std::string whole_seconds(Duration duration) {
   return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(duration).count());
 }
@@ -45,6 +38,40 @@ const config::TunnelGroup* find_group(const config::Config& config, TunnelGroupI
 }
 
 }  // namespace
+
+std::string service_name(const config::Config& config, uint32_t id) {
+  for (const config::Service& service : config.services) {
+    if (service.kind != config::Service::Kind::Base && service.id == id) return service.name;
+  }
+  return std::to_string(id);
+}
+
+std::string ike_detail(const chassis::IkeStatus& ike) {
+  std::string text =
+      fmt::format("IKE SA               : {}\n", ike.state.empty() ? "none" : ike.state);
+  if (ike.state.empty()) return text;
+  text += fmt::format("IKE SPIs             : {:#018x} / {:#018x}\n", ike.spi_i, ike.spi_r);
+  text += fmt::format("Algorithms           : {}\n", ike.algorithm);
+  text += fmt::format("Local Id             : {}\n", ike.local_id);
+  text += fmt::format("Remote Id            : {}\n", ike.remote_id);
+  text += fmt::format("Local Endpoint       : {:<19}Remote Endpoint    : {}\n", ike.local.text(),
+                      ike.remote.text());
+  text += fmt::format("Initiator            : {:<19}NAT                : {}\n",
+                      ike.initiator ? "Local" : "Remote",
+                      ike.remote_behind_nat  ? "Remote"
+                      : ike.local_behind_nat ? "Local"
+                                             : "None");
+  text += fmt::format("Age                  : {:<19}Lifetime           : {}\n",
+                      whole_seconds(ike.age), whole_seconds(ike.lifetime));
+  return text;
+}
+
+std::string sa_details(const std::vector<chassis::SaStatus>& sas) {
+  std::string text = thin_line();
+  for (const chassis::SaStatus& sa : sas) text += sa_detail(sa);
+  text += thin_line();
+  return text + fmt::format("CHILD SAs: {}\n", sas.size());
+}
 
 std::string tunnel_table(const Snapshot& snapshot) {
   constexpr std::string_view kRow = "{:<33}{:<18}{:<13}{:<7}{}\n";
@@ -79,17 +106,7 @@ std::string tunnel_detail(const Snapshot& snapshot, const chassis::TunnelStatus&
   text += fmt::format("Security Policy      : {}\n", tunnel.security_policy);
   text += fmt::format("Admin State          : {:<19}Oper State         : {}\n",
                       up_down(tunnel.admin_up), up_down(tunnel.oper_up));
-  text += fmt::format("IKE SA               : {}\n",
-                      tunnel.ike_state.empty() ? "none" : tunnel.ike_state);
-  if (!tunnel.ike_state.empty()) {
-    text += fmt::format("IKE SPIs             : {:#018x} / {:#018x}\n", tunnel.ike_spi_i,
-                        tunnel.ike_spi_r);
-  }
-  text += thin_line();
-  for (const chassis::SaStatus& sa : tunnel.sas) text += sa_detail(sa);
-  text += thin_line();
-  text += fmt::format("CHILD SAs: {}\n", tunnel.sas.size());
-  return text + thick_line();
+  return text + ike_detail(tunnel.ike) + sa_details(tunnel.sas) + thick_line();
 }
 
 std::string tunnel_group_table(const Snapshot& snapshot) {

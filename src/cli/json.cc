@@ -65,6 +65,22 @@ Json sa_json(const chassis::SaStatus& sa) {
               {"may-seal", sa.may_seal}};
 }
 
+Json ike_json(const chassis::IkeStatus& ike) {
+  return Json{{"state", ike.state},
+              {"spi-initiator", fmt::format("{:#018x}", ike.spi_i)},
+              {"spi-responder", fmt::format("{:#018x}", ike.spi_r)},
+              {"algorithm", ike.algorithm},
+              {"local-id", ike.local_id},
+              {"remote-id", ike.remote_id},
+              {"local", ike.local.text()},
+              {"remote", ike.remote.text()},
+              {"initiator", ike.initiator},
+              {"local-behind-nat", ike.local_behind_nat},
+              {"remote-behind-nat", ike.remote_behind_nat},
+              {"age-ms", milliseconds(ike.age)},
+              {"lifetime-ms", milliseconds(ike.lifetime)}};
+}
+
 }  // namespace
 
 Json to_json(const chassis::PeerStatus& peer) {
@@ -104,16 +120,57 @@ Json to_json(const chassis::TunnelStatus& tunnel) {
               {"admin-state", up_down(tunnel.admin_up)},
               {"oper-state", up_down(tunnel.oper_up)},
               {"security-policy", tunnel.security_policy},
-              {"ike-state", tunnel.ike_state},
-              {"ike-spi-initiator", fmt::format("{:#018x}", tunnel.ike_spi_i)},
-              {"ike-spi-responder", fmt::format("{:#018x}", tunnel.ike_spi_r)},
+              {"ike-state", tunnel.ike.state},
+              {"ike-spi-initiator", fmt::format("{:#018x}", tunnel.ike.spi_i)},
+              {"ike-spi-responder", fmt::format("{:#018x}", tunnel.ike.spi_r)},
+              {"ike-sa", ike_json(tunnel.ike)},
               {"child-sas", std::move(sas)}};
+}
+
+Json to_json(const chassis::GatewayTunnelStatus& tunnel) {
+  Json sas = Json::array();
+  for (const auto& sa : tunnel.sas) sas.push_back(sa_json(sa));
+  return Json{{"client", tunnel.client},
+              {"client-name", tunnel.client_name},
+              {"tunnel-template", tunnel.tunnel_template},
+              {"oper-state", up_down(!tunnel.sas.empty())},
+              {"ike-sa", ike_json(tunnel.ike)},
+              {"child-sas", std::move(sas)}};
+}
+
+Json to_json(const chassis::GatewayStatus& gateway) {
+  return Json{{"name", gateway.name},
+              {"sap", gateway.sap},
+              {"local-address", gateway.local.text()},
+              {"service-id", gateway.service_id},
+              {"delivery-service-id", gateway.delivery_service_id},
+              {"admin-state", up_down(gateway.admin_up)},
+              {"oper-state", up_down(gateway.oper_up)},
+              {"tunnel-template", gateway.tunnel_template},
+              {"ts-list", gateway.ts_list},
+              {"client-db", gateway.client_db},
+              {"reverse-routes", gateway.reverse_routes},
+              {"tunnels", list(gateway.tunnels)}};
 }
 
 Json to_json(const chassis::IsaStatus& isa) {
   return Json{{"tunnel-group", isa.group.value}, {"isa", isa.isa},
               {"oper-state", up_down(isa.up)},   {"crypto", isa.crypto},
               {"down-reason", isa.down_reason},  {"drops", isa.drops}};
+}
+
+Json to_json(const chassis::TraceStatus& trace) {
+  Json entries = Json::array();
+  for (const chassis::TraceEntry& entry : trace.entries) {
+    entries.push_back(Json{{"at", utc_timestamp(entry.at)},
+                           {"direction", entry.inbound ? "in" : "out"},
+                           {"remote", entry.remote.text()},
+                           {"text", entry.text}});
+  }
+  return Json{{"peer", trace.peer.text()},
+              {"active", trace.active},
+              {"left-out", trace.left_out},
+              {"messages", std::move(entries)}};
 }
 
 Json to_json(const chassis::LogEntry& entry) {
@@ -131,6 +188,10 @@ Json peers_json(const chassis::Status& status) {
 }
 
 Json tunnels_json(const chassis::Status& status) { return Json{{"tunnels", list(status.tunnels)}}; }
+
+Json gateways_json(const chassis::Status& status) {
+  return Json{{"gateways", list(status.gateways)}};
+}
 
 Json isas_json(const chassis::Status& status) { return Json{{"tunnel-groups", list(status.isas)}}; }
 

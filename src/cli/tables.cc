@@ -72,6 +72,18 @@ std::string counter_table(const chassis::Status& status) {
   return table + thick_line();
 }
 
+std::string trace_table(const chassis::TraceStatus& trace) {
+  std::string table = "\n" + title("IPsec Debug of Peer " + trace.peer.text());
+  for (const chassis::TraceEntry& entry : trace.entries) {
+    table += fmt::format("{} {} {}\n    {}\n", utc_timestamp(entry.at), entry.inbound ? "<-" : "->",
+                         entry.remote.text(), entry.text);
+  }
+  table += thin_line();
+  table += fmt::format("Messages: {}, left out: {}, {}\n", trace.entries.size(), trace.left_out,
+                       trace.active ? "going on" : "ended");
+  return table + thick_line();
+}
+
 std::string log_table(const chassis::Status& status) {
   constexpr size_t kLogEntriesMax = 500;  // what the chassis keeps
   const uint64_t newest = status.log.empty() ? 0 : status.log.front().number;

@@ -34,6 +34,18 @@ class StillChassis : public chassis::Chassis {
       done(failure("the peer is not in sync"));
     }
   }
+  Result<std::string> clear_tunnel(std::string_view name) override {
+    if (name != "tunnel-1") return failure("ipsec-tunnel \"" + std::string(name) + "\" is unknown");
+    return std::string("the tunnel's SAs are being deleted");
+  }
+  Result<std::string> clear_client(std::string_view gateway, std::string_view client) override {
+    if (gateway != "gw-1" || client != "enb10") return failure("no such client");
+    return std::string("the tunnel's SAs are being deleted");
+  }
+  Result<std::string> trace(const IpAddress& peer, chassis::TraceMode mode) override {
+    if (mode == chassis::TraceMode::Off) return failure(peer.text() + " is not traced");
+    return peer.text() + " is traced in mode " + std::to_string(static_cast<int>(mode));
+  }
   [[nodiscard]] const mcs::GroupState* group_state(TunnelGroupId) const override { return nullptr; }
   [[nodiscard]] Result<std::string> export_keys() const override {
     return failure("the chassis was not started with --allow-key-export");

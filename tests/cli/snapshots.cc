@@ -73,6 +73,21 @@ chassis::SaStatus sa() {
   return sa;
 }
 
+chassis::IkeStatus ike(std::string remote_id, const Endpoint& remote) {
+  chassis::IkeStatus ike;
+  ike.state = "established";
+  ike.spi_i = 0x0123456789ABCDEF;
+  ike.spi_r = 0x00FEDCBA98765432;
+  ike.algorithm = "aes256-gcm16 prf-5 group-19";
+  ike.local_id = "10.10.20.1";
+  ike.remote_id = std::move(remote_id);
+  ike.local = Endpoint{.address = v4(0x0A0A1401), .port = 500};
+  ike.remote = remote;
+  ike.age = seconds(3661);
+  ike.lifetime = seconds(86400);
+  return ike;
+}
+
 chassis::TunnelStatus tunnel() {
   chassis::TunnelStatus tunnel;
   tunnel.name = "tunnel-1";
@@ -84,11 +99,38 @@ chassis::TunnelStatus tunnel() {
   tunnel.admin_up = true;
   tunnel.oper_up = true;
   tunnel.security_policy = 1;
-  tunnel.ike_spi_i = 0x0123456789ABCDEF;
-  tunnel.ike_spi_r = 0x00FEDCBA98765432;
-  tunnel.ike_state = "established";
+  tunnel.ike = ike("10.10.10.1", Endpoint{.address = v4(0x0A0A0A01), .port = 500});
   tunnel.sas = {sa()};
   return tunnel;
+}
+
+chassis::GatewayStatus gateway() {
+  chassis::GatewayStatus gateway;
+  gateway.name = "gw-1";
+  gateway.sap = "tunnel-1.public:1";
+  gateway.group = TunnelGroupId{1};
+  gateway.local = v4(0x0A0A1402);
+  gateway.service_id = 2;
+  gateway.delivery_service_id = 1;
+  gateway.admin_up = true;
+  gateway.oper_up = true;
+  gateway.tunnel_template = 1;
+  gateway.ts_list = "ran";
+  gateway.client_db = "enodebs";
+  gateway.reverse_routes = 2;
+  chassis::GatewayTunnelStatus known;
+  known.client = 10;
+  known.client_name = "enb10";
+  known.tunnel_template = 2;
+  known.ike = ike("enb10.example.net", Endpoint{.address = v4(0xCB007105), .port = 4501});
+  known.ike.remote_behind_nat = true;
+  known.sas = {sa()};
+  known.sas.front().remote = "203.0.113.5:4501";
+  chassis::GatewayTunnelStatus other;
+  other.tunnel_template = 1;
+  other.ike = ike("key-id 0x00ff", Endpoint{.address = v4(0xCB007105), .port = 4502});
+  gateway.tunnels = {known, other};
+  return gateway;
 }
 
 }  // namespace
@@ -99,6 +141,17 @@ chassis::Status master_snapshot() {
   status.system_address = v4(0xC0000201);
   status.peers = {peer()};
   status.tunnels = {tunnel()};
+  status.gateways = {gateway()};
+  status.traces = {chassis::TraceStatus{
+      .peer = v4(0x0A0A0A01),
+      .active = true,
+      .left_out = 0,
+      .entries = {chassis::TraceEntry{
+          .at = wall(20),
+          .inbound = true,
+          .remote = Endpoint{.address = v4(0x0A0A0A01), .port = 4500},
+          .text = "INFORMATIONAL request 3, SPIs 0x0123456789abcdef 0x00fedcba98765432, 57 bytes: "
+                  "nothing"}}}};
   chassis::IsaStatus isa;
   isa.group = TunnelGroupId{1};
   isa.isa = "1/2";

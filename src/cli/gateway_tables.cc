@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/tables.h"
+
+// `show ipsec gateway`.
+
+namespace segw::cli {
+namespace {
+
+std::string or_none(const std::string& name) { return name.empty() ? "(Not Specified)" : name; }
+
+}  // namespace
+
+std::string gateway_table(const Snapshot& snapshot) {
+  constexpr std::string_view kRow = "{:<33}{:<18}{:<13}{:<7}{}\n";
+  std::string table = "\n" + title("IPsec Gateways");
+  table += fmt::format(fmt::runtime(kRow), "GwName", "LocalAddress", "SvcId", "Admn", "Tunnels");
+  table += fmt::format(fmt::runtime(kRow), "  SapId", "", "  DlvrySvcId", "  Oper", "");
+  table += thin_line();
+  for (const chassis::GatewayStatus& gateway : snapshot.status.gateways) {
+    table += fmt::format(fmt::runtime(kRow), gateway.name, gateway.local.text(), gateway.service_id,
+                         up_down(gateway.admin_up), gateway.tunnels.size());
+    table += fmt::format(fmt::runtime(kRow), "  " + gateway.sap, "",
+                         "  " + service_name(snapshot.config, gateway.delivery_service_id),
+                         "  " + up_down(gateway.oper_up), "");
+  }
+  table += thin_line();
+  table += fmt::format("IPsec Gateways: {}\n", snapshot.status.gateways.size());
+  return table + thick_line();
+}
+
+std::string gateway_detail(const Snapshot& snapshot, const chassis::GatewayStatus& gateway) {
+  std::string text = "\n" + title("IPsec Gateway " + gateway.name);
+  text += fmt::format("Sap Id               : {}\n", gateway.sap);
+  text +=
+      fmt::format("Secure Service       : {}\n", service_name(snapshot.config, gateway.service_id));
+  text += fmt::format("Delivery Service     : {}\n",
+                      service_name(snapshot.config, gateway.delivery_service_id));
+  text += fmt::format("Local Address        : {}\n", gateway.local.text());
+  text += fmt::format("Tunnel Template      : {}\n", gateway.tunnel_template);
+  text += fmt::format("TS List              : {}\n", or_none(gateway.ts_list));
+  text += fmt::format("Client Database      : {}\n", or_none(gateway.client_db));
+  text += fmt::format("Admin State          : {:<19}Oper State         : {}\n",
+                      up_down(gateway.admin_up), up_down(gateway.oper_up));
+  text += fmt::format("Tunnels              : {:<19}Reverse Routes     : {}\n",
+                      gateway.tunnels.size(), gateway.reverse_routes);
+  return text + thick_line();
+}
+
+std::string gateway_tunnel_table(const Snapshot& snapshot, const chassis::GatewayStatus& gateway) {
+  constexpr std::string_view kRow = "{:<33}{:<18}{:<20}{}\n";
+  std::string table = "\n" + title("IPsec Gateway Tunnels: " + gateway.name);
+  table += fmt::format(fmt::runtime(kRow), "Remote Endpoint", "GwLclAddr", "SecureSvc", "Oper");
+  table += fmt::format(fmt::runtime(kRow), "  Idi-Value", "  Client", "  Template", "  BiDirSA");
+  table += thin_line();
+  for (const chassis::GatewayTunnelStatus& tunnel : gateway.tunnels) {
+    const std::string client =
+        tunnel.client == 0 ? "--" : std::to_string(tunnel.client) + " " + tunnel.client_name;
+    table += fmt::format(fmt::runtime(kRow), tunnel.ike.remote.text(), gateway.local.text(),
+                         service_name(snapshot.config, gateway.service_id),
+                         up_down(!tunnel.sas.empty()));
+    table += fmt::format(fmt::runtime(kRow), "  " + tunnel.ike.remote_id, "  " + client,
+                         "  " + std::to_string(tunnel.tunnel_template),
+                         "  " + std::to_string(tunnel.sas.size()));
+  }
+  table += thin_line();
+  table += fmt::format("IPsec Gateway Tunnels: {}\n", gateway.tunnels.size());
+  return table + thick_line();
+}
+
+std::string gateway_tunnel_detail(const chassis::GatewayStatus& gateway,
+                                  const chassis::GatewayTunnelStatus& tunnel) {
+  std::string text = "\n" + title("IPsec Gateway Tunnel of " + tunnel.ike.remote_id);
+  text += fmt::format("Gateway              : {}\n", gateway.name);
+  text += fmt::format("Client               : {}\n",
+                      tunnel.client == 0 ? "--" : std::to_string(tunnel.client));
+  text += fmt::format("Client Name          : {}\n", or_none(tunnel.client_name));
+  text += fmt::format("Tunnel Template      : {}\n", tunnel.tunnel_template);
+  text += fmt::format("Oper State           : {}\n", up_down(!tunnel.sas.empty()));
+  return text + ike_detail(tunnel.ike) + sa_details(tunnel.sas) + thick_line();
+}
+
+}  // namespace segw::cli

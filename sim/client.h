@@ -26,6 +26,7 @@ struct ClientSpec {
   IpAddress inner_host;
   IpPrefix core_network;
   IpAddress core_host;
+  std::string identity;  // a domain name; empty: its address as the gateway sees it
   SecretBytes pre_shared_key;
   ike::IkeSuite ike_suite;
   esp::Suite esp_suite;

@@ -15,6 +15,7 @@ constexpr Duration kLongestWait = std::chrono::seconds(4);
 constexpr int kTriesMax = 8;  // gives up after about 22 s
 constexpr uint16_t kIkePort = 500;
 constexpr uint8_t kIdIpv4 = 1;
+constexpr uint8_t kIdFqdn = 2;
 
 Payload nonce_payload(const Bytes& nonce) {
   return Payload{.type = PayloadType::Nonce, .body = nonce};
@@ -27,9 +28,9 @@ Bytes joined(const Bytes& first, const Bytes& second) {
 }
 
 // The rest of an identity payload: type, reserved, data.
-Bytes id_body(const IpAddress& address) {
-  Bytes body{kIdIpv4, 0, 0, 0};
-  append(body, address.bytes());
+Bytes id_body(const ClientSpec& spec) {
+  Bytes body{spec.identity.empty() ? kIdIpv4 : kIdFqdn, 0, 0, 0};
+  append(body, spec.identity.empty() ? spec.outer.bytes() : as_bytes(spec.identity));
   return body;
 }
 
@@ -69,7 +70,7 @@ void Client::begin_auth() {
   pending.exchange = Exchange::Auth;
   pending.nonce = pending_->nonce;
   pending.child_spi = static_cast<uint32_t>(rng_.from(0x1000, 0xFFFFFFF0));
-  const Bytes own_id = id_body(spec_.outer);
+  const Bytes own_id = id_body(spec_);
   const Bytes auth =
       shared_key_auth(spec_.ike_suite.prf, spec_.pre_shared_key.view(), init_request_,
                       responder_nonce_, ike_->keys.auth_out.view(), own_id);

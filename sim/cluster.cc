@@ -104,7 +104,8 @@ Cluster::Cluster(uint64_t seed, const ClusterOptions& options)
                              .discovery = options_.discovery},
                   .clients = [this] { return client_views(); },
                   .violate = [this](std::string_view checker,
-                                    std::string text) { violate(checker, std::move(text)); }});
+                                    std::string text) { violate(checker, std::move(text)); },
+                  .dynamic = options_.dynamic});
   checkers_ = make_checkers(*view_);
   world_.on_event([this] { fanout_->after_event(); });
 }

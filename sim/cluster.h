@@ -40,6 +40,7 @@ struct ClusterOptions {
   Duration chore_min{};
   Duration chore_max{};
   Duration gateway_liveness{};  // zero: the gateway sends no liveness checks
+  bool dynamic = false;         // an ipsec-gateway with a client-db instead of configured tunnels
 };
 
 struct Violation {

@@ -93,11 +93,12 @@ std::string describe(const ClusterOptions& options) {
                        .integrity = options.ike_suite.integrity};
   return fmt::format(
       "clients={} nat={:03b} keep-alive={}ms hold={} ike={}/prf{}/group{} esp={} window={} "
-      "probe={}ms",
+      "probe={}ms{}",
       options.clients, options.behind_nat, options.keep_alive / milliseconds(1), options.hold_count,
       esp::text(ike), static_cast<int>(options.ike_suite.prf),
       static_cast<int>(options.ike_suite.group), esp::text(options.esp_suite),
-      options.client_window, options.probe_interval / milliseconds(1));
+      options.client_window, options.probe_interval / milliseconds(1),
+      options.dynamic ? " dynamic" : "");
 }
 
 void add(ClientCounts& to, const ClientCounts& more) {
@@ -117,6 +118,7 @@ SeedOutcome run_seed(uint64_t seed, Duration length,
   Rng rng(seed, "swarm");
   ClusterOptions options = draw_options(rng);
   draw_rare(seed, options);
+  options.dynamic = Rng(seed, "dynamic").below(4) == 0;
   Cluster cluster(seed, options);
   if (echo) cluster.world().echo(echo);
   Faults faults(cluster, options.behind_nat != 0);

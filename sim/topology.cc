@@ -79,6 +79,20 @@ std::vector<config::Service> services(HostId host) {
   return {base, outside, inside};
 }
 
+config::IkePolicy ike_policy(const ClusterOptions& options) {
+  config::IkePolicy policy;
+  policy.transforms = {config::IkeTransform{.encryption = options.ike_suite.encryption,
+                                            .key_bits = options.ike_suite.key_bits,
+                                            .integrity = options.ike_suite.integrity,
+                                            .prf = options.ike_suite.prf,
+                                            .group = options.ike_suite.group}};
+  policy.pfs = options.pfs;
+  policy.nat_traversal = true;
+  policy.dpd = options.gateway_liveness > Duration{0};
+  policy.dpd_interval = options.gateway_liveness;
+  return policy;
+}
+
 config::IpsecTunnel tunnel(const ClusterOptions& options, uint8_t index) {
   const ClientSpec client = client_spec(options, index);
   config::IpsecTunnel made;
@@ -92,20 +106,55 @@ config::IpsecTunnel tunnel(const ClusterOptions& options, uint8_t index) {
   made.local_gateway = client.gateway;
   made.remote_gateway = client.outer;
   made.pre_shared_key = client.pre_shared_key;
-  made.ike_policy.transforms = {config::IkeTransform{.encryption = options.ike_suite.encryption,
-                                                     .key_bits = options.ike_suite.key_bits,
-                                                     .integrity = options.ike_suite.integrity,
-                                                     .prf = options.ike_suite.prf,
-                                                     .group = options.ike_suite.group}};
-  made.ike_policy.pfs = options.pfs;
-  made.ike_policy.nat_traversal = true;
-  made.ike_policy.dpd = options.gateway_liveness > Duration{0};
-  made.ike_policy.dpd_interval = options.gateway_liveness;
+  made.ike_policy = ike_policy(options);
   made.transforms = {config::IpsecTransform{.suite = options.esp_suite, .lifetime = {}, .pfs = {}}};
   made.security_policy = {config::SecurityPolicyEntry{
       .id = 1, .local = client.core_network, .remote = client.inner_network}};
   made.replay_window = options.gateway_window;
   made.routed_prefixes = {client.inner_network};
+  return made;
+}
+
+// All clients, each by its name and with its own key. B has one more client, in front.
+config::IpsecGateway gateway(const ClusterOptions& options, HostId host) {
+  config::IpsecGateway made;
+  made.name = "gateway";
+  made.enabled = true;
+  made.group = kGroup;
+  made.sap = "tunnel-1.public:1";
+  made.delivery_service = "outside";
+  made.delivery_service_id = 100;
+  made.private_service = "inside";
+  made.private_service_id = 200;
+  made.private_interface = "tunnel";
+  made.local_gateway = kGateway;
+  made.ike_policy = ike_policy(options);
+  auto pattern = std::make_shared<config::TunnelTemplate>();
+  pattern->id = 1;
+  pattern->transforms = {
+      config::IpsecTransform{.suite = options.esp_suite, .lifetime = {}, .pfs = {}}};
+  pattern->replay_window = options.gateway_window;
+  pattern->reverse_route = true;
+  made.tunnel_template = pattern;
+  made.client_db = "clients";
+  made.fallback = false;
+  const auto add = [&](uint16_t number, const std::string& name, SecretBytes key) {
+    config::GatewayClient client;
+    client.number = number;
+    client.name = name;
+    client.identity = ike::IdentityMatch{.kind = ike::IdentityMatch::Kind::Exact,
+                                         .type = ike::kIdFqdn,
+                                         .data = to_bytes(as_bytes(name)),
+                                         .prefix = {}};
+    client.pre_shared_key = std::move(key);
+    client.tunnel_template = pattern;
+    made.clients.push_back(std::move(client));
+  };
+  if (host == B) add(1, "only at B", client_key(0));
+  for (uint8_t index = 0; index < options.clients; ++index) {
+    const ClientSpec client = client_spec(options, index);
+    add(static_cast<uint16_t>(10 + index), client.identity, client.pre_shared_key);
+  }
   return made;
 }
 
@@ -128,6 +177,7 @@ ClientSpec client_spec(const ClusterOptions& options, uint8_t index) {
   spec.core_network = kCoreNetwork;
   spec.core_host = kCoreHost;
   spec.pre_shared_key = client_key(number);
+  if (options.dynamic) spec.identity = spec.name + ".example.net";
   spec.ike_suite = options.ike_suite;
   spec.esp_suite = options.esp_suite;
   spec.pfs = options.pfs;
@@ -146,6 +196,10 @@ std::shared_ptr<const config::Config> chassis_config(const ClusterOptions& optio
   config->tunnel_groups = {
       config::TunnelGroup{.id = kGroup, .enabled = true, .spi_range_index = {}, .isas = {kIsa}}};
   config->services = services(host);
+  if (options.dynamic) {
+    config->gateways.push_back(gateway(options, host));
+    return config;
+  }
   for (uint8_t index = 0; index < options.clients; ++index) {
     config->tunnels.push_back(tunnel(options, index));
   }

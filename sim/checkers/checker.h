@@ -38,6 +38,7 @@ struct CheckerView {
   Timing timing;
   std::function<std::vector<ClientView>()> clients;
   std::function<void(std::string_view checker, std::string text)> violate;
+  bool dynamic = false;  // clients make their tunnels at a gateway
 };
 
 struct CheckerCounts {

@@ -49,8 +49,8 @@ TEST(Describe, NeverPrintsKeysOrTheProofOfOne) {
   ASSERT_TRUE(client.take_init(gateway.ask(client.init_request())));
   const IkeSa sa = gateway.only_ike();
   const std::string words = describe(client.auth_request(), &sa, Wording::Detail);
-  const SecretBytes auth = psk_auth(client.pre_shared_key, client.init, client.gateway_nonce,
-                                    client.keys.sk_pi, client.identity);
+  const SecretBytes auth = psk_auth(client.suite, client.pre_shared_key, client.init,
+                                    client.gateway_nonce, client.keys.sk_pi, client.identity);
   EXPECT_THAT(words, Not(HasSubstr(to_hex(auth.view()))));
   for (const SecretBytes* key : {&sa.keys.sk_d, &sa.keys.sk_ei, &sa.keys.sk_er, &sa.keys.sk_pi}) {
     EXPECT_THAT(words, Not(HasSubstr(to_hex(key->view()))));

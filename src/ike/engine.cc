@@ -45,6 +45,7 @@ void EngineImpl::activate(bool clean) {
   // A renewed activation starts from these tables; commits of the one before never come back.
   const std::set<Spi> awaiting = std::exchange(awaiting_outbound_, {});
   for (const Spi spi : awaiting) host_.use_outbound(spi);
+  drop_orphans();
 }
 
 void EngineImpl::use_outbound(Spi spi) {

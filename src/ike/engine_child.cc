@@ -81,10 +81,6 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
   auto remote = narrow(settings.remote_selectors, offer.of_initiator->selectors);
   auto local = narrow(settings.local_selectors, offer.of_responder->selectors);
   if (remote.empty() || local.empty()) return NotifyType::TsUnacceptable;
-  if (!claim(sa, remote, changes)) {
-    counters_.add("refused-ts-overlap");
-    return NotifyType::TsUnacceptable;
-  }
   SecretBytes shared;
   Bytes public_key;
   if (chosen.group) {
@@ -93,6 +89,11 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
     if (!secret) return NotifyType::InvalidSyntax;
     shared = std::move(*secret);
     public_key = pair.public_key;
+  }
+  // The last that may be refused: others end for it.
+  if (!claim(sa, remote, changes)) {
+    counters_.add("refused-ts-overlap");
+    return NotifyType::TsUnacceptable;
   }
   const ChildKeys keys =
       derive_child(chosen.suite, sa.suite.prf, sa.keys.sk_d, shared, offer.nonces);

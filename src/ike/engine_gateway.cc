@@ -149,6 +149,21 @@ void EngineImpl::find_ranges() {
   for (const auto& [spi, child] : tables_.child_sas) note_ranges(child);
 }
 
+// CHILD SAs whose IKE SA could not be used here: its client is not configured on this chassis.
+void EngineImpl::drop_orphans() {
+  std::vector<Spi> orphans;
+  for (const auto& [spi, child] : tables_.child_sas) {
+    if (!tables_.ike_sas.contains(child.ike_sa)) orphans.push_back(spi);
+  }
+  if (orphans.empty()) return;
+  Changes changes;
+  for (const Spi spi : orphans) {
+    counters_.add("orphans-dropped");
+    remove_child(spi, false, changes);
+  }
+  commit(std::move(changes), [] {});
+}
+
 void EngineImpl::open_gateways() {
   for (const GatewaySettings& each : settings_.gateways) {
     gateways_.push_back(Gateway{.settings = &each, .clients = ClientDb(each)});

@@ -297,5 +297,14 @@ TEST_F(AtGateway, AChassisWithoutTheClientRefusesItsRequests) {
   EXPECT_TRUE(refused(answer, NotifyType::NoAdditionalSas));
 }
 
+TEST_F(AtGateway, ChildSasWithoutAnIkeSaGoAtATakeover) {
+  Client first = a();
+  ASSERT_TRUE(connect(first, 4501));
+  gateway.state.ike_sas.clear();  // as where its record was unusable
+  Gateway next(gateway, group());
+  EXPECT_TRUE(next.state.child_sas.empty());
+  EXPECT_EQ(next.engine->counters().get("orphans-dropped"), 1U);
+}
+
 }  // namespace
 }  // namespace segw::ike

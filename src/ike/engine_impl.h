@@ -137,6 +137,7 @@ class EngineImpl final : public Engine {
   void note_ranges(const esp::ChildSa& child);
   void forget_ranges(const esp::ChildSa& child);
   void find_ranges();
+  void drop_orphans();
   void open_gateways();
 
   // engine_auth.cc

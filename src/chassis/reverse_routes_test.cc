@@ -60,7 +60,7 @@ class ReverseRoutesTest : public testing::Test {
     return sa;
   }
   std::set<IpPrefix> routed() {
-    fake_.run_for(std::chrono::seconds(2));
+    fake_.scheduler.run_for(std::chrono::seconds(2));
     return fake_.steering.routes;
   }
 

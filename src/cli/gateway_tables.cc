@@ -15,16 +15,17 @@ std::string or_none(const std::string& name) { return name.empty() ? "(Not Speci
 
 std::string gateway_table(const Snapshot& snapshot) {
   constexpr std::string_view kRow = "{:<33}{:<18}{:<13}{:<7}{}\n";
+  constexpr std::string_view kSecondRow = "{:<51}{:<13}{}\n";
   std::string table = "\n" + title("IPsec Gateways");
   table += fmt::format(fmt::runtime(kRow), "GwName", "LocalAddress", "SvcId", "Admn", "Tunnels");
-  table += fmt::format(fmt::runtime(kRow), "  SapId", "", "  DlvrySvcId", "  Oper", "");
+  table += fmt::format(fmt::runtime(kSecondRow), "  SapId", "  DlvrySvcId", "  Oper");
   table += thin_line();
   for (const chassis::GatewayStatus& gateway : snapshot.status.gateways) {
     table += fmt::format(fmt::runtime(kRow), gateway.name, gateway.local.text(), gateway.service_id,
                          up_down(gateway.admin_up), gateway.tunnels.size());
-    table += fmt::format(fmt::runtime(kRow), "  " + gateway.sap, "",
+    table += fmt::format(fmt::runtime(kSecondRow), "  " + gateway.sap,
                          "  " + service_name(snapshot.config, gateway.delivery_service_id),
-                         "  " + up_down(gateway.oper_up), "");
+                         "  " + up_down(gateway.oper_up));
   }
   table += thin_line();
   table += fmt::format("IPsec Gateways: {}\n", snapshot.status.gateways.size());

@@ -39,6 +39,7 @@ ike::TunnelSettings settings_of(const config::IpsecGateway& gateway, const Secre
   settings.dpd = gateway.ike_policy.dpd && !gateway.ike_policy.dpd_reply_only;
   settings.dpd_interval = gateway.ike_policy.dpd_interval;
   settings.dpd_max_retries = gateway.ike_policy.dpd_max_retries;
+  settings.options = gateway.ike_policy.options;
   add_proposals(settings, gateway.ike_policy, from.transforms);
   return settings;
 }

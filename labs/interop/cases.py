@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from events import (ClientLiveness, DeleteChild, DeleteIke, Event, LargePing, NatRebinding,
+from events import (AgainByUs, ClientLiveness, DeleteChild, DeleteIke, Event, LargePing, NatRebinding,
                     OurLiveness, Quiet, RekeyBoth, RekeyChild, RekeyIke, RekeyOften, SecondChild)
 from lab_files import GATEWAY, LOCAL, OUTER
 from words import Esp, Ike
@@ -197,6 +197,34 @@ def guests():
                lacks="extended sequence numbers: kernel-libipsec of 5.9.8 has none")
 
 
+def begun_by_us(name, event=Quiet(), **more):
+    dynamic = {"auto-establish": "true"} | more.pop("dynamic", {})
+    return Case(f"begun by us {name}", event, gateway_initiates=True, group="initiator",
+                responder_only=False, dynamic=dynamic, **more)
+
+
+def initiator():
+    """We begin; strongSwan answers."""
+    yield begun_by_us("gcm", RekeyChild())
+    yield begun_by_us("cbc group-14", RekeyIke(), ike=(CBC,), esp=(Esp("aes-256", "sha-256"),))
+    yield begun_by_us("chacha20 group-31", RekeyChild(), ike=(Ike("chacha20-poly1305", group="group-31"),),
+                      esp=(Esp("chacha20-poly1305", pfs="group-31"),))
+    yield begun_by_us("the peer's group is not our first", Quiet(),
+                      ike=(Ike(group="group-31"), Ike(group="group-19")), chosen_ike=1,
+                      connection={"proposals": Ike(group="group-19").proposal()})
+    yield begun_by_us("the peer's second proposal", Quiet(),
+                      ike=(Ike("aes-256", "sha-256", group="group-19"), Ike()), chosen_ike=1,
+                      connection={"proposals": Ike().proposal()})
+    yield begun_by_us("the peer narrows", Quiet(),
+                      policy_entries=(("10.2.2.0/24", "192.168.1.0/24"),), narrowed=True)
+    yield begun_by_us("the peer deletes the child", AgainByUs("--child"))
+    yield begun_by_us("the peer deletes the ike sa", AgainByUs("--ike"))
+    yield begun_by_us("the peer deletes and recreates", DeleteChild())
+    yield begun_by_us("kernel raw esp esn", RekeyChild(), client="guest", esp=(Esp(esn=True),))
+    yield begun_by_us("liveness by us", OurLiveness(), policy={"dpd": {"interval": 10}})
+    yield begun_by_us("liveness by the peer", ClientLiveness(), connection={"dpd_delay": "1s"})
+
+
 def others():
     """Other people's daemons, in guests."""
     yield Case("gcm rekey child", RekeyChild(), client="libreswan")
@@ -213,5 +241,5 @@ def others():
 
 def all_cases():
     suites = [replace(case, quick=False) for case in (*algorithms(), *esp_algorithms())]
-    rows = [*exchanges(), *suites, *negotiation(), *packets(), *guests(), *others()]
+    rows = [*exchanges(), *suites, *negotiation(), *packets(), *guests(), *initiator(), *others()]
     return [replace(case, number=number) for number, case in enumerate(rows, start=1)]

@@ -119,6 +119,21 @@ class DeleteIke(Event):
         run.client.initiate(run.case.id)
 
 
+class AgainByUs(Event):
+    """The client ends the CHILD SA or the IKE SA; we begin again, since the tunnel is to be up."""
+    keeps_child = keeps_ike = False
+
+    def __init__(self, what):
+        self.what = what
+        self.auths = 1 if what == "--ike" else 0
+
+    def begin(self, run):
+        run.start("--terminate", self.what, run.case.id, "--timeout", "30")
+
+    def finish(self, run):
+        wait_until("a CHILD SA that we began", lambda: run.spis()[1] not in ((), run.before[1]), 40)
+
+
 class SecondChild(Event):
     """A second CHILD SA under the same IKE SA, with another inner address."""
 

@@ -199,7 +199,7 @@ def guests():
 
 def begun_by_us(name, event=Quiet(), **more):
     dynamic = {"auto-establish": "true"} | more.pop("dynamic", {})
-    return Case(f"begun by us {name}", event, gateway_initiates=True, group="initiator",
+    return Case(f"begun by us {name}", event, gateway_initiates=True, group="initiator", quick=False,
                 responder_only=False, dynamic=dynamic, **more)
 
 

@@ -99,7 +99,8 @@ class Libreswan(Foreign):
 
 IKED_NAMES = {"aes-256-gcm": "AES_GCM_16-256", "aes-128-gcm": "AES_GCM_16-128",
               "aes-256": "AES_CBC-256", "aes-128": "AES_CBC-128",
-              "hmac-sha2-256": "HMAC_SHA2_256_128", "hmac-sha2-512": "HMAC_SHA2_512_256",
+              "hmac-sha2-256": "HMAC_SHA2_256_128",
+              "hmac-sha2-384": "HMAC_SHA2_384_192", "hmac-sha2-512": "HMAC_SHA2_512_256",
               "ecp256": "ECP_256", "curve25519": "CURVE_25519", "modp2048": "MODP_2048"}
 
 
@@ -113,22 +114,34 @@ class OpenIked(Foreign):
         self.ikectl("active")
         self.wait_established(name, seconds)
 
-    def spis(self, _):
-        text = self.ikectl("show", "sa")
-        ike = re.findall(r"iked_sas: \S+ rspi (\w+) ispi (\w+) .*ESTABLISHED", text)
-        children = re.findall(r"sa_childsas: \S+ ESP (\w+) (in|out) .*\(L[A-Z]*\)", text)
-        return (ike[-1] if ike else None), tuple(sorted({spi for spi, _ in children})[:2])
+    def _spi(self, name):
+        """The initiator SPI of the newest IKE SA of this policy, by the log."""
+        return (re.findall(rf"^spi=(\w+): established peer .* policy '{name}'", self.log(), re.M)
+                or [None])[-1]
 
-    def suites(self, _):
+    def spis(self, name):
+        wanted = self._spi(name)
+        ike, children, here = None, [], False
+        for line in self.ikectl("show", "sa").splitlines():
+            if found := re.match(r"iked_sas: \S+ rspi (\w+) ispi (\w+) ", line):
+                here = found[2] == wanted
+                ike = found.groups() if here else ike
+            elif here and (found := re.search(r"sa_childsas: \S+ ESP (\w+) (?:in|out) ", line)):
+                children.append(found[1])
+        return ike, (tuple(sorted(children)),) if children else ()
+
+    def suites(self, name):
+        """Its log names the policy once; the SPI ties the other lines to it."""
         ike = esp = None
         for line in self.log().splitlines():
+            if not line.startswith(f"spi={self._spi(name)}:"):
+                continue
             if found := re.search(r"established peer .*\(enc (\S+)(?: auth (\S+))? group (\S+) "
                                   r"prf hmac-(\S+)\)", line):
                 cipher, integrity, group, prf = found.groups()
                 parts = (IKED_NAMES[cipher], IKED_NAMES.get(integrity),
                          f"PRF_HMAC_{prf.upper().replace('-', '_')}", IKED_NAMES[group])
                 ike = "/".join(part for part in parts if part)
-            if found := re.search(r"loaded SPIs: .*\(enc (\S+)(?: auth (\S+))?", line):
-                parts = (IKED_NAMES[found[1]], IKED_NAMES.get((found[2] or "").rstrip(")")))
-                esp = "/".join(part for part in parts if part)
+            if found := re.search(r"loaded SPIs: .*\(enc (\S+) auth (\S+)\)", line):
+                esp = f"{IKED_NAMES[found[1]]}/{IKED_NAMES[found[2]]}"
         return ike, esp

@@ -14,14 +14,15 @@ using ike::testing::Client;
 using ike::testing::Gateway;
 
 // The Encrypted payload around bytes that need not be payloads.
-Bytes sealed(Client& client, uint8_t exchange, bool response, uint8_t first, ByteView plain) {
+Bytes sealed(Client& client, uint8_t exchange, std::optional<uint32_t> response, uint8_t first,
+             ByteView plain) {
   const ike::Header header{.initiator = client.spi,
                            .responder = client.gateway_spi,
                            .next_payload = static_cast<uint8_t>(ike::PayloadType::Encrypted),
                            .exchange = exchange,
                            .from_initiator = true,
-                           .is_response = response,
-                           .message_id = response ? uint32_t{0} : client.next_id++};
+                           .is_response = response.has_value(),
+                           .message_id = response ? *response : client.next_id++};
   wire::Writer iv;
   iv.u64(client.iv++);
   constexpr size_t kSalt = 4;
@@ -41,6 +42,41 @@ Bytes sealed(Client& client, uint8_t exchange, bool response, uint8_t first, Byt
   return message.take();
 }
 
+// Begins tunnels and rekeys by itself.
+ike::GroupSettings settings() {
+  ike::GroupSettings made = ike::testing::group_settings();
+  made.responder_only = false;
+  made.tunnels.front().auto_establish = true;
+  made.tunnels.front().dpd = true;
+  made.tunnels.front().dpd_interval = std::chrono::seconds(30);
+  made.tunnels.front().local_selectors.push_back(ike::testing::range("10.3.3.0", "10.3.3.255"));
+  made.tunnels.front().remote_selectors.push_back(
+      ike::testing::range("192.168.2.0", "192.168.2.255"));
+  return made;
+}
+
+// The message ID that the first IKE SA waits for an answer to.
+uint32_t asked(const Gateway& gateway) {
+  for (const auto& [spi, sa] : gateway.state.ike_sas) {
+    if (sa.pending) return sa.pending->message_id;
+  }
+  return 0;
+}
+
+// Arbitrary payloads as the answer to an IKE_SA_INIT of ours.
+Bytes init_answer(const Gateway& gateway, uint8_t first, ByteView body) {
+  ike::Header header{.responder = IkeSpi{7},
+                     .next_payload = first,
+                     .exchange = static_cast<uint8_t>(ike::Exchange::SaInit),
+                     .is_response = true};
+  for (const auto& [spi, sa] : gateway.state.ike_sas) {
+    if (sa.state == ike::IkeState::Connecting) header.initiator = spi;
+  }
+  Bytes message = ike::encode_header(header, ike::kHeaderSize + body.size());
+  append(message, body);
+  return message;
+}
+
 // Every SA that a table names is in the other one.
 void check(const Gateway& gateway) {
   for (const auto& [spi, sa] : gateway.state.ike_sas) {
@@ -58,12 +94,12 @@ void check(const Gateway& gateway) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto connected = [] {
-    auto gateway = std::make_unique<Gateway>();
+    auto gateway = std::make_unique<Gateway>(settings());
     Client client;
     SEGW_ASSERT(client.connect(*gateway));
     return std::pair(std::move(gateway), client);
   }();
-  Gateway gateway(*connected.first, ike::testing::group_settings());
+  Gateway gateway(*connected.first, settings());
   gateway.host.installed = connected.first->host.installed;
   Client client = connected.second;
   wire::Reader in(ByteView(data, size));
@@ -74,15 +110,33 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const ByteView bytes = in.bytes(std::min<size_t>(wanted, in.left()), "bytes");
     const uint8_t first = bytes.empty() ? uint8_t{0} : bytes[0];
     const ByteView rest = bytes.empty() ? bytes : bytes.subspan(1);
-    switch (kind % 5) {
+    switch (kind % 9) {
       case 0:
         gateway.give(to_bytes(bytes));
         break;
       case 1:
-        gateway.give(sealed(client, exchange, false, first, rest));
+        gateway.give(sealed(client, exchange, std::nullopt, first, rest));
         break;
       case 2:
-        gateway.give(sealed(client, exchange, true, first, rest));
+        gateway.give(sealed(client, exchange, asked(gateway), first, rest));
+        break;
+      case 5:
+        if (!gateway.state.child_sas.empty()) {
+          gateway.engine->rekey_child(gateway.state.child_sas.begin()->first);
+        }
+        break;
+      case 6:
+        if (!gateway.state.ike_sas.empty()) {
+          gateway.engine->rekey_ike(gateway.state.ike_sas.begin()->first);
+        }
+        break;
+      case 7:
+        if (!gateway.state.child_sas.empty()) {
+          gateway.engine->delete_child(gateway.state.child_sas.begin()->first);
+        }
+        break;
+      case 8:
+        gateway.give(init_answer(gateway, first, rest));
         break;
       case 3:
         gateway.run_for(std::chrono::minutes(exchange));

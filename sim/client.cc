@@ -13,6 +13,8 @@ constexpr uint16_t kIkePort = 500;
 constexpr uint16_t kNatPort = 4500;
 constexpr uint16_t kFirstMappedPort = 20000;
 constexpr Duration kStartAgain = std::chrono::milliseconds(700);
+// A client that waits for the gateway begins itself when nothing comes.
+constexpr Duration kGatewaysTurn = std::chrono::seconds(4);
 constexpr Duration kSilence = std::chrono::seconds(3);
 constexpr int kNumberShift = 48;  // probe numbers: client, then a counter
 
@@ -30,7 +32,7 @@ Client::Client(World& world, PacketWorld& packets, Observer& observer, ClientSpe
 
 void Client::start() {
   last_echo_ = world_.now();
-  begin_init();
+  if (!spec_.waits) begin_init();
   world_.after(kNature, spec_.probe_interval, [this] { probe(); });
   if (spec_.chore_max > Duration{0}) {
     world_.after(kNature, rng_.between(spec_.chore_min, spec_.chore_max), [this] { chore(); });
@@ -51,9 +53,10 @@ void Client::start_over(std::string_view why, bool failed) {
   ike_.reset();
   old_ike_.reset();
   children_.clear();
+  fresh_.clear();
   pending_.reset();
   encapsulated_ = false;
-  world_.after(kNature, kStartAgain, [this] {
+  world_.after(kNature, spec_.waits ? kGatewaysTurn : kStartAgain, [this] {
     if (!ike_) begin_init();
   });
 }
@@ -121,6 +124,7 @@ void Client::on_esp(uint32_t spi, ByteView esp) {
     if (!probe || !probe->echo) return;
     ++counts_.echoes;
     last_echo_ = world_.now();
+    use_fresh(spi);
     return;
   }
 }

@@ -6,6 +6,7 @@
 // that. Its probes go to a core host, which sends them back.
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct ClientSpec {
   // Between chores (rekeys, liveness, deletes); zero: none.
   Duration chore_min{};
   Duration chore_max{};
+  bool waits = false;  // the gateway begins the tunnel; not behind a NAT
 };
 
 struct ClientCounts {
@@ -44,6 +46,8 @@ struct ClientCounts {
   uint64_t authentications = 0;
   uint64_t reauthentications = 0;  // because an established IKE SA failed
   uint64_t rekeys = 0;
+  uint64_t answered_set_ups = 0;  // tunnels that the gateway began
+  uint64_t answered_rekeys = 0;
   uint64_t replays_refused = 0;
   uint64_t integrity_failures = 0;
 };
@@ -80,6 +84,15 @@ class Client {
     uint32_t expected_request = 0;
     Bytes last_answer;
     bool established = false;
+    bool began = true;  // we did, or our rekey; else the gateway
+  };
+  // A tunnel that the gateway begins, between IKE_SA_INIT and IKE_AUTH.
+  struct Incoming {
+    IkeSa sa;
+    Bytes request;
+    Bytes answer;
+    Bytes gateway_nonce;
+    Bytes own_nonce;
   };
   enum class Exchange : uint8_t {
     Init,
@@ -104,6 +117,7 @@ class Client {
     uint32_t child_spi = 0;
     uint64_t ike_spi = 0;
     Bytes id_body;
+    uint32_t old_spi = 0;  // of the CHILD SA that is rekeyed or deleted, at our side
   };
 
   // client.cc
@@ -121,7 +135,7 @@ class Client {
   void begin_auth();
   void begin_rekey_child();
   void begin_rekey_ike();
-  void begin_informational(Exchange exchange, const Payloads& payloads);
+  void begin_informational(Exchange exchange, const Payloads& payloads, uint32_t deleted_child = 0);
   void request(Pending pending, uint8_t exchange, const Payloads& payloads);
   void transmit();
   void on_ike(ByteView message);
@@ -135,6 +149,15 @@ class Client {
   void add_child(const Pending& done, const Payloads& payloads, ByteView shared, ByteView nonces);
   IkeSa* sa_of(const IkeHeader& header);
 
+  // client_responder.cc
+  void answer_init(const IkeHeader& header, ByteView message);
+  void answer_auth(const IkeHeader& header, ByteView message);
+  void answer_create_child(IkeSa& sa, const IkeHeader& header, const Payloads& payloads);
+  Payloads answer_child(const Payloads& payloads, const Payload& offer);
+  Payloads answer_rekey_ike(const Payloads& payloads, const Payload& offer);
+  void answer(IkeSa& sa, const IkeHeader& header, const Payloads& payloads);
+  void use_fresh(uint32_t spi);
+
   World& world_;
   PacketWorld& packets_;
   Observer& observer_;
@@ -142,7 +165,9 @@ class Client {
   Rng rng_;
   std::optional<IkeSa> ike_;
   std::optional<IkeSa> old_ike_;
+  std::optional<Incoming> incoming_;
   std::vector<ClientSa> children_;  // the last one is used to send
+  std::set<uint32_t> fresh_;        // rekeyed by the gateway: used to send once it does
   std::optional<Pending> pending_;
   uint64_t pending_serial_ = 0;
   Bytes init_request_;

@@ -91,6 +91,7 @@ void Client::begin_rekey_child() {
   pending.nonce = rng_.bytes(kNonceSize);
   pending.child_spi = static_cast<uint32_t>(rng_.from(0x1000, 0xFFFFFFF0));
   const uint32_t old = children_.back().inbound_spi();
+  pending.old_spi = old;
   const Bytes old_spi{static_cast<uint8_t>(old >> 24), static_cast<uint8_t>(old >> 16),
                       static_cast<uint8_t>(old >> 8), static_cast<uint8_t>(old)};
   Payloads payloads{notify(kNotifyRekeySa, {}, kProtocolEspSa, old_spi),
@@ -118,10 +119,12 @@ void Client::begin_rekey_ike() {
   request(std::move(pending), kCreateChildSa, payloads);
 }
 
-void Client::begin_informational(Exchange exchange, const Payloads& payloads) {
+void Client::begin_informational(Exchange exchange, const Payloads& payloads,
+                                 uint32_t deleted_child) {
   Pending pending;
   pending.exchange = exchange;
   pending.on_old = exchange == Exchange::DeleteOldIke;
+  pending.old_spi = deleted_child;
   request(std::move(pending), kInformational, payloads);
 }
 
@@ -136,6 +139,7 @@ void Client::request(Pending pending, uint8_t exchange, const Payloads& payloads
                                  MessageHead{.initiator_spi = sa.initiator_spi,
                                              .responder_spi = sa.responder_spi,
                                              .exchange = exchange,
+                                             .from_initiator = sa.began,
                                              .message_id = pending.message_id},
                                  sent, rng_);
   pending.wait = kFirstWait;
@@ -159,14 +163,19 @@ void Client::transmit() {
 
 Client::IkeSa* Client::sa_of(const IkeHeader& header) {
   for (std::optional<IkeSa>* sa : {&ike_, &old_ike_}) {
-    if (*sa && (*sa)->initiator_spi == header.initiator_spi) return &**sa;
+    if (*sa && (*sa)->initiator_spi == header.initiator_spi &&
+        (*sa)->began != header.from_initiator) {
+      return &**sa;
+    }
   }
   return nullptr;
 }
 
 void Client::on_ike(ByteView message) {
   const auto header = decode_ike_header(message);
-  if (!header || header->from_initiator) return;
+  if (!header) return;
+  if (!header->response && header->exchange == kIkeSaInit) return answer_init(*header, message);
+  if (!header->response && header->exchange == kIkeAuth) return answer_auth(*header, message);
   if (header->response) {
     on_response(*header, message);
   } else {
@@ -206,7 +215,8 @@ void Client::after_response(const Pending& done, const Payloads& payloads) {
       last_echo_ = world_.now();  // it lives: the next one after another silence
       return;
     case Exchange::DeleteChild:
-      if (children_.size() > 1) children_.erase(children_.begin());
+      std::erase_if(children_,
+                    [&](const ClientSa& child) { return child.inbound_spi() == done.old_spi; });
       return;
     case Exchange::DeleteOldIke:
       old_ike_.reset();
@@ -297,8 +307,7 @@ void Client::finish_rekey_child(const Pending& done, const Payloads& payloads) {
   add_child(done, payloads, shared.view(), joined(done.nonce, nonce->body));
   ++counts_.rekeys;
   note(fmt::format("has rekeyed its CHILD SA, now {:08x}", children_.back().outbound_spi()));
-  if (children_.size() < 2) return;
-  begin_informational(Exchange::DeleteChild, {delete_esp(children_.front().inbound_spi())});
+  begin_informational(Exchange::DeleteChild, {delete_esp(done.old_spi)}, done.old_spi);
 }
 
 void Client::finish_rekey_ike(const Pending& done, const Payloads& payloads) {
@@ -330,7 +339,7 @@ void Client::finish_rekey_ike(const Pending& done, const Payloads& payloads) {
 
 void Client::on_request(const IkeHeader& header, ByteView message) {
   IkeSa* sa = sa_of(header);
-  if (sa == nullptr || !sa->established || header.exchange != kInformational) return;
+  if (sa == nullptr || !sa->established) return;
   const auto payloads = open_message(spec_.ike_suite, sa->keys.in, message);
   if (!payloads) return;
   if (header.message_id + 1 == sa->expected_request && !sa->last_answer.empty()) {
@@ -338,27 +347,25 @@ void Client::on_request(const IkeHeader& header, ByteView message) {
     return;
   }
   if (header.message_id != sa->expected_request) return;
-  ++sa->expected_request;
+  if (header.exchange == kCreateChildSa) return answer_create_child(*sa, header, *payloads);
+  if (header.exchange != kInformational) return;
   const Deleted deleted = deletes_in(*payloads);
-  Payloads answer;
+  Payloads own;
   for (const uint32_t spi : deleted.esp) {
     const auto gone = std::ranges::find_if(
         children_, [&](const ClientSa& child) { return child.outbound_spi() == spi; });
     if (gone == children_.end()) continue;
-    answer.push_back(delete_esp(gone->inbound_spi()));
+    // RFC 7296 1.4.1: not for what we are deleting ourselves.
+    const bool crossed = pending_ && pending_->exchange == Exchange::DeleteChild &&
+                         pending_->old_spi == gone->inbound_spi();
+    if (!crossed) own.push_back(delete_esp(gone->inbound_spi()));
+    fresh_.erase(gone->inbound_spi());
     children_.erase(gone);
   }
-  sa->last_answer = seal_message(spec_.ike_suite, sa->keys.out,
-                                 MessageHead{.initiator_spi = sa->initiator_spi,
-                                             .responder_spi = sa->responder_spi,
-                                             .exchange = kInformational,
-                                             .response = true,
-                                             .message_id = header.message_id},
-                                 answer, rng_);
-  send(sa->last_answer, false);
+  answer(*sa, header, own);
   if (deleted.ike && sa == &*ike_) {
     start_over("the gateway deleted the IKE SA", true);
-  } else if (!deleted.esp.empty() && children_.empty()) {
+  } else if (!deleted.esp.empty() && children_.empty() && !spec_.waits) {
     start_over("the gateway deleted the last CHILD SA", true);
   }
 }

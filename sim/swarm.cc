@@ -25,6 +25,16 @@ ike::Group draw_group(Rng& rng) {
 
 uint16_t draw_key_bits(Rng& rng) { return rng.below(2) == 0 ? 128 : 256; }
 
+// In half of the runs the gateway begins tunnels and rekeys as well. Lifetimes are short enough for
+// that, and long enough for a client that is busy with something else.
+void draw_gateway(ClusterOptions& options, Rng& rng) {
+  if (rng.below(2) == 0) return;
+  options.responder_only = false;
+  options.gateway_begins = static_cast<uint8_t>(rng.below(8));
+  options.child_lifetime = seconds(static_cast<int64_t>(rng.from(30, 90)));
+  options.ike_lifetime = seconds(static_cast<int64_t>(rng.from(60, 180)));
+}
+
 ClusterOptions draw_options(Rng& rng) {
   ClusterOptions options;
   options.clients = static_cast<uint8_t>(rng.from(1, 3));
@@ -50,6 +60,7 @@ ClusterOptions draw_options(Rng& rng) {
   options.chore_min = milliseconds(rng.from(300, 2000));
   options.chore_max = options.chore_min + milliseconds(rng.from(500, 8000));
   if (rng.below(2) == 0) options.gateway_liveness = seconds(static_cast<int64_t>(rng.from(10, 20)));
+  draw_gateway(options, rng);
   return options;
 }
 
@@ -93,11 +104,12 @@ std::string describe(const ClusterOptions& options) {
                        .integrity = options.ike_suite.integrity};
   return fmt::format(
       "clients={} nat={:03b} keep-alive={}ms hold={} ike={}/prf{}/group{} esp={} window={} "
-      "probe={}ms{}",
+      "probe={}ms begins={:03b} lifetimes={}/{}s{}",
       options.clients, options.behind_nat, options.keep_alive / milliseconds(1), options.hold_count,
       esp::text(ike), static_cast<int>(options.ike_suite.prf),
       static_cast<int>(options.ike_suite.group), esp::text(options.esp_suite),
-      options.client_window, options.probe_interval / milliseconds(1),
+      options.client_window, options.probe_interval / milliseconds(1), options.gateway_begins,
+      options.ike_lifetime / seconds(1), options.child_lifetime / seconds(1),
       options.dynamic ? " dynamic" : "");
 }
 
@@ -107,6 +119,8 @@ void add(ClientCounts& to, const ClientCounts& more) {
   to.authentications += more.authentications;
   to.reauthentications += more.reauthentications;
   to.rekeys += more.rekeys;
+  to.answered_set_ups += more.answered_set_ups;
+  to.answered_rekeys += more.answered_rekeys;
   to.replays_refused += more.replays_refused;
   to.integrity_failures += more.integrity_failures;
 }

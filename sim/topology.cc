@@ -85,7 +85,8 @@ config::IkePolicy ike_policy(const ClusterOptions& options) {
                                             .key_bits = options.ike_suite.key_bits,
                                             .integrity = options.ike_suite.integrity,
                                             .prf = options.ike_suite.prf,
-                                            .group = options.ike_suite.group}};
+                                            .group = options.ike_suite.group,
+                                            .lifetime = options.ike_lifetime}};
   policy.pfs = options.pfs;
   policy.nat_traversal = true;
   policy.dpd = options.gateway_liveness > Duration{0};
@@ -107,7 +108,9 @@ config::IpsecTunnel tunnel(const ClusterOptions& options, uint8_t index) {
   made.remote_gateway = client.outer;
   made.pre_shared_key = client.pre_shared_key;
   made.ike_policy = ike_policy(options);
-  made.transforms = {config::IpsecTransform{.suite = options.esp_suite, .lifetime = {}, .pfs = {}}};
+  made.auto_establish = client.waits;
+  made.transforms = {config::IpsecTransform{
+      .suite = options.esp_suite, .lifetime = options.child_lifetime, .pfs = {}}};
   made.security_policy = {config::SecurityPolicyEntry{
       .id = 1, .local = client.core_network, .remote = client.inner_network}};
   made.replay_window = options.gateway_window;
@@ -131,8 +134,8 @@ config::IpsecGateway gateway(const ClusterOptions& options, HostId host) {
   made.ike_policy = ike_policy(options);
   auto pattern = std::make_shared<config::TunnelTemplate>();
   pattern->id = 1;
-  pattern->transforms = {
-      config::IpsecTransform{.suite = options.esp_suite, .lifetime = {}, .pfs = {}}};
+  pattern->transforms = {config::IpsecTransform{
+      .suite = options.esp_suite, .lifetime = options.child_lifetime, .pfs = {}}};
   pattern->replay_window = options.gateway_window;
   pattern->reverse_route = true;
   made.tunnel_template = pattern;
@@ -185,6 +188,8 @@ ClientSpec client_spec(const ClusterOptions& options, uint8_t index) {
   spec.probe_interval = options.probe_interval;
   spec.chore_min = options.chore_min;
   spec.chore_max = options.chore_max;
+  spec.waits =
+      (options.gateway_begins >> index & 1) != 0 && !spec.behind_nat && !options.dynamic;
   return spec;
 }
 
@@ -193,8 +198,11 @@ std::shared_ptr<const config::Config> chassis_config(const ClusterOptions& optio
   config->system_name = host == A ? "A" : "B";
   config->system_address = system_address(host);
   config->peers = {peer_of(options, host)};
-  config->tunnel_groups = {
-      config::TunnelGroup{.id = kGroup, .enabled = true, .spi_range_index = {}, .isas = {kIsa}}};
+  config->tunnel_groups = {config::TunnelGroup{.id = kGroup,
+                                               .enabled = true,
+                                               .responder_only = options.responder_only,
+                                               .spi_range_index = {},
+                                               .isas = {kIsa}}};
   config->services = services(host);
   if (options.dynamic) {
     config->gateways.push_back(gateway(options, host));

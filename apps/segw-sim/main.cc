@@ -34,6 +34,8 @@ struct Totals {
   uint64_t authentications = 0;
   uint64_t reauthentications = 0;
   uint64_t rekeys = 0;
+  uint64_t answered_set_ups = 0;
+  uint64_t answered_rekeys = 0;
   uint64_t unseed = 0;  // of all, in any order
 };
 
@@ -48,6 +50,8 @@ void add(Totals& totals, const Totals& more) {
   totals.authentications += more.authentications;
   totals.reauthentications += more.reauthentications;
   totals.rekeys += more.rekeys;
+  totals.answered_set_ups += more.answered_set_ups;
+  totals.answered_rekeys += more.answered_rekeys;
   totals.unseed += more.unseed;
 }
 
@@ -62,15 +66,19 @@ Totals totals_of(const SeedOutcome& outcome) {
                 .authentications = outcome.clients.authentications,
                 .reauthentications = outcome.clients.reauthentications,
                 .rekeys = outcome.clients.rekeys,
+                .answered_set_ups = outcome.clients.answered_set_ups,
+                .answered_rekeys = outcome.clients.answered_rekeys,
                 .unseed = outcome.unseed};
 }
 
 std::string summary(const Totals& totals) {
   return fmt::format(
-      "takeovers clean={} unclean={} authentications={} re-authentications={} rekeys={} probes={} "
-      "echoes={} events={} unseed={:016x}",
+      "takeovers clean={} unclean={} authentications={} re-authentications={} rekeys={} "
+      "by-gateway={} "
+      "rekeys-by-gateway={} probes={} echoes={} events={} unseed={:016x}",
       totals.clean, totals.unclean, totals.authentications, totals.reauthentications, totals.rekeys,
-      totals.probes, totals.echoes, totals.events, totals.unseed);
+      totals.answered_set_ups, totals.answered_rekeys, totals.probes, totals.echoes, totals.events,
+      totals.unseed);
 }
 
 std::optional<Range> parse_range(std::string_view text) {

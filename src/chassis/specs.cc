@@ -91,7 +91,8 @@ esp::TrafficSelector selector(const std::optional<IpPrefix>& prefix) {
   return esp::TrafficSelector{.first = range.first(), .last = range.last()};
 }
 
-ike::TunnelSettings tunnel_settings(const config::IpsecTunnel& tunnel, uint32_t index) {
+ike::TunnelSettings tunnel_settings(const config::IpsecTunnel& tunnel, uint32_t index,
+                                    bool responder_only) {
   ike::TunnelSettings settings{.index = index,
                                .name = tunnel.name,
                                .enabled = tunnel.enabled,
@@ -107,6 +108,7 @@ ike::TunnelSettings tunnel_settings(const config::IpsecTunnel& tunnel, uint32_t 
                                .local_selectors = {},
                                .remote_selectors = {},
                                .replay_window = tunnel.replay_window,
+                               .auto_establish = tunnel.auto_establish && !responder_only,
                                .dpd = tunnel.ike_policy.dpd && !tunnel.ike_policy.dpd_reply_only,
                                .dpd_interval = tunnel.ike_policy.dpd_interval,
                                .dpd_max_retries = tunnel.ike_policy.dpd_max_retries,
@@ -249,9 +251,10 @@ ike::GroupSettings ike_settings(const config::Config& config, const config::Tunn
   settings.slot = slot;
   settings.incarnation = incarnation;
   settings.tunnels_max = group.tunnels_max;
+  settings.responder_only = group.responder_only;
   for (uint32_t index = 0; index < config.tunnels.size(); ++index) {
     if (config.tunnels[index].group != group.id) continue;
-    settings.tunnels.push_back(tunnel_settings(config.tunnels[index], index));
+    settings.tunnels.push_back(tunnel_settings(config.tunnels[index], index, group.responder_only));
   }
   for (const config::IpsecGateway& gateway : config.gateways) {
     if (gateway.group == group.id) settings.gateways.push_back(gateway_settings(gateway));

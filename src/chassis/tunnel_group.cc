@@ -136,7 +136,22 @@ void TunnelGroup::start_acting(bool clean) {
   if (sync_) sync_->become_writer(activation_);
   vouch();  // first: what the ISA kept for this moment is worked off at once
   give_isa_its_role();
+  count_ages_on();
   engine_->activate(clean);
+}
+
+void TunnelGroup::count_ages_on() {
+  const Instant now = platform_.clock.now();
+  for (const auto& [spi, arrival] : ike_arrivals_) {
+    const auto at = state_.ike_sas.find(spi);
+    if (at != state_.ike_sas.end()) at->second.age += now - arrival;
+  }
+  for (const auto& [spi, arrival] : child_arrivals_) {
+    const auto at = state_.child_sas.find(spi);
+    if (at != state_.child_sas.end()) at->second.age += now - arrival;
+  }
+  ike_arrivals_.clear();
+  child_arrivals_.clear();
 }
 
 // Two acting chassis met and this one goes on: the other's records are of an older activation now.
@@ -151,6 +166,9 @@ void TunnelGroup::renew_activation() {
 void TunnelGroup::stop_acting() {
   handover_.on_role_lost("the role changed");
   engine_->deactivate();
+  const Instant now = platform_.clock.now();
+  for (const auto& [spi, sa] : state_.ike_sas) ike_arrivals_[spi] = now;
+  for (const auto& [spi, sa] : state_.child_sas) child_arrivals_[spi] = now;
   give_isa_its_role();
   if (sync_) sync_->become_reader();
   grants_asked_.clear();

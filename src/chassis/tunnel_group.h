@@ -77,6 +77,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void on_windows(const std::vector<esp::SaWindow>& windows) override;
   void on_handover(const mcs::Handover& message) override;
   void on_peer_synced(bool synced) override;
+  void before_copy() override { engine_->note_ages(); }
   [[nodiscard]] bool peer_in_sync_set() const override;
 
   // ike::Host
@@ -109,6 +110,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void apply_windows(const std::vector<esp::SaWindow>& windows) override;
   void act() override;
 
+  void count_ages_on();
   void start_acting(bool clean);
   void renew_activation();
   void stop_acting();
@@ -156,6 +158,9 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   std::map<Spi, uint64_t> floors_;
   std::deque<Spi> floors_age_;
   std::map<Spi, isa::SaActivity> activity_;
+  // While another chassis acts: when the records that we hold came. Their ages go on from there.
+  std::map<IkeSpi, Instant> ike_arrivals_;
+  std::map<Spi, Instant> child_arrivals_;
   uint64_t clean_takeovers_ = 0;
   uint64_t unclean_takeovers_ = 0;
   uint64_t alarms_ = 0;

@@ -158,7 +158,10 @@ void TunnelGroup::on_activity(const isa::Activity& activity) {
     const Spi spi = sa.window.inbound_spi;
     const auto child = state_.child_sas.find(spi);
     if (child == state_.child_sas.end()) continue;
+    const bool heard = sa.packets_in > activity_[spi].packets_in;
     activity_[spi] = sa;
+    // RFC 7296 2.4: protected traffic is evidence that the other endpoint lives.
+    if (heard && mimp::acting(role_)) engine_->heard(child->second.ike_sa);
     merge_window(sa.window);
     if (sa.packets_out > 0) note_position(spi, sa.window.outbound_next);
     windows.push_back(state_.windows.at(spi));

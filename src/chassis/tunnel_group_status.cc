@@ -20,6 +20,12 @@ std::string_view text(ike::IkeState state) {
       return "rekeyed";
     case ike::IkeState::Closed:
       return "closed";
+    case ike::IkeState::Connecting:
+      return "connecting";
+    case ike::IkeState::Authenticating:
+      return "authenticating";
+    case ike::IkeState::Candidate:
+      return "candidate";
   }
   return "";
 }
@@ -214,7 +220,8 @@ void TunnelGroup::fill_tunnels(Status& status) const {
     const auto at = shown.find(sa.tunnel);
     if (at == shown.end() || !is_shown(sa)) continue;
     IkeStatus& ike = *at->second.ike;
-    if (sa.state == ike::IkeState::Rekeyed && !ike.state.empty()) continue;
+    // Of several, the one that is used.
+    if (sa.state != ike::IkeState::Established && !ike.state.empty()) continue;
     ike = ike_status(sa);
   }
   for (const auto& [spi, sa] : state_.child_sas) {

@@ -93,10 +93,14 @@ std::string TunnelGroup::apply_record(const mcs::Record& record, mcs::Origin ori
     mcs::Origin origin;
     void operator()(const ike::IkeSa& sa) const {
       group.hold_keys(group.state_.ike_sas.at(sa.our_spi()).holders);
+      group.ike_arrivals_[sa.our_spi()] = group.platform_.clock.now();
     }
     void operator()(const esp::ChildSa& sa) const { group.apply_child(sa, known, origin); }
-    void operator()(const mcs::DeleteIkeSa&) const {}
-    void operator()(const mcs::DeleteChildSa& gone) const { group.remove(gone.inbound_spi); }
+    void operator()(const mcs::DeleteIkeSa& gone) const { group.ike_arrivals_.erase(gone.our_spi); }
+    void operator()(const mcs::DeleteChildSa& gone) const {
+      group.child_arrivals_.erase(gone.inbound_spi);
+      group.remove(gone.inbound_spi);
+    }
     void operator()(const mcs::GrantChange& change) const {
       group.isa_->send(isa::SetGrants{.inbound_spi = change.inbound_spi, .grants = change.grants});
     }
@@ -118,6 +122,7 @@ void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known, mcs::Origin or
   }
   esp::ChildSa& held = state_.child_sas.at(spi);
   hold_keys(held.holders);
+  child_arrivals_[spi] = platform_.clock.now();
   isa_->send(install_message(held, true));
   reverse_routes_.add(held);
 }

@@ -76,9 +76,6 @@ std::vector<TunnelGroup> build_tunnel_groups(const View& root) {
       group.spi_range_index = entry.number<uint8_t>("spi-range-index");
     }
     read_engines(entry, group, taken);
-    if (group.enabled && !group.responder_only) {
-      entry.refuse("ipsec-responder-only true expected: this release answers clients only");
-    }
     // A group whose engine the operator has taken away is down.
     if (std::ranges::any_of(group.isas, [&](IsaId isa) { return disabled.contains(isa); })) {
       group.enabled = false;

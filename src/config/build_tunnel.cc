@@ -144,6 +144,7 @@ class TunnelBuilder {
     const View secret = dynamic.at("pre-shared-key");
     if (!secret.exists() && !secret.was_refused()) secret.refuse("is missing and must be set");
     tunnel.pre_shared_key = SecretBytes(as_bytes(secret.value()));
+    tunnel.auto_establish = dynamic.flag("auto-establish");
   }
 
   void read_endpoint(const View& endpoint, IpsecTunnel& tunnel) {

@@ -418,7 +418,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"isa 1/2 { }", "", "is enabled without an engine"},
         Case{"isa 1/2 { }", "isa 1/2 { }\nisa 1/3 { }", "this release has one"},
         Case{"isa 1/2 { }", "isa 2 { }", "a slot and an mda, as in 1/2 expected"},
-        Case{"ipsec-responder-only true", "", "ipsec-responder-only true expected"},
+        Case{"ipsec-responder-only true", "ipsec-responder-only yes", "ipsec-responder-only"},
         Case{"isa-scale-mode tunnel-limit-2k", "", "isa-scale-mode: is missing"},
         Case{"source-address 192.0.2.1", "source-address 192.0.2.9",
              "is no address of an interface"},

@@ -103,6 +103,7 @@ struct IpsecTunnel {  // sap tunnel-N.private:T ipsec-tunnel NAME
   IpAddress local_gateway;
   IpAddress remote_gateway;
   SecretBytes pre_shared_key;
+  bool auto_establish = false;
   IkePolicy ike_policy;
   std::vector<IpsecTransform> transforms;
   std::vector<SecurityPolicyEntry> security_policy;

@@ -102,6 +102,12 @@ struct ChildSa {
   SequenceGrants grants;
   std::vector<Holder> holders;
   ReverseRoute reverse_route = ReverseRoute::None;
+  // sros-facts §6.1: when the SA of a rekey is used for sending, and how long the old one is kept.
+  Spi replaces;              // our SPI of the SA that this one was made for; 0: none
+  Duration outbound_from{};  // preferred for sending at this age, or when `replaces` is gone
+  Duration rekey_after{};    // the age at which we rekey it; 0: not we
+  Duration delete_after{};   // the age at which we delete it although it is not too old; 0: not
+  bool rekeyed_by_us = false;
 };
 
 // What moves while an SA is used; never part of the commit (redundancy rule 20).

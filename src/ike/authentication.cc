@@ -18,22 +18,6 @@ constexpr uint8_t kIdDn = 9;
 constexpr uint8_t kPpkIdFixed = 2;  // RFC 8784 5.1
 constexpr size_t kHashesMax = 64;
 
-template <typename T>
-const T* first_of(const std::vector<Payload>& payloads) {
-  for (const Payload& payload : payloads) {
-    if (const T* found = std::get_if<T>(&payload)) return found;
-  }
-  return nullptr;
-}
-
-const payload::Notify* find_notify(const std::vector<Payload>& payloads, NotifyType type) {
-  for (const Payload& payload : payloads) {
-    const auto* found = std::get_if<payload::Notify>(&payload);
-    if (found != nullptr && found->type == static_cast<uint16_t>(type)) return found;
-  }
-  return nullptr;
-}
-
 const payload::Id* find_id(const std::vector<Payload>& payloads, bool of_initiator) {
   for (const Payload& payload : payloads) {
     const auto* id = std::get_if<payload::Id>(&payload);

@@ -4,6 +4,8 @@
 
 #include "crypto/crypto.h"
 #include "ike/engine_impl.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
 
 namespace segw::ike {
 namespace {
@@ -11,6 +13,14 @@ namespace {
 constexpr int64_t kClosedMax = 4;  // of one tunnel
 
 constexpr size_t kLastWordsMax = 256;
+constexpr uint32_t kVersionAnswersMax = 10;  // a second
+// A client that deletes its IKE SA may be about to begin the next one itself.
+constexpr Duration kAfterClientsDelete = std::chrono::seconds(2);
+constexpr size_t kVersionAt = 17;  // RFC 7296 3.1
+constexpr size_t kFlagsAt = 19;
+constexpr uint8_t kMajorVersion = 2;
+constexpr uint8_t kFlagInitiator = 0x08;
+constexpr uint8_t kFlagResponse = 0x20;
 constexpr int kSlotShift32 = 30;
 constexpr int kSlotShift64 = 62;
 constexpr uint32_t kSpiMin = 256;  // RFC 4303 2.1: 1..255 are reserved
@@ -24,12 +34,26 @@ EngineImpl::EngineImpl(platform::Platform& platform, GroupSettings settings, Tab
       tables_(tables),
       host_(host),
       cookie_secret_(size_t{32}),
-      timer_(platform, [this] { on_timer(); }) {
+      timer_(platform, [this] { on_timer(); }),
+      set_up_timer_(platform, [this] { on_set_up_timer(); }) {
   platform_.rng.fill(cookie_secret_.writable());
   open_gateways();
 }
 
+void EngineImpl::note_ages() {
+  const Instant now = platform_.clock.now();
+  for (auto& [spi, sa] : tables_.ike_sas) {
+    const auto run = runtimes_.find(spi);
+    if (run != runtimes_.end()) sa.age = std::max<Duration>(sa.age, now - run->second.born);
+  }
+  for (auto& [spi, sa] : tables_.child_sas) {
+    const auto born = child_born_.find(spi);
+    if (born != child_born_.end()) sa.age = std::max<Duration>(sa.age, now - born->second);
+  }
+}
+
 void EngineImpl::activate(bool clean) {
+  note_ages();
   active_ = true;
   clean_ = clean;
   runtimes_.clear();
@@ -37,8 +61,14 @@ void EngineImpl::activate(bool clean) {
   child_born_.clear();
   half_open_.clear();
   find_ranges();
+  connecting_.clear();
+  reserved_.clear();
+  std::vector<IkeSpi> doubtful;
   for (const auto& [spi, sa] : tables_.ike_sas) {
     if (sa.state == IkeState::HalfOpen) half_open_[{sa.initiator_spi, sa.remote}] = spi;
+    const bool begun = sa.state == IkeState::Connecting || sa.state == IkeState::Authenticating;
+    if (begun) (clean ? (void)connecting_.insert(spi) : doubtful.push_back(spi));
+    if (sa.pending) reserved_.insert(sa.pending->new_child);
     for (const Spi child : sa.children) child_born(child);
     schedule(sa);
   }
@@ -46,6 +76,11 @@ void EngineImpl::activate(bool clean) {
   const std::set<Spi> awaiting = std::exchange(awaiting_outbound_, {});
   for (const Spi spi : awaiting) host_.use_outbound(spi);
   drop_orphans();
+  // The client may have gone further with the other chassis than we know; it is begun anew.
+  Changes changes;
+  for (const IkeSpi spi : doubtful) remove_ike(spi, false, changes);
+  if (!doubtful.empty()) commit(std::move(changes), [] {});
+  find_wanted_tunnels();
 }
 
 void EngineImpl::use_outbound(Spi spi) {
@@ -53,6 +88,7 @@ void EngineImpl::use_outbound(Spi spi) {
 }
 
 void EngineImpl::deactivate() {
+  note_ages();
   active_ = false;
   timer_.cancel();
   runtimes_.clear();
@@ -61,16 +97,31 @@ void EngineImpl::deactivate() {
   awaiting_outbound_.clear();
   half_open_.clear();
   last_words_.clear();
+  set_up_timer_.cancel();
+  set_ups_.clear();
+  wanted_.clear();
+  connecting_.clear();
+  reserved_.clear();
 }
 
 void EngineImpl::pause() {
   active_ = false;
   timer_.cancel();
+  set_up_timer_.cancel();
 }
 
 void EngineImpl::resume() {
   active_ = true;
   if (!due_.empty()) timer_.arm_at(due_.begin()->first);
+  if (!wanted_.empty()) set_up_timer_.arm_at(wanted_.begin()->first);
+}
+
+void EngineImpl::heard(IkeSpi ike_sa) {
+  const auto at = tables_.ike_sas.find(ike_sa);
+  if (!active_ || at == tables_.ike_sas.end()) return;
+  Runtime& run = runtime(at->second);
+  run.last_heard = platform_.clock.now();
+  if (!std::exchange(run.heard, true)) schedule(at->second);
 }
 
 const TunnelSettings* EngineImpl::tunnel(uint32_t index) const {
@@ -84,7 +135,8 @@ Spi EngineImpl::new_spi() {
   while (true) {
     const auto random = static_cast<uint32_t>(platform_.rng.next()) & kRandom;
     const Spi spi{uint32_t{settings_.slot.value} << kSlotShift32 | random};
-    if (spi.value >= kSpiMin && !tables_.child_sas.contains(spi)) return spi;
+    const bool taken = tables_.child_sas.contains(spi) || reserved_.contains(spi);
+    if (spi.value >= kSpiMin && !taken) return spi;
   }
 }
 
@@ -100,8 +152,11 @@ IkeSpi EngineImpl::new_ike_spi() {
 void EngineImpl::on_datagram(const Datagram& datagram) {
   if (!active_) return drop("not-acting");
   const auto header = decode_header(datagram.message);
-  if (!header) return drop("malformed-" + header.error().field);
+  if (!header) return on_malformed(datagram, header.error().field);
   const bool init = header->exchange == static_cast<uint8_t>(Exchange::SaInit);
+  if (init && header->is_response && !header->from_initiator) {
+    return on_init_response(datagram, *header);
+  }
   if (init && !header->is_response && header->from_initiator && header->responder.value == 0) {
     return header->message_id == 0 ? on_init(datagram, *header) : drop("init-message-id");
   }
@@ -110,17 +165,51 @@ void EngineImpl::on_datagram(const Datagram& datagram) {
   on_protected(*sa, datagram, *header);
 }
 
+// RFC 7296 2.5: "If an endpoint receives a message with a higher major version number, it MUST drop
+// the message and SHOULD send an unauthenticated Notify message of type INVALID_MAJOR_VERSION".
+void EngineImpl::on_malformed(const Datagram& datagram, const std::string& field) {
+  drop("malformed-" + field);
+  if (field != "version" || datagram.message.size() < kHeaderSize) return;
+  const Bytes& message = datagram.message;
+  const uint8_t flags = message[kFlagsAt];
+  if (message[kVersionAt] >> 4 <= kMajorVersion || (flags & kFlagResponse) != 0) return;
+  const Instant now = platform_.clock.now();
+  if (now - version_answers_since_ >= std::chrono::seconds(1)) {
+    version_answers_since_ = now;
+    version_answers_ = 0;
+  }
+  if (version_answers_++ >= kVersionAnswersMax) return;
+  wire::Reader in(message);
+  Header header{.initiator = IkeSpi{in.u64("initiator-spi")},
+                .responder = IkeSpi{in.u64("responder-spi")}};
+  in.u16("next-payload-and-version");
+  header.exchange = in.u8("exchange");
+  header.from_initiator = (flags & kFlagInitiator) == 0;
+  header.is_response = true;
+  in.u8("flags");
+  header.message_id = in.u32("message-id");
+  host_.send(Datagram{.local = datagram.local,
+                      .remote = datagram.remote,
+                      .message = encode_message(
+                          header, {notify(NotifyType::InvalidMajorVersion,
+                                          Bytes{static_cast<uint8_t>(kMajorVersion << 4)})})});
+}
+
+// By whichever SPI is ours: the flag I says who began the IKE SA (RFC 7296 3.1).
 IkeSa* EngineImpl::find(const Header& header) {
-  // Our SPI is the responder's: in this release clients begin every IKE SA.
-  if (!header.from_initiator) return nullptr;
-  const auto at = tables_.ike_sas.find(header.responder);
-  if (at == tables_.ike_sas.end() || at->second.initiator_spi != header.initiator) return nullptr;
-  return &at->second;
+  const IkeSpi ours = header.from_initiator ? header.responder : header.initiator;
+  const auto at = tables_.ike_sas.find(ours);
+  if (at == tables_.ike_sas.end()) return nullptr;
+  IkeSa& sa = at->second;
+  const bool fits = sa.we_initiated != header.from_initiator &&
+                    sa.initiator_spi == header.initiator && sa.responder_spi == header.responder;
+  return fits && sa.state != IkeState::Connecting ? &sa : nullptr;
 }
 
 // A retransmission of the request that ended its IKE SA is answered as before (RFC 7296 2.1).
 void EngineImpl::on_unknown(const Datagram& datagram, const Header& header) {
-  const auto word = std::ranges::find(last_words_, header.responder, &LastWord::spi);
+  const IkeSpi ours = header.from_initiator ? header.responder : header.initiator;
+  const auto word = std::ranges::find(last_words_, ours, &LastWord::spi);
   if (word == last_words_.end() ||
       word->request_digest != crypto::digest(crypto::Hash::Sha256, {datagram.message})) {
     return drop("unknown-spi");
@@ -131,8 +220,9 @@ void EngineImpl::on_unknown(const Datagram& datagram, const Header& header) {
 }
 
 void EngineImpl::on_protected(IkeSa& sa, const Datagram& datagram, const Header& header) {
-  if (runtime(sa).committing) return drop("commit-in-progress");
-  auto plain = unprotect(datagram.message, header, sa.suite, sa.keys, Direction::FromInitiator);
+  // A request waits until the last answer has left; what a response changes is in order anyhow.
+  if (runtime(sa).committing && !header.is_response) return drop("commit-in-progress");
+  auto plain = unprotect(datagram.message, header, sa.suite, sa.keys, receiving(sa));
   if (!plain) return drop("protected-" + plain.error().field);
   Runtime& run = runtime(sa);
   run.last_heard = platform_.clock.now();
@@ -191,9 +281,10 @@ void EngineImpl::on_request(IkeSa& sa, const Datagram& datagram, const Header& h
 }
 
 void EngineImpl::dispatch(IkeSa& sa, Request& request) {
-  const bool half_open = sa.state == IkeState::HalfOpen;
+  const bool half_open = sa.state == IkeState::HalfOpen || sa.state == IkeState::Authenticating;
   switch (request.header.exchange) {
     case static_cast<uint8_t>(Exchange::Auth):
+      if (sa.state == IkeState::Authenticating) return drop("exchange-too-early");
       return half_open ? on_auth(sa, request) : refuse(sa, request, NotifyType::InvalidSyntax);
     case static_cast<uint8_t>(Exchange::CreateChildSa):
       if (half_open) return drop("exchange-too-early");
@@ -223,11 +314,11 @@ void EngineImpl::answer(IkeSa& sa, const Request& request, const std::vector<Pay
   const Header header{.initiator = sa.initiator_spi,
                       .responder = sa.responder_spi,
                       .exchange = request.header.exchange,
-                      .from_initiator = false,
+                      .from_initiator = sa.we_initiated,
                       .is_response = true,
                       .message_id = request.header.message_id};
-  Bytes response = protect(header, payloads, sa.suite, sa.keys, Direction::FromResponder,
-                           request.iv, platform_.rng);
+  Bytes response =
+      protect(header, payloads, sa.suite, sa.keys, sending(sa), request.iv, platform_.rng);
   const Datagram reply{
       .local = request.datagram.local, .remote = request.datagram.remote, .message = response};
   const IkeSpi spi = sa.our_spi();
@@ -316,9 +407,11 @@ void EngineImpl::close_ike(IkeSa& sa, Changes& changes) {
   const std::vector<Spi> children = sa.children;
   for (const Spi child : children) remove_child(child, true, changes);
   sa.state = IkeState::Closed;
+  if (sa.pending) reserved_.erase(sa.pending->new_child);
   sa.pending.reset();
   runtime(sa).closed_at = platform_.clock.now();
   changes.ike_sas.push_back(sa.our_spi());
+  tunnel_lost(sa.tunnel, kAfterClientsDelete);
 }
 
 void EngineImpl::remove_ike(IkeSpi spi, bool by_client, Changes& changes) {
@@ -328,13 +421,23 @@ void EngineImpl::remove_ike(IkeSpi spi, bool by_client, Changes& changes) {
   for (const Spi child : children) remove_child(child, by_client, changes);
   // By value: the client may have changed its port since IKE_SA_INIT.
   std::erase_if(half_open_, [&](const auto& entry) { return entry.second == spi; });
+  connecting_.erase(spi);
+  if (at->second.pending) reserved_.erase(at->second.pending->new_child);
   const auto run = runtimes_.find(spi);
   if (run != runtimes_.end()) {
     due_.erase({run->second.due, spi});
     runtimes_.erase(run);
   }
+  const uint32_t index = at->second.tunnel;
   tables_.ike_sas.erase(at);
   changes.deleted_ike_sas.push_back({.spi = spi, .by_client = by_client});
+  tunnel_lost(index, Duration{});
+}
+
+Bytes spi_bytes(Spi spi) {
+  wire::Writer out;
+  out.u32(spi.value);
+  return out.take();
 }
 
 std::unique_ptr<Engine> make_engine(platform::Platform& platform, GroupSettings settings,

@@ -47,11 +47,13 @@ struct TunnelSettings {
   std::vector<ChildProposal> child_proposals;
   bool nat_traversal = true;
   bool force_encapsulation = false;
+  // One of each for an entry of the security policy: entry n is local n with remote n.
   std::vector<esp::TrafficSelector> local_selectors;
   std::vector<esp::TrafficSelector> remote_selectors;
   uint16_t replay_window = 128;
   esp::ReverseRoute reverse_route = esp::ReverseRoute::None;
-  bool dpd = false;  // liveness requests of our own
+  bool auto_establish = false;  // we begin
+  bool dpd = false;             // liveness requests of our own
   Duration dpd_interval{};
   uint8_t dpd_max_retries = 3;
   IkeOptions options;
@@ -79,6 +81,7 @@ struct GroupSettings {
   std::array<uint8_t, 16> incarnation{};
   uint8_t slots = 2;
   uint32_t tunnels_max = 2048;
+  bool responder_only = false;                // no set-up and no rekeying of our own
   uint32_t half_open_cookie_threshold = 100;  // above: cookies are demanded
   uint32_t half_open_max = 1000;              // dropped first, oldest first
   SecretBytes cookie_key;                     // the same on all chassis; empty: one is drawn
@@ -138,10 +141,19 @@ class Engine {
   virtual ~Engine() = default;
   virtual void activate(bool clean) = 0;  // became acting: timers of every SA in the tables start
   virtual void deactivate() = 0;
+  // Ages in the tables are as of their last record; this makes them as of now.
+  virtual void note_ages() = 0;
   // Never throws, never aborts, bounded: the bytes are a stranger's.
   virtual void on_datagram(const Datagram& datagram) = 0;
+  // ESP of this client was authenticated here: it lives (liveness, redundancy rule 18).
+  virtual void heard(IkeSpi ike_sa) = 0;
   // Administrative delete of a tunnel's SAs (`clear`, or removed from the configuration).
   virtual void clear_tunnel(uint32_t tunnel) = 0;
+  // Now, whatever its age and the group's ipsec-responder-only say. What cannot be asked at once is
+  // asked as soon as it can.
+  virtual void rekey_child(Spi inbound_spi) = 0;
+  virtual void rekey_ike(IkeSpi our_spi) = 0;
+  virtual void delete_child(Spi inbound_spi) = 0;
   // Planned handover: no requests of our own, and nothing is answered, until activate().
   virtual void pause() = 0;
   // The handover was given up: goes on as before pause(), with what waits for its commit.

@@ -6,17 +6,13 @@
 #include "ike/engine_impl.h"
 
 namespace segw::ike {
-namespace {
-
-void wipe_init(IkeSa& sa) {
+void forget_proof(IkeSa& sa) {
   sa.init_request.clear();
   sa.init_response.clear();
   sa.initiator_nonce.clear();
   sa.responder_nonce.clear();
   sa.peer_offer = {};
 }
-
-}  // namespace
 
 EngineImpl::Authenticated EngineImpl::authenticate(const IkeSa& sa, const Request& request) const {
   const auto* ours = find_id(request.payloads, false);
@@ -62,19 +58,23 @@ void EngineImpl::fail_authentication(IkeSa& sa, const Request& request, std::str
   answer(copy, request, {notify(NotifyType::AuthenticationFailed)}, std::move(changes));
 }
 
+// RFC 7296 2.4: the client has no other IKE SAs with us, so what we hold of it is stale.
+void EngineImpl::forget_other_sas(const IkeSa& sa, Changes& changes) {
+  std::vector<IkeSpi> old;
+  for (const auto& [spi, other] : tables_.ike_sas) {
+    // Not what is being made at the same time: that is no older than what the client says.
+    const bool stood = other.state == IkeState::Established || other.state == IkeState::Rekeyed ||
+                       other.state == IkeState::Candidate;
+    if (spi != sa.our_spi() && same_client(sa, other) && stood) old.push_back(spi);
+  }
+  for (const IkeSpi spi : old) remove_ike(spi, true, changes);
+}
+
 void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Request& request,
                            std::vector<Payload> answers) {
   Changes changes;
   if (find_notify(request.payloads, NotifyType::InitialContact) != nullptr) {
-    std::vector<IkeSpi> old;
-    for (const auto& [spi, other] : tables_.ike_sas) {
-      if (spi != sa.our_spi() && same_client(sa, other) && other.state != IkeState::HalfOpen &&
-          other.state != IkeState::Closed) {
-        old.push_back(spi);
-      }
-    }
-    // RFC 7296 2.4: the client has no other IKE SAs with us, so what we hold of it is stale.
-    for (const IkeSpi spi : old) remove_ike(spi, true, changes);
+    forget_other_sas(sa, changes);
   }
   if (sa.dynamic) replace_client(sa, changes);
   const auto used =
@@ -87,6 +87,8 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
     counters_.add("refused-tunnels-max");
     return answer(sa, request, {notify(NotifyType::NoAdditionalSas)}, std::move(changes));
   }
+  // The client was faster: what we began goes, unless it may stand already for the client.
+  remove_own_attempts(sa.tunnel, IkeState::Connecting, changes);
   sa.peer_supports_message_id_sync =
       find_notify(request.payloads, NotifyType::MessageIdSyncSupported) != nullptr;
   ChildOffer offer = child_offer(request);
@@ -101,7 +103,8 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
   }
   std::erase_if(half_open_, [&](const auto& entry) { return entry.second == sa.our_spi(); });
   sa.state = IkeState::Established;
-  wipe_init(sa);
+  sa.rekey_after = soft(sa.lifetime);
+  forget_proof(sa);
   counters_.add("established");
   answer(sa, request, answers, std::move(changes), [this, made, index = sa.tunnel] {
     const auto* spi = std::get_if<Spi>(&made);

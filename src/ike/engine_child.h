@@ -12,6 +12,7 @@ struct EngineImpl::ChildOffer {
   const payload::Selectors* of_responder = nullptr;
   ChildExchange exchange = ChildExchange::Alone;
   Nonces nonces;
+  Spi replaces;  // a rekey: our SPI of the old one
 };
 
 }  // namespace segw::ike

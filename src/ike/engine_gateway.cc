@@ -16,7 +16,8 @@ bool any_address(const esp::TrafficSelector& selector) {
 }
 
 bool stands(const IkeSa& sa) {
-  return sa.state == IkeState::Established || sa.state == IkeState::Rekeyed;
+  return sa.state == IkeState::Established || sa.state == IkeState::Rekeyed ||
+         sa.state == IkeState::Candidate;
 }
 
 }  // namespace
@@ -113,7 +114,7 @@ void EngineImpl::end_tunnel(uint32_t number, bool by_client, Changes& changes) {
     const std::vector<Spi> children = sa.children;
     for (const Spi child : children) remove_child(child, by_client, changes);
     changes.ike_sas.push_back(spi);
-    runtime(sa).delete_wanted = true;
+    sa.delete_after = kAtOnce + age_of(sa);
     end(sa);
   }
 }

@@ -1,15 +1,20 @@
 #pragma once
 
 // The engine behind engine.h. One class, one file for each exchange:
-//   engine.cc           lookup, message IDs, answers
-//   engine_requests.cc  own requests, timers
-//   engine_init.cc      IKE_SA_INIT
-//   engine_auth.cc      IKE_AUTH
-//   engine_gateway.cc   tunnels on demand: whose settings, which addresses, who is replaced
-//   engine_child.cc     CREATE_CHILD_SA
-//   engine_info.cc      INFORMATIONAL, deletes
+//   engine.cc            lookup, message IDs, answers, commits, ends
+//   engine_requests.cc   own requests: sending, repeating, what a response finishes
+//   engine_timers.cc     what is due for an IKE SA, and when
+//   engine_tunnels.cc    auto-establish: which tunnels are set up, and how fast
+//   engine_init.cc       IKE_SA_INIT as responder
+//   engine_initiate.cc   IKE_SA_INIT and IKE_AUTH as initiator
+//   engine_auth.cc       IKE_AUTH as responder
+//   engine_gateway.cc    tunnels on demand: whose settings, which addresses, who is replaced
+//   engine_child.cc      CREATE_CHILD_SA as responder; what both roles make of it
+//   engine_rekey.cc      CREATE_CHILD_SA as initiator: new and rekeyed CHILD SAs
+//   engine_rekey_ike.cc  rekeying the IKE SA, both roles
+//   engine_info.cc       INFORMATIONAL, deletes
 //
-// Every step: change the tables, commit the changes, and in `then` let the answer leave and the
+// Every step: change the tables, commit the changes, and in `then` let the message leave and the
 // outbound SA be used. What a step needs beyond the tables is in Runtime, and can be made anew.
 
 #include <deque>
@@ -34,25 +39,54 @@ class EngineImpl final : public Engine {
 
   void activate(bool clean) override;
   void deactivate() override;
+  void note_ages() override;
   void on_datagram(const Datagram& datagram) override;
+  void heard(IkeSpi ike_sa) override;
   void clear_tunnel(uint32_t tunnel) override;
+  void rekey_child(Spi inbound_spi) override;
+  void rekey_ike(IkeSpi our_spi) override;
+  void delete_child(Spi inbound_spi) override;
   void pause() override;
   void resume() override;
   [[nodiscard]] const Counters& counters() const override { return counters_; }
 
  private:
+  // Not before `until` again; `failures` in a row make it longer.
+  struct BackOff {
+    Instant until{};
+    uint32_t failures = 0;
+  };
   struct Runtime {
     bool committing = false;          // an answer waits for the in-sync set
     bool request_committing = false;  // a request of ours does
     bool heard = false;               // we may ask this client (redundancy rule 18)
-    bool delete_wanted = false;       // by the operator
     Instant born{};                   // when age was zero
     Instant due{};                    // next thing to do for this SA
     Instant last_heard{};             // authenticated, from the client
-    Instant rekeyed_at{};             // since when a Rekeyed one waits for the client's delete
     Instant closed_at{};              // since when a Closed one only repeats its last answer
     Instant resend_at{};
     uint32_t resends = 0;
+    BackOff ike_rekey;
+    std::map<Spi, BackOff> child_rekeys;
+    std::map<uint32_t, BackOff> entries;  // of the security policy that lack a CHILD SA
+  };
+  // What is to be done next for an IKE SA.
+  struct Task {
+    enum class Kind : uint8_t {
+      Nothing,
+      Forget,
+      Resend,
+      EndIke,
+      EndChild,
+      RekeyIke,
+      RekeyChild,
+      CreateChild,
+      Liveness
+    };
+    Kind kind = Kind::Nothing;
+    Instant at = Instant::max();
+    Spi child;
+    uint32_t entry = 0;
   };
   // A request as it is being worked on.
   struct Request {
@@ -67,14 +101,42 @@ class EngineImpl final : public Engine {
     Bytes request_digest;
     Bytes response;
   };
+  // A CHILD SA as both sides agreed on it.
+  struct ChildParts {
+    Spi inbound_spi;
+    Spi outbound_spi;
+    esp::Suite suite;
+    ChildKeys keys;
+    Duration lifetime{};
+    std::vector<esp::TrafficSelector> local;
+    std::vector<esp::TrafficSelector> remote;
+    bool initiator = false;  // of the exchange that made it
+    Spi replaces;
+    Duration outbound_from{};
+  };
+  // An IKE SA as rekeying agreed on it.
+  struct SuccessorParts {
+    IkeSpi initiator_spi;
+    IkeSpi responder_spi;
+    bool we_initiated = false;
+    IkeSuite suite;
+    Duration lifetime{};
+    SecretBytes shared;
+    Nonces nonces;
+  };
+  struct SetUp {  // of a tunnel that we begin
+    std::optional<Instant> wanted_at;
+    BackOff back_off;
+  };
   using InitKey = std::pair<IkeSpi, Endpoint>;
+  using Kind = PendingRequest::Kind;
 
   // engine.cc
   IkeSa* find(const Header& header);
   void on_unknown(const Datagram& datagram, const Header& header);
+  void on_malformed(const Datagram& datagram, const std::string& field);
   void on_protected(IkeSa& sa, const Datagram& datagram, const Header& header);
   void on_request(IkeSa& sa, const Datagram& datagram, const Header& header, Plain plain);
-  void on_response(IkeSa& sa, const Header& header, const Plain& plain);
   bool fresh_request(IkeSa& sa, const Datagram& datagram, const Header& header);
   void dispatch(IkeSa& sa, Request& request);
   void follow(IkeSa& sa, const Datagram& datagram);
@@ -83,26 +145,55 @@ class EngineImpl final : public Engine {
   void refuse(IkeSa& sa, const Request& request, NotifyType type, Bytes data = {});
   void commit(Changes changes, platform::Callback then);
   void use_outbound(Spi spi);
-  void send_request(IkeSa& sa, PendingRequest::Kind kind, const std::vector<Payload>& payloads,
-                    Spi child);
   void remove_ike(IkeSpi spi, bool by_client, Changes& changes);
   void close_ike(IkeSa& sa, Changes& changes);
   void remove_child(Spi spi, bool by_client, Changes& changes);
-
-  // engine_requests.cc
-  Runtime& runtime(const IkeSa& sa);
-  Instant child_born(Spi spi);
-  Instant next_due(const IkeSa& sa, const Runtime& run);
-  void schedule(const IkeSa& sa);
-  void on_timer();
-  void on_due(IkeSa& sa, Instant now);
-  void repeat_request(IkeSa& sa, Instant now);
-  bool expire_children(IkeSa& sa, Instant now);
-  void end(IkeSa& sa);
   [[nodiscard]] const TunnelSettings* tunnel(uint32_t index) const;  // a configured one
   [[nodiscard]] Spi new_spi();
   [[nodiscard]] IkeSpi new_ike_spi();
   void drop(std::string_view reason) { counters_.add(reason); }
+
+  // engine_requests.cc
+  bool send_request(IkeSa& sa, PendingRequest pending, Exchange exchange,
+                    const std::vector<Payload>& payloads, Changes changes = {});
+  void transmit(const IkeSa& sa);
+  void repeat_request(IkeSa& sa, Instant now);
+  void give_up(IkeSa& sa);
+  void on_response(IkeSa& sa, const Header& header, const Plain& plain);
+  void finish(IkeSa& sa, const PendingRequest& done, const std::vector<Payload>& payloads);
+  void finish_delete_child(IkeSa& sa, const PendingRequest& done);
+  void ask_delete_child(IkeSa& sa, Spi child);
+  void ask_delete_ike(IkeSa& sa);
+  void end(IkeSa& sa);
+  void end_child(IkeSa& sa, Spi child);
+  void proceed(IkeSpi spi);
+
+  // engine_timers.cc
+  Runtime& runtime(const IkeSa& sa);
+  Instant child_born(Spi spi);
+  Duration age_of(const IkeSa& sa);
+  Duration age_of(const esp::ChildSa& sa);
+  Task next_task(const IkeSa& sa);
+  void add_ends(const IkeSa& sa, const Runtime& run, Task& next);
+  void add_rekeys(const IkeSa& sa, const Runtime& run, Task& next);
+  void add_entries(const IkeSa& sa, const Runtime& run, const TunnelSettings& settings, Task& next);
+  void schedule(const IkeSa& sa);
+  void on_timer();
+  void on_due(IkeSa& sa, Instant now);
+  void perform(IkeSa& sa, const Task& task, Instant now);
+  Duration soft(Duration lifetime);
+  Duration jittered(Duration base);
+  void back_off(BackOff& again, Duration first, Duration most);
+
+  // engine_tunnels.cc
+  void find_wanted_tunnels();
+  void want_tunnel(uint32_t index, Duration in);
+  void tunnel_lost(uint32_t index, Duration in);
+  void set_up_failed(uint32_t index);
+  void set_up_done(const IkeSa& sa);
+  void on_set_up_timer();
+  [[nodiscard]] bool has_ike_sa(uint32_t tunnel) const;
+  void remove_own_attempts(uint32_t tunnel, IkeState in, Changes& changes);
 
   // engine_init.cc
   void on_init(const Datagram& datagram, const Header& header);
@@ -139,6 +230,17 @@ class EngineImpl final : public Engine {
   void find_ranges();
   void drop_orphans();
   void open_gateways();
+  // engine_initiate.cc
+  void begin_tunnel(const TunnelSettings& settings);
+  void send_init(IkeSa& sa, const std::vector<Payload>& payloads);
+  void on_init_response(const Datagram& datagram, const Header& header);
+  bool ask_init_again(IkeSa& sa, const TunnelSettings& settings,
+                      const std::vector<Payload>& payloads);
+  void take_init_answer(IkeSa& sa, const TunnelSettings& settings, const Datagram& datagram,
+                        const Header& header, const std::vector<Payload>& payloads);
+  void begin_auth(IkeSa& sa, const TunnelSettings& settings);
+  void finish_auth(IkeSa& sa, const PendingRequest& done, const std::vector<Payload>& payloads);
+  void fail_set_up(IkeSa& sa, std::string_view reason);
 
   // engine_auth.cc
   void on_auth(IkeSa& sa, Request& request);
@@ -151,15 +253,44 @@ class EngineImpl final : public Engine {
   void fail_authentication(IkeSa& sa, const Request& request, std::string_view why);
   void establish(IkeSa& sa, const TunnelSettings& settings, const Request& request,
                  std::vector<Payload> answers);
+  void forget_other_sas(const IkeSa& sa, Changes& changes);
 
   // engine_child.cc
   struct ChildOffer;
   void on_create_child(IkeSa& sa, Request& request);
-  void on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& offered);
+  void on_new_child(IkeSa& sa, Request& request, const payload::Nonce& nonce);
   std::variant<Spi, NotifyType> make_child(IkeSa& sa, const TunnelSettings& settings,
                                            const ChildOffer& offer, std::vector<Payload>& answers,
                                            Changes& changes, Bytes& refusal_data);
+  esp::ChildSa& keep_child(IkeSa& sa, const TunnelSettings& settings, ChildParts parts,
+                           Changes& changes);
   static ChildOffer child_offer(const Request& request);
+  bool take_over_from(IkeSa& sa, Request& request, const payload::Notify& rekeys, Spi& old);
+
+  // engine_rekey.cc
+  void begin_child(IkeSa& sa, uint32_t entry);
+  void begin_rekey_child(IkeSa& sa, Spi old, std::optional<Group> group = std::nullopt,
+                         uint8_t retold = 0);
+  bool ask_child(IkeSa& sa, PendingRequest pending, const TunnelSettings& settings,
+                 std::optional<Group> group, const payload::Selectors& local,
+                 const payload::Selectors& remote);
+  void finish_child(IkeSa& sa, const PendingRequest& done, const std::vector<Payload>& payloads);
+  std::optional<Spi> take_child(IkeSa& sa, const PendingRequest& done,
+                                const std::vector<Payload>& payloads, const Nonces& nonces,
+                                Changes& changes);
+  void settle_child_rekey(const PendingRequest& done, Spi made, const Bytes& lowest,
+                          Changes& changes);
+  void child_refused(IkeSa& sa, const PendingRequest& done, const payload::Notify* refusal);
+
+  // engine_rekey_ike.cc
+  void on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& offered);
+  void begin_rekey_ike(IkeSa& sa, std::optional<Group> group = std::nullopt, uint8_t retold = 0);
+  void finish_rekey_ike(IkeSa& sa, const PendingRequest& done,
+                        const std::vector<Payload>& payloads);
+  void ike_rekey_refused(IkeSa& sa, const PendingRequest& done, const payload::Notify* refusal);
+  IkeSa& keep_successor(const IkeSa& sa, SuccessorParts parts, Changes& changes);
+  void inherit(IkeSa& from, IkeSa& to, Duration delete_old_in, Changes& changes);
+  IkeSa* rival_of(const PendingRequest& pending);
 
   // engine_info.cc
   void on_informational(IkeSa& sa, Request& request);
@@ -180,10 +311,17 @@ class EngineImpl final : public Engine {
   std::deque<LastWord> last_words_;
   std::set<std::pair<Instant, IkeSpi>> due_;
   std::map<InitKey, IkeSpi> half_open_;
-  std::vector<Gateway> gateways_;  // refer to settings_
-  RemoteRanges ranges_;            // of dynamic tunnels
-  RemoteRanges configured_;        // of configured tunnels that name addresses
+  std::vector<Gateway> gateways_;                  // refer to settings_
+  RemoteRanges ranges_;                            // of dynamic tunnels
+  RemoteRanges configured_;                        // of configured tunnels that name addresses
+  std::map<uint32_t, SetUp> set_ups_;              // of tunnels that we begin
+  std::set<std::pair<Instant, uint32_t>> wanted_;  // tunnels to be begun, by time
+  std::set<IkeSpi> connecting_;                    // Connecting or Authenticating
+  std::set<Spi> reserved_;                         // inbound SPIs in requests of ours
+  Instant version_answers_since_{};
+  uint32_t version_answers_ = 0;
   platform::Timer timer_;
+  platform::Timer set_up_timer_;
 };
 
 inline const payload::Id* find_id(const std::vector<Payload>& payloads, bool of_initiator) {
@@ -194,28 +332,20 @@ inline const payload::Id* find_id(const std::vector<Payload>& payloads, bool of_
   return nullptr;
 }
 
-template <typename T>
-const T* first_of(const std::vector<Payload>& payloads) {
-  for (const Payload& payload : payloads) {
-    if (const T* found = std::get_if<T>(&payload)) return found;
-  }
-  return nullptr;
+// rekey_after and delete_after: 0 is never, so this stands for an age of 0.
+constexpr Duration kAtOnce{1};
+
+// The direction of what we send on this SA, and of what we receive (RFC 7296 2.2, 3.1: the flag I
+// follows the original initiator).
+[[nodiscard]] inline Direction sending(const IkeSa& sa) {
+  return sa.we_initiated ? Direction::FromInitiator : Direction::FromResponder;
+}
+[[nodiscard]] inline Direction receiving(const IkeSa& sa) {
+  return sa.we_initiated ? Direction::FromResponder : Direction::FromInitiator;
 }
 
-// RFC 7296 2.5: an unsupported payload with the critical flag: the message "MUST be rejected"; 3.2:
-// the flag "MUST be ignored" for payloads that every implementation knows.
-inline bool must_be_understood(const payload::Other& other) {
-  constexpr uint8_t kFirstOfRfc7296 = 33;
-  constexpr uint8_t kLastOfRfc7296 = 48;
-  return other.critical && (other.type < kFirstOfRfc7296 || other.type > kLastOfRfc7296);
-}
-
-inline const payload::Notify* find_notify(const std::vector<Payload>& payloads, NotifyType type) {
-  for (const Payload& payload : payloads) {
-    const auto* found = std::get_if<payload::Notify>(&payload);
-    if (found != nullptr && found->type == static_cast<uint16_t>(type)) return found;
-  }
-  return nullptr;
-}
+[[nodiscard]] Bytes spi_bytes(Spi spi);
+// What only AUTH is computed over goes.
+void forget_proof(IkeSa& sa);
 
 }  // namespace segw::ike

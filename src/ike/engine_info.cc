@@ -1,6 +1,5 @@
 // INFORMATIONAL as responder (RFC 7296 1.4): liveness and deletes.
 #include "ike/engine_impl.h"
-#include "wire/writer.h"
 
 namespace segw::ike {
 
@@ -17,8 +16,19 @@ void EngineImpl::on_informational(IkeSa& sa, Request& request) {
       on_delete(sa, *gone, ours, changes);
     }
   }
+  // RFC 7296 2.21.2: an initiator that could not authenticate us says so in an exchange of its own,
+  // and "the IKE SA ... MUST be deleted".
+  if (find_notify(request.payloads, NotifyType::AuthenticationFailed) != nullptr) {
+    counters_.add("client-refused-us");
+    delete_ike = true;
+  }
   if (delete_ike) {
     counters_.add("deleted-by-client");
+    // RFC 7296 2.8.2: a client that deletes what we are rekeying did not see that we are; the
+    // successor that it made stays.
+    if (IkeSa* rival = sa.pending ? rival_of(*sa.pending) : nullptr) {
+      inherit(sa, *rival, Duration{}, changes);
+    }
     close_ike(sa, changes);
     return answer(sa, request, {}, std::move(changes));
   }
@@ -38,15 +48,12 @@ void EngineImpl::on_delete(IkeSa& sa, const payload::Delete& gone, std::vector<B
     for (const Spi spi : children) {
       const auto at = tables_.child_sas.find(spi);
       if (at == tables_.child_sas.end()) continue;
-      wire::Writer outbound;
-      outbound.u32(at->second.outbound_spi.value);
-      if (outbound.view() != theirs) continue;
-      wire::Writer inbound;
-      inbound.u32(spi.value);
+      if (spi_bytes(at->second.outbound_spi) != theirs) continue;
       // RFC 7296 1.4.1: where both ends close it at once, "the responses ... MUST NOT include
       // delete payloads for those SAs".
-      const bool crossed = sa.pending && sa.pending->child == spi;
-      if (!crossed) ours.push_back(inbound.take());
+      const bool crossed =
+          sa.pending && sa.pending->kind == Kind::DeleteChild && sa.pending->child == spi;
+      if (!crossed) ours.push_back(spi_bytes(spi));
       remove_child(spi, true, changes);
     }
   }

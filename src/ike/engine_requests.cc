@@ -1,4 +1,4 @@
-// Requests of our own, their responses, and the timers of every IKE SA (RFC 7296 2.1, 2.4, 2.8).
+// Requests of our own and their responses (RFC 7296 2.1, 2.4).
 #include <algorithm>
 
 #include "ike/engine_impl.h"
@@ -7,84 +7,209 @@
 namespace segw::ike {
 namespace {
 
-// Longer than a client repeats a request that nobody answers at first.
-constexpr Duration kClosedLimit = std::chrono::seconds(60);
-
-constexpr Duration kHalfOpenLimit = std::chrono::seconds(30);
-constexpr Duration kRekeyedLimit = std::chrono::seconds(60);
 constexpr Duration kResendFirst = std::chrono::seconds(2);
-constexpr uint32_t kResendsMax = 5;
-constexpr Duration kFarAway = std::chrono::hours(24 * 365);
-constexpr Duration kRetry = std::chrono::milliseconds(100);
+constexpr Duration kResendMost = std::chrono::seconds(16);
+constexpr uint32_t kResendsMax = 7;      // 94 s until an answer is given up
+constexpr uint32_t kInitResendsMax = 4;  // 46 s: nobody may be there
+constexpr uint32_t kShiftMax = 5;
+
+Duration wait_after(uint32_t resends) {
+  return std::min<Duration>(kResendMost, kResendFirst * (1U << std::min(resends, kShiftMax)));
+}
 
 }  // namespace
 
-void EngineImpl::send_request(IkeSa& sa, PendingRequest::Kind kind,
-                              const std::vector<Payload>& payloads, Spi child) {
-  if (sa.pending || runtime(sa).committing) return;
+bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending, Exchange exchange,
+                              const std::vector<Payload>& payloads, Changes changes) {
+  // RFC 7296 2.3: "an endpoint MUST wait for a response to each of its messages before sending a
+  // subsequent message unless it has received a SET_WINDOW_SIZE": we never have two under way.
+  if (sa.pending || runtime(sa).committing) return false;
   const auto iv = host_.next_iv(sa);
-  if (!iv) return drop("must-not-send");
+  if (!iv) {
+    drop("must-not-send");
+    return false;
+  }
   const Header header{.initiator = sa.initiator_spi,
                       .responder = sa.responder_spi,
-                      .exchange = static_cast<uint8_t>(Exchange::Informational),
-                      .from_initiator = false,
+                      .exchange = static_cast<uint8_t>(exchange),
+                      .from_initiator = sa.we_initiated,
                       .is_response = false,
                       .message_id = sa.next_request_out};
-  Bytes message =
-      protect(header, payloads, sa.suite, sa.keys, Direction::FromResponder, *iv, platform_.rng);
-  sa.pending = PendingRequest{
-      .kind = kind, .message_id = sa.next_request_out, .message = message, .child = child};
+  pending.message_id = sa.next_request_out;
+  pending.datagrams = {
+      protect(header, payloads, sa.suite, sa.keys, sending(sa), *iv, platform_.rng)};
   ++sa.next_request_out;
+  if (pending.new_child.value != 0) reserved_.insert(pending.new_child);
+  sa.pending = std::move(pending);
+  counters_.add("own-requests");
+  if (std::ranges::find(changes.ike_sas, sa.our_spi()) == changes.ike_sas.end()) {
+    changes.ike_sas.push_back(sa.our_spi());
+  }
   Runtime& run = runtime(sa);
   run.resends = 0;
   run.resend_at = platform_.clock.now() + kResendFirst;
   run.request_committing = true;
-  counters_.add("own-requests");
   // Redundancy rule 15: own requests, liveness too, are committed before they leave.
-  commit(
-      Changes{.ike_sas = {sa.our_spi()}},
-      [this, spi = sa.our_spi(),
-       datagram = Datagram{.local = sa.local, .remote = sa.remote, .message = std::move(message)}] {
-        const auto at = runtimes_.find(spi);
-        if (at != runtimes_.end()) at->second.request_committing = false;
-        host_.send(datagram);
-      });
+  commit(std::move(changes), [this, spi = sa.our_spi(), id = sa.pending->message_id] {
+    const auto at = runtimes_.find(spi);
+    if (at != runtimes_.end()) at->second.request_committing = false;
+    const auto still = tables_.ike_sas.find(spi);
+    if (still == tables_.ike_sas.end() || !still->second.pending) return;
+    if (still->second.pending->message_id == id) transmit(still->second);
+  });
+  return true;
+}
+
+void EngineImpl::transmit(const IkeSa& sa) {
+  for (const Bytes& datagram : sa.pending->datagrams) {
+    host_.send(Datagram{.local = sa.local, .remote = sa.remote, .message = datagram});
+  }
+}
+
+void EngineImpl::repeat_request(IkeSa& sa, Instant now) {
+  Runtime& run = runtime(sa);
+  const TunnelSettings* settings = tunnel(sa);
+  uint32_t most = kResendsMax;
+  if (sa.state == IkeState::Connecting) most = kInitResendsMax;
+  // dpd max-retries says how sure one must be that the client has gone.
+  if (sa.pending->kind == Kind::Liveness && settings != nullptr) most = settings->dpd_max_retries;
+  // Whoever sends ESP or asks us something lives, whatever becomes of our question.
+  const bool lives = sa.pending->kind == Kind::Liveness && settings != nullptr &&
+                     now - run.last_heard < settings->dpd_interval;
+  if (run.resends >= most && !lives) return give_up(sa);
+  run.resend_at = now + wait_after(++run.resends);
+  counters_.add("requests-repeated");
+  transmit(sa);
+  schedule(sa);
+}
+
+// RFC 7296 2.4: the other endpoint has failed; what was kept for it goes.
+void EngineImpl::give_up(IkeSa& sa) {
+  if (sa.state == IkeState::Connecting || sa.state == IkeState::Authenticating) {
+    return fail_set_up(sa, "set-up-unanswered");
+  }
+  Changes changes;
+  counters_.add("client-silent");
+  remove_ike(sa.our_spi(), false, changes);
+  commit(std::move(changes), [] {});
 }
 
 void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain) {
   // Redundancy rule 18: "a response that does not fit the pending request is dropped and counted".
   if (!sa.pending || sa.pending->message_id != header.message_id) return drop("response-unasked");
-  if (!decode_payloads(plain.first, plain.bytes)) return drop("response-malformed");
-  const PendingRequest done = *sa.pending;
+  if (runtime(sa).request_committing) return drop("response-unasked");
+  const auto payloads = decode_payloads(plain.first, plain.bytes);
+  if (!payloads) return drop("response-malformed");
+  PendingRequest done = std::move(*sa.pending);
   sa.pending.reset();
+  reserved_.erase(done.new_child);
   ++sa.authenticated_count;
-  Changes changes;
-  switch (done.kind) {
-    case PendingRequest::Kind::Liveness:
-      changes.ike_sas.push_back(sa.our_spi());
-      break;
-    case PendingRequest::Kind::DeleteChild:
-      changes.ike_sas.push_back(sa.our_spi());
-      remove_child(done.child, true, changes);
-      break;
-    case PendingRequest::Kind::DeleteIke:
-      remove_ike(sa.our_spi(), true, changes);
-      break;
+  const IkeSpi spi = sa.our_spi();
+  // RFC 7296 2.21: what is malformed ends the IKE SA "without requiring an explicit INFORMATIONAL
+  // exchange carrying a Delete payload": the client has ended it.
+  if (done.kind != Kind::IkeAuth && find_notify(*payloads, NotifyType::InvalidSyntax) != nullptr) {
+    counters_.add("client-found-us-malformed");
+    Changes changes;
+    remove_ike(spi, true, changes);
+    return commit(std::move(changes), [] {});
   }
+  finish(sa, done, *payloads);
+  proceed(spi);
+}
+
+void EngineImpl::finish(IkeSa& sa, const PendingRequest& done,
+                        const std::vector<Payload>& payloads) {
+  switch (done.kind) {
+    case Kind::Liveness:
+      return commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
+    case Kind::DeleteChild:
+      return finish_delete_child(sa, done);
+    case Kind::DeleteIke: {
+      Changes changes;
+      remove_ike(sa.our_spi(), true, changes);
+      return commit(std::move(changes), [] {});
+    }
+    case Kind::IkeSaInit:
+      return;  // its answer is not protected
+    case Kind::IkeAuth:
+      return finish_auth(sa, done, payloads);
+    case Kind::CreateChild:
+    case Kind::RekeyChild:
+      return finish_child(sa, done, payloads);
+    case Kind::RekeyIke:
+      return finish_rekey_ike(sa, done, payloads);
+  }
+}
+
+void EngineImpl::finish_delete_child(IkeSa& sa, const PendingRequest& done) {
+  Changes changes{.ike_sas = {sa.our_spi()}};
+  remove_child(done.child, true, changes);
   commit(std::move(changes), [] {});
+}
+
+// What became due by the last step, without waiting for a timer.
+void EngineImpl::proceed(IkeSpi spi) {
+  const auto at = tables_.ike_sas.find(spi);
+  if (at == tables_.ike_sas.end() || !active_) return;
+  const Instant now = platform_.clock.now();
+  if (!at->second.pending && next_task(at->second).at <= now) return on_due(at->second, now);
+  schedule(at->second);
 }
 
 void EngineImpl::clear_tunnel(uint32_t index) {
   std::vector<IkeSpi> spis;
   for (const auto& [spi, sa] : tables_.ike_sas) {
-    const bool stands = sa.state == IkeState::Established || sa.state == IkeState::Rekeyed;
+    const bool stands = sa.state == IkeState::Established || sa.state == IkeState::Rekeyed ||
+                        sa.state == IkeState::Candidate;
     if (stands && sa.tunnel == index) spis.push_back(spi);
   }
   for (const IkeSpi spi : spis) {
     IkeSa& sa = tables_.ike_sas.at(spi);
-    runtime(sa).delete_wanted = true;
+    sa.delete_after = kAtOnce + age_of(sa);
     end(sa);
   }
+  Changes changes;
+  remove_own_attempts(index, IkeState::Connecting, changes);
+  remove_own_attempts(index, IkeState::Authenticating, changes);
+  if (!changes.deleted_ike_sas.empty()) commit(std::move(changes), [] {});
+  if (is_dynamic(index)) return;  // its client begins
+  set_ups_[index].back_off = {};
+  tunnel_lost(index, Duration{});
+}
+
+// The wish is part of the table, so that the next chassis has it too.
+void EngineImpl::rekey_child(Spi inbound_spi) {
+  const auto at = tables_.child_sas.find(inbound_spi);
+  if (!active_ || at == tables_.child_sas.end()) return;
+  at->second.rekey_after = kAtOnce + age_of(at->second);
+  const IkeSpi owner = at->second.ike_sa;
+  commit(Changes{.child_sas = {inbound_spi}}, [this, owner] { proceed(owner); });
+}
+
+void EngineImpl::rekey_ike(IkeSpi our_spi) {
+  const auto at = tables_.ike_sas.find(our_spi);
+  if (!active_ || at == tables_.ike_sas.end()) return;
+  at->second.rekey_after = kAtOnce + age_of(at->second);
+  commit(Changes{.ike_sas = {our_spi}}, [this, our_spi] { proceed(our_spi); });
+}
+
+void EngineImpl::delete_child(Spi inbound_spi) {
+  const auto at = tables_.child_sas.find(inbound_spi);
+  if (!active_ || at == tables_.child_sas.end()) return;
+  at->second.delete_after = kAtOnce + age_of(at->second);
+  const IkeSpi owner = at->second.ike_sa;
+  commit(Changes{.child_sas = {inbound_spi}}, [this, owner] { proceed(owner); });
+}
+
+void EngineImpl::ask_delete_ike(IkeSa& sa) {
+  send_request(sa, {.kind = Kind::DeleteIke}, Exchange::Informational,
+               {payload::Delete{.protocol = kProtocolIke, .spis = {}}});
+}
+
+// RFC 7296 1.4.1: an endpoint deletes the SAs that it receives by.
+void EngineImpl::ask_delete_child(IkeSa& sa, Spi child) {
+  send_request(sa, {.kind = Kind::DeleteChild, .child = child}, Exchange::Informational,
+               {payload::Delete{.protocol = kProtocolEspSa, .spis = {spi_bytes(child)}}});
 }
 
 // The end of an IKE SA that we decide on: the client is asked to delete it. Where it may not be
@@ -96,151 +221,20 @@ void EngineImpl::end(IkeSa& sa) {
     remove_ike(sa.our_spi(), false, changes);
     return commit(std::move(changes), [] {});
   }
-  send_request(sa, PendingRequest::Kind::DeleteIke,
-               {payload::Delete{.protocol = kProtocolIke, .spis = {}}}, Spi{});
+  ask_delete_ike(sa);
   schedule(sa);
 }
 
-// ---- timers ----
-
-EngineImpl::Runtime& EngineImpl::runtime(const IkeSa& sa) {
-  const auto [at, is_new] = runtimes_.try_emplace(sa.our_spi());
-  if (is_new) {
-    const Instant now = platform_.clock.now();
-    at->second.born = now - sa.age;
-    at->second.last_heard = now;
-    at->second.rekeyed_at = now;
-    at->second.closed_at = now;
-    at->second.resend_at = now;  // a request that another chassis left unanswered: at once
-    at->second.heard = clean_;
-  }
-  return at->second;
-}
-
-Instant EngineImpl::child_born(Spi spi) {
-  const auto [at, is_new] = child_born_.try_emplace(spi);
-  const auto child = tables_.child_sas.find(spi);
-  if (is_new && child != tables_.child_sas.end()) {
-    at->second = platform_.clock.now() - child->second.age;
-  }
-  return at->second;
-}
-
-Instant EngineImpl::next_due(const IkeSa& sa, const Runtime& run) {
-  if (sa.state == IkeState::HalfOpen) return run.born + kHalfOpenLimit;
-  if (sa.state == IkeState::Closed) return run.closed_at + kClosedLimit;
-  if (sa.pending && run.heard) return run.resend_at;
-  if (run.delete_wanted) return run.born;
-  Instant due = run.born + (sa.lifetime.count() > 0 ? sa.lifetime : kFarAway);
-  if (sa.state == IkeState::Rekeyed) due = std::min(due, run.rekeyed_at + kRekeyedLimit);
-  const TunnelSettings* settings = tunnel(sa);
-  if (sa.state == IkeState::Established && run.heard && settings != nullptr && settings->dpd) {
-    due = std::min(due, run.last_heard + settings->dpd_interval);
-  }
-  for (const Spi spi : sa.children) {
-    const auto child = tables_.child_sas.find(spi);
-    if (child == tables_.child_sas.end() || child->second.lifetime.count() == 0) continue;
-    due = std::min(due, child_born(spi) + child->second.lifetime);
-  }
-  return due;
-}
-
-void EngineImpl::schedule(const IkeSa& sa) {
-  Runtime& run = runtime(sa);
-  const Instant now = platform_.clock.now();
-  const Instant due = next_due(sa, run);
-  due_.erase({run.due, sa.our_spi()});
-  // Overdue: something is in its way (a commit, the duty not to send), so it is tried again.
-  run.due = due > now ? due : now + kRetry;
-  due_.insert({run.due, sa.our_spi()});
-  timer_.arm_at(due_.begin()->first);
-}
-
-void EngineImpl::on_timer() {
-  if (!active_) return;
-  const Instant now = platform_.clock.now();
-  std::vector<IkeSpi> ready;
-  for (const auto& [due, spi] : due_) {
-    if (due > now) break;
-    ready.push_back(spi);
-  }
-  for (const IkeSpi spi : ready) {
-    const auto at = tables_.ike_sas.find(spi);
-    if (at != tables_.ike_sas.end()) on_due(at->second, now);
-  }
-  if (!due_.empty())
-    timer_.arm_at(std::max(due_.begin()->first, now + std::chrono::milliseconds(1)));
-}
-
-void EngineImpl::on_due(IkeSa& sa, Instant now) {
-  const Runtime& run = runtime(sa);
-  if (run.committing || run.request_committing) return schedule(sa);
-  if (sa.state == IkeState::HalfOpen) {
-    Changes changes;
-    counters_.add("half-open-expired");
-    remove_ike(sa.our_spi(), false, changes);
-    return commit(std::move(changes), [] {});
-  }
-  if (sa.state == IkeState::Closed) {
-    if (now < run.closed_at + kClosedLimit) return schedule(sa);
-    Changes changes;
-    remove_ike(sa.our_spi(), true, changes);
-    return commit(std::move(changes), [] {});
-  }
-  // Redundancy rule 18: nothing is asked of a client that was not heard since an unclean takeover.
-  if (sa.pending && run.heard) return repeat_request(sa, now);
-  const bool old = sa.lifetime.count() > 0 && now >= run.born + sa.lifetime;
-  // The client should have deleted it (RFC 7296 2.8); it is not kept for a lifetime.
-  const bool left = sa.state == IkeState::Rekeyed && now >= run.rekeyed_at + kRekeyedLimit;
-  if (old || left || run.delete_wanted) return end(sa);
-  if (expire_children(sa, now)) return schedule(sa);
-  const TunnelSettings* settings = tunnel(sa);
-  if (sa.state == IkeState::Established && run.heard && settings != nullptr && settings->dpd &&
-      now >= run.last_heard + settings->dpd_interval) {
-    send_request(sa, PendingRequest::Kind::Liveness, {}, Spi{});
+void EngineImpl::end_child(IkeSa& sa, Spi child) {
+  if (runtime(sa).heard) {
+    ask_delete_child(sa, child);
+  } else {
+    Changes changes{.ike_sas = {sa.our_spi()}};
+    counters_.add("ended-unheard");
+    remove_child(child, false, changes);
+    commit(std::move(changes), [] {});
   }
   schedule(sa);
-}
-
-void EngineImpl::repeat_request(IkeSa& sa, Instant now) {
-  Runtime& run = runtime(sa);
-  if (!sa.pending || now < run.resend_at) return schedule(sa);
-  const TunnelSettings* settings = tunnel(sa);
-  if (run.resends >= (settings != nullptr ? settings->dpd_max_retries : kResendsMax)) {
-    // RFC 7296 2.4: the other endpoint has failed; what was kept for it goes.
-    Changes changes;
-    counters_.add("client-silent");
-    remove_ike(sa.our_spi(), false, changes);
-    return commit(std::move(changes), [] {});
-  }
-  run.resend_at = now + kResendFirst * (1U << std::min(++run.resends, kResendsMax));
-  counters_.add("requests-repeated");
-  host_.send(Datagram{.local = sa.local, .remote = sa.remote, .message = sa.pending->message});
-  schedule(sa);
-}
-
-// True: there was something to do, and the next child waits for the next turn.
-bool EngineImpl::expire_children(IkeSa& sa, Instant now) {
-  const bool heard = runtime(sa).heard;
-  const std::vector<Spi> children = sa.children;
-  for (const Spi child : children) {
-    const auto at = tables_.child_sas.find(child);
-    if (at == tables_.child_sas.end() || at->second.lifetime.count() == 0) continue;
-    if (now < child_born(child) + at->second.lifetime) continue;
-    if (heard) {
-      wire::Writer out;
-      out.u32(child.value);
-      send_request(sa, PendingRequest::Kind::DeleteChild,
-                   {payload::Delete{.protocol = kProtocolEspSa, .spis = {out.take()}}}, child);
-    } else {
-      Changes changes{.ike_sas = {sa.our_spi()}};
-      counters_.add("ended-unheard");
-      remove_child(child, false, changes);
-      commit(std::move(changes), [] {});
-    }
-    return true;
-  }
-  return false;
 }
 
 }  // namespace segw::ike

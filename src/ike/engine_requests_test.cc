@@ -156,8 +156,7 @@ TEST(IkeClear, WaitsForARequestThatIsUnderWay) {
   const auto liveness = gateway.run_for(10s);
   ASSERT_EQ(liveness.size(), 1U);
   gateway.engine->clear_tunnel(3);
-  gateway.give(answer_to(client, liveness[0].message));
-  const auto sent = gateway.run_for(1s);
+  const auto sent = gateway.give(answer_to(client, liveness[0].message));
   ASSERT_EQ(sent.size(), 1U);
   EXPECT_NE(Client::find<payload::Delete>(*client.open(sent[0].message)), nullptr);
 }

@@ -45,8 +45,11 @@ struct IkeKeys {
 enum class IkeState : uint8_t {
   HalfOpen,  // IKE_SA_INIT answered, IKE_AUTH awaited
   Established,
-  Rekeyed,  // a successor exists; waits for the delete
-  Closed,   // the client deleted it: kept for a while, only to repeat the last answer
+  Rekeyed,         // a successor exists; waits for the delete
+  Closed,          // the client deleted it: kept for a while, only to repeat the last answer
+  Connecting,      // our IKE_SA_INIT waits for its answer; there are no keys yet
+  Authenticating,  // our IKE_AUTH does
+  Candidate,       // the client's successor of an IKE SA that we are rekeying too (RFC 7296 2.8.2)
 };
 
 // The other party's last request and our answer to it, kept for retransmissions (window 1).
@@ -56,12 +59,38 @@ struct Answer {
   std::vector<Bytes> response;  // as sent, one per datagram
 };
 
-// A request of ours that waits for its response, with everything needed to repeat and to finish it.
+// A request of ours that waits for its response, with everything needed to repeat and to finish it
+// (redundancy rule 15). Which fields have content depends on the kind.
 struct PendingRequest {
-  enum class Kind : uint8_t { Liveness, DeleteChild, DeleteIke } kind = Kind::Liveness;
+  enum class Kind : uint8_t {
+    Liveness,
+    DeleteChild,
+    DeleteIke,
+    IkeSaInit,
+    IkeAuth,
+    CreateChild,
+    RekeyChild,
+    RekeyIke,
+  } kind = Kind::Liveness;
   uint32_t message_id = 0;
-  Bytes message;  // as sent
-  Spi child;      // DeleteChild
+  std::vector<Bytes> datagrams;  // as sent
+  Spi child;                     // DeleteChild, RekeyChild: our SPI of the one that goes
+  uint32_t entry = 0;          // IkeAuth, CreateChild: which entry of the security policy it is for
+  Bytes nonce;                 // ours; IkeSaInit and IkeAuth have it in the IKE SA
+  std::optional<Group> group;  // of the Diffie-Hellman exchange that this request begins
+  SecretBytes private_key;
+  Spi new_child;       // reserved for the CHILD SA to be made
+  IkeSpi new_ike;      // RekeyIke: reserved for the successor
+  Bytes cookie;        // IkeSaInit: as the client asked for it (RFC 7296 2.6)
+  uint8_t retold = 0;  // how often the client made us ask again, in another way
+  // What the client's rekey of the same SA made meanwhile (RFC 7296 2.8.1, 2.8.2).
+  struct Rival {
+    Spi child;
+    IkeSpi ike;
+    Bytes lowest_nonce;
+    auto operator<=>(const Rival&) const = default;
+  };
+  std::optional<Rival> rival;
 };
 
 // What the other party's IKE_SA_INIT message said about authentication, kept until IKE_AUTH.
@@ -87,9 +116,9 @@ inline bool is_dynamic(uint32_t tunnel) { return (tunnel & kDynamicTunnel) != 0;
 
 struct IkeSa {
   TunnelGroupId group;
-  uint32_t tunnel = 0;   // index of the configured ipsec-tunnel; meaningless while HalfOpen
-  IkeSpi initiator_spi;  // the client's in this issue: we are responder
-  IkeSpi responder_spi;  // ours; its top two bits are the slot that made it
+  uint32_t tunnel = 0;  // index of the configured ipsec-tunnel; meaningless while HalfOpen
+  IkeSpi initiator_spi;
+  IkeSpi responder_spi;  // 0 while Connecting. The top two bits of ours are the slot that made it
   IkeState state = IkeState::HalfOpen;
   bool we_initiated = false;  // who sent IKE_SA_INIT (or the rekey that made this SA)
   Endpoint local;
@@ -99,7 +128,7 @@ struct IkeSa {
   bool peer_supports_message_id_sync = false;  // RFC 6311
   IkeSuite suite;
   IkeKeys keys;
-  // Half-open only: what IKE_AUTH is computed over.
+  // Until it is established: what IKE_AUTH is computed over.
   Bytes initiator_nonce, responder_nonce;
   Bytes init_request, init_response;
   AuthOffer peer_offer;
@@ -115,6 +144,8 @@ struct IkeSa {
   uint64_t authenticated_count = 0;  // client-authenticated progress (rule 17): messages accepted
   std::vector<esp::Holder> holders;
   std::optional<DynamicTunnel> dynamic;
+  Duration rekey_after{};   // the age at which we rekey it; 0: not we
+  Duration delete_after{};  // the age at which we delete it although it is not too old; 0: not
 
   [[nodiscard]] IkeSpi our_spi() const { return we_initiated ? initiator_spi : responder_spi; }
 };

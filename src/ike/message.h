@@ -67,15 +67,25 @@ constexpr uint8_t kTransformEsn = 5;
 
 enum class NotifyType : uint16_t {
   UnsupportedCriticalPayload = 1,
+  InvalidIkeSpi = 4,
+  InvalidMajorVersion = 5,
   InvalidSyntax = 7,
+  InvalidMessageId = 9,
+  InvalidSpi = 11,
   NoProposalChosen = 14,
   InvalidKePayload = 17,
   AuthenticationFailed = 24,
+  SinglePairRequired = 34,
   NoAdditionalSas = 35,
+  InternalAddressFailure = 36,
+  FailedCpRequired = 37,
   TsUnacceptable = 38,
+  InvalidSelectors = 39,
   TemporaryFailure = 43,
   ChildSaNotFound = 44,
   InitialContact = 16384,
+  SetWindowSize = 16385,
+  AdditionalTsPossible = 16386,
   NatDetectionSourceIp = 16388,
   NatDetectionDestinationIp = 16389,
   Cookie = 16390,
@@ -87,6 +97,9 @@ enum class NotifyType : uint16_t {
   PpkIdentity = 16436,
   NoPpkAuth = 16437,
 };
+
+// RFC 7296 3.10.1: "Types in the range 0 - 16383 are intended for reporting errors."
+constexpr uint16_t kErrorMax = 16383;
 
 namespace payload {
 
@@ -173,5 +186,38 @@ Bytes encode_message(Header header, const std::vector<Payload>& payloads);
 payload::Notify notify(NotifyType type, Bytes data = {});
 // The body of an ID payload without its generic header (RFC 7296 3.5), as it is signed.
 Bytes id_body(const Identity& identity);
+
+template <typename T>
+const T* first_of(const std::vector<Payload>& payloads) {
+  for (const Payload& payload : payloads) {
+    if (const T* found = std::get_if<T>(&payload)) return found;
+  }
+  return nullptr;
+}
+
+// RFC 7296 2.5: an unsupported payload with the critical flag: the message "MUST be rejected"; 3.2:
+// the flag "MUST be ignored" for payloads that every implementation knows.
+inline bool must_be_understood(const payload::Other& other) {
+  constexpr uint8_t kFirstOfRfc7296 = 33;
+  constexpr uint8_t kLastOfRfc7296 = 48;
+  return other.critical && (other.type < kFirstOfRfc7296 || other.type > kLastOfRfc7296);
+}
+
+inline const payload::Notify* find_notify(const std::vector<Payload>& payloads, NotifyType type) {
+  for (const Payload& payload : payloads) {
+    const auto* found = std::get_if<payload::Notify>(&payload);
+    if (found != nullptr && found->type == static_cast<uint16_t>(type)) return found;
+  }
+  return nullptr;
+}
+
+// The first notification of an error, of any type.
+inline const payload::Notify* first_error(const std::vector<Payload>& payloads) {
+  for (const Payload& payload : payloads) {
+    const auto* found = std::get_if<payload::Notify>(&payload);
+    if (found != nullptr && found->type <= kErrorMax) return found;
+  }
+  return nullptr;
+}
 
 }  // namespace segw::ike

@@ -82,6 +82,7 @@ inline GroupSettings group_settings() {
   GroupSettings settings;
   settings.group = TunnelGroupId{1};
   settings.slot = Slot{1};
+  settings.responder_only = true;
   settings.tunnels = {tunnel};
   return settings;
 }

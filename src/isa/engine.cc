@@ -10,9 +10,7 @@ namespace segw::isa {
 namespace {
 
 constexpr size_t kMarkerSize = 4;  // RFC 3948 2.2: non-ESP marker
-// sros-facts §6.1: as responder of a rekey the old SA is used for sending for 25 s, or until it
-// goes.
-constexpr Duration kOldOutbound = std::chrono::seconds(25);
+constexpr Duration kOutboundWaitMax = std::chrono::hours(24 * 365);
 constexpr size_t kWindowsPerMessage = 256;
 constexpr uint64_t kLowMin = 4 * esp::kBlockSize;
 constexpr Duration kLowInterval = std::chrono::milliseconds(200);
@@ -192,6 +190,7 @@ void Engine::install(const InstallSa& message, Instant now) {
   if (!sa.opener || !sa.sealer) return drop("install-bad-key");
   sa.may_seal = message.may_seal;
   sa.installed = ++installs_;
+  sa.born = now - message.sa.age;
   sa.outbound_next = std::max<uint64_t>(message.outbound_next, 1);
   sa.activity.window.inbound_spi = message.sa.inbound_spi;
   if (message.inbound_edge != 0) sa.opener->window().merge(message.inbound_edge, {});
@@ -214,30 +213,25 @@ void Engine::unindex_outbound(const esp::ChildSa& sa) {
 void Engine::use_outbound(Spi spi, Instant now) {
   const auto at = sas_.find(spi);
   if (at == sas_.end()) return;
-  // Only a rekey has an old SA that the client still listens to; after a new IKE SA it does not.
-  const IkeSpi owner = at->second.sa.ike_sa;
-  const bool has_older = std::ranges::any_of(sas_, [&](const auto& entry) {
-    return entry.first != spi && entry.second.outbound && entry.second.sa.ike_sa == owner;
-  });
+  // sros-facts §6.1. Only the SA that it replaces is worth waiting behind.
+  const esp::ChildSa& sa = at->second.sa;
+  const auto old = sas_.find(sa.replaces);
+  const bool waits = old != sas_.end() && old->second.outbound && sa.outbound_from > sa.age;
   at->second.outbound = true;
-  at->second.preferred_from = has_older ? now + kOldOutbound : now;
+  at->second.preferred_from =
+      waits ? now + std::min(sa.outbound_from - sa.age, kOutboundWaitMax) : now;
 }
 
 // A successor waits behind the SA that it replaces, and behind no other: with that gone it is used
-// at once. Else the packets would go to an IKE SA that the client has given up.
+// at once. Else the packets would go to an SA that the client has given up.
 void Engine::remove(Spi spi, Instant now) {
   const auto at = sas_.find(spi);
   if (at == sas_.end()) return;
-  const IkeSpi owner = at->second.sa.ike_sa;
   unindex_outbound(at->second.sa);
   sas_.erase(at);
-  Sa* next = nullptr;
   for (auto& [other, sa] : sas_) {
-    if (!sa.outbound || sa.sa.ike_sa != owner) continue;
-    if (sa.preferred_from <= now) return;
-    if (next == nullptr || sa.installed < next->installed) next = &sa;
+    if (sa.outbound && sa.sa.replaces == spi) sa.preferred_from = std::min(sa.preferred_from, now);
   }
-  if (next != nullptr) next->preferred_from = now;
 }
 
 void Engine::set_window(const esp::SaWindow& window) {

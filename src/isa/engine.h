@@ -74,6 +74,7 @@ class Engine {
     bool changed = false;      // since the last Activity
     bool moved = false;        // since the engine began to act: its window goes with a handover
     uint64_t installed = 0;    // order of installation
+    Instant born{};            // when its age was zero
     Instant preferred_from{};  // as the outbound SA among others that fit
     uint64_t outbound_next = 1;
     uint64_t packets_at_tick = 0;

@@ -69,8 +69,11 @@ Engine::Sa* Engine::outbound_sa(const esp::IpPacket& packet, Instant now) {
     const bool due = candidate.preferred_from <= now;
     const bool best_due = best->preferred_from <= now;
     if (due != best_due) return due;
-    // Both may be used: the newer. Neither yet: the older, that the client surely has.
-    return due ? candidate.installed > best->installed : candidate.installed < best->installed;
+    // Both may be used: the newer. Neither yet: the older, that the client surely has. After a copy
+    // from the other chassis the order of installing says nothing, but for equal ages.
+    const auto birth = std::pair(candidate.born, candidate.installed);
+    const auto best_birth = std::pair(best->born, best->installed);
+    return due ? birth > best_birth : birth < best_birth;
   };
   for (auto& [spi, sa] : sas_) {
     if (!sa.outbound || !sa.may_seal || !fits(sa.sa, packet, esp::Way::Outbound)) continue;

@@ -173,6 +173,8 @@ TEST_F(EngineTest, AnSaThatMayNotSealOnlyReceives) {
 TEST_F(EngineTest, TheOldSaIsUsedUntilItGoesOrTwentyFiveSeconds) {
   act();
   auto successor = testing::make_ends(0x1003, 0x2004);
+  successor.gateway.replaces = ends_.gateway.inbound_spi;
+  successor.gateway.outbound_from = seconds(25);
   tell(InstallSa{.sa = successor.gateway});
   tell(UseOutbound{.inbound_spi = successor.gateway.inbound_spi});
   const auto spi_sent = [&] {
@@ -185,12 +187,30 @@ TEST_F(EngineTest, TheOldSaIsUsedUntilItGoesOrTwentyFiveSeconds) {
   EXPECT_EQ(spi_sent(), 0x04);
 }
 
+// As initiator of the rekey, and after a copy to the other chassis: there the new one came first.
+TEST_F(EngineTest, TheNewerOfTwoThatMayBeUsedIsUsedInWhateverOrderTheyCame) {
+  auto older = testing::make_ends(0x1003, 0x2004);
+  older.gateway.age = seconds(100);
+  auto newer = testing::make_ends(0x1005, 0x2006);
+  newer.gateway.age = seconds(10);
+  newer.gateway.replaces = older.gateway.inbound_spi;
+  act();
+  tell(RemoveSa{.inbound_spi = ends_.gateway.inbound_spi});
+  tell(InstallSa{.sa = newer.gateway, .outbound = true});
+  tell(InstallSa{.sa = older.gateway, .outbound = true});
+  const Output out = from_core();
+  const auto packet = esp::parse_ip(out.to_public.at(0));
+  EXPECT_EQ(esp::parse_udp(packet->payload)->payload[3], 0x06);
+}
+
 // A client that lost its state came back with a new IKE SA; its old one is still here.
 TEST_F(EngineTest, ASuccessorIsNotHeldBackByAnSaOfAnotherIkeSa) {
   act();
   auto own = testing::make_ends(0x1003, 0x2004);
   auto successor = testing::make_ends(0x1005, 0x2006);
   own.gateway.ike_sa = successor.gateway.ike_sa = IkeSpi{77};
+  successor.gateway.replaces = own.gateway.inbound_spi;
+  successor.gateway.outbound_from = seconds(25);
   for (const auto& each : {own, successor}) {
     tell(InstallSa{.sa = each.gateway});
     tell(UseOutbound{.inbound_spi = each.gateway.inbound_spi});

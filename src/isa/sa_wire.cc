@@ -173,6 +173,15 @@ void write(wire::Writer& out, const esp::ChildSa& sa) {
   write_list(out, sa.holders, [&](const esp::Holder& holder) {
     out.u8(holder.slot.value).bytes(holder.incarnation);
   });
+  out.u32(sa.replaces.value).u64(static_cast<uint64_t>(sa.outbound_from.count()));
+}
+
+// Added to and taken from times: what could overflow there stays out.
+Duration read_span(wire::Reader& in, std::string_view field) {
+  constexpr Duration kMax = std::chrono::hours(100 * 365 * 24);
+  const uint64_t nanoseconds = in.u64(field);
+  if (nanoseconds > static_cast<uint64_t>(kMax.count())) in.refuse(field);
+  return in.ok() ? Duration(static_cast<int64_t>(nanoseconds)) : Duration{};
 }
 
 esp::ChildSa read_child_sa(wire::Reader& in) {
@@ -198,8 +207,8 @@ esp::ChildSa read_child_sa(wire::Reader& in) {
   sa.replay_window = in.u16("replay-window");
   sa.initiator = read_bool(in, "initiator");
   sa.rekeyed = read_bool(in, "rekeyed");
-  sa.lifetime = Duration(static_cast<int64_t>(in.u64("lifetime")));
-  sa.age = Duration(static_cast<int64_t>(in.u64("age")));
+  sa.lifetime = read_span(in, "lifetime");
+  sa.age = read_span(in, "age");
   sa.grants = read_grants(in);
   count = read_count(in, kHoldersMax, kHolderSize, "holders");
   for (size_t i = 0; i < count; ++i) {
@@ -208,6 +217,8 @@ esp::ChildSa read_child_sa(wire::Reader& in) {
                       holder.incarnation.begin());
     sa.holders.push_back(holder);
   }
+  sa.replaces = Spi{in.u32("replaces")};
+  sa.outbound_from = read_span(in, "outbound-from");
   return sa;
 }
 

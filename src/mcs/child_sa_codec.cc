@@ -116,6 +116,11 @@ void encode_child(const esp::ChildSa& sa, pb::ChildSa& out) {
   encode_grants(sa.grants, *out.mutable_grants());
   encode_holders(sa.holders, *out.mutable_holders());
   out.set_reverse_route(static_cast<uint32_t>(sa.reverse_route));
+  out.set_replaces(sa.replaces.value);
+  out.set_outbound_from_ns(sa.outbound_from.count());
+  out.set_rekey_after_ns(sa.rekey_after.count());
+  out.set_delete_after_ns(sa.delete_after.count());
+  out.set_rekeyed_by_us(sa.rekeyed_by_us);
 }
 
 esp::ChildSa decode_child(const pb::ChildSa& in, TunnelGroupId group, Checker& check) {
@@ -152,6 +157,11 @@ esp::ChildSa decode_child(const pb::ChildSa& in, TunnelGroupId group, Checker& c
   sa.holders = decode_holders(in.holders(), check);
   sa.reverse_route = static_cast<esp::ReverseRoute>(
       check.u8(in.reverse_route(), static_cast<uint32_t>(esp::ReverseRoute::All), "reverse-route"));
+  sa.replaces = Spi{in.replaces()};
+  sa.outbound_from = check.span(in.outbound_from_ns(), "outbound-from");
+  sa.rekey_after = check.span(in.rekey_after_ns(), "rekey-after");
+  sa.delete_after = check.span(in.delete_after_ns(), "delete-after");
+  sa.rekeyed_by_us = in.rekeyed_by_us();
   return sa;
 }
 

@@ -192,6 +192,7 @@ void GroupSyncImpl::on_digests(const pb::Digests& digests) {
   copy_from_ = journal_.end().number;
   peer_unusable_ = 0;
   feed_ = Feed::Copying;
+  host_.before_copy();
   copy_some();
 }
 

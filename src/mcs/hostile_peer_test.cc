@@ -98,7 +98,7 @@ TEST(HostileWriter, ARecordThatDoesNotDecodeIsUnusableAndTheNextIsUsed) {
   pair.settle();
   pair.begin_writing(1);
   pb::Group message = records(1, 1, {ike_sa(1), ike_sa(2)});
-  message.mutable_records()->mutable_records(0)->mutable_ike_sa()->set_state(4);
+  message.mutable_records()->mutable_records(0)->mutable_ike_sa()->set_state(7);
   pair.say(message);
   EXPECT_THAT(pair.node.told(), ElementsAre("ike 2"));
   EXPECT_EQ(pair.node.count("unusable-record-ike-state"), 1U);

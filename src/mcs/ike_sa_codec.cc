@@ -10,27 +10,35 @@ namespace {
 constexpr size_t kMessageMax = 65536;
 constexpr size_t kDigestMax = 64;
 constexpr size_t kNonceMax = 256;
+constexpr size_t kCookieMax = 64;  // RFC 7296 2.6
+constexpr size_t kPrivateKeyMax = 1024;
 constexpr size_t kIdMax = 1024;
 constexpr int kChildrenMax = 64;
 constexpr int kResponsesMax = 16;
 constexpr int kHashesMax = 64;
 
+ike::Group decode_group(uint32_t group, Checker& check) {
+  if (!crypto::is_dh_group(group)) check.refuse("group");
+  return static_cast<ike::Group>(group);
+}
+
 ike::IkeSuite decode_ike_suite(const pb::IkeSa& in, Checker& check) {
   check_suite(in.encryption(), in.key_bits(), in.integrity(), check);
   if (in.encryption() == static_cast<uint32_t>(esp::Encryption::Null)) check.refuse("encryption");
   if (!crypto::is_prf(in.prf())) check.refuse("prf");
-  if (!crypto::is_dh_group(in.group())) check.refuse("group");
+  const ike::Group group = decode_group(in.group(), check);
   if (!check.ok()) return {};
   return {.encryption = static_cast<esp::Encryption>(in.encryption()),
           .key_bits = static_cast<uint16_t>(in.key_bits()),
           .integrity = static_cast<esp::Integrity>(in.integrity()),
           .prf = static_cast<ike::Prf>(in.prf()),
-          .group = static_cast<ike::Group>(in.group())};
+          .group = group};
 }
 
 // Of exactly the size that the suite uses: a wrong one would stop a chassis at its first packet.
-ike::IkeKeys decode_keys(const pb::IkeSa& in, const ike::IkeSuite& suite, Checker& check) {
-  const ike::KeySizes sizes = ike::key_sizes(suite);
+ike::IkeKeys decode_keys(const pb::IkeSa& in, const ike::IkeSa& sa, Checker& check) {
+  const ike::KeySizes sizes =
+      sa.state == ike::IkeState::Connecting ? ike::KeySizes{} : ike::key_sizes(sa.suite);
   ike::IkeKeys keys;
   keys.sk_d = check.secret(in.sk_d(), sizes.prf, "sk-d");
   keys.sk_ai = check.secret(in.sk_ai(), sizes.integrity, "sk-ai");
@@ -40,6 +48,63 @@ ike::IkeKeys decode_keys(const pb::IkeSa& in, const ike::IkeSuite& suite, Checke
   keys.sk_pi = check.secret(in.sk_pi(), sizes.prf, "sk-pi");
   keys.sk_pr = check.secret(in.sk_pr(), sizes.prf, "sk-pr");
   return keys;
+}
+
+void encode_pending(const ike::PendingRequest& pending, pb::Pending& out) {
+  out.set_kind(static_cast<uint32_t>(pending.kind));
+  out.set_message_id(pending.message_id);
+  for (size_t i = 0; i < pending.datagrams.size(); ++i) {
+    if (i == 0) {
+      out.set_message(text(pending.datagrams[i]));
+    } else {
+      out.add_more_datagrams(text(pending.datagrams[i]));
+    }
+  }
+  out.set_child(pending.child.value);
+  out.set_entry(pending.entry);
+  out.set_nonce(text(pending.nonce));
+  out.set_group(pending.group ? static_cast<uint32_t>(*pending.group) : 0);
+  out.set_private_key(text(pending.private_key.view()));
+  out.set_new_child(pending.new_child.value);
+  out.set_new_ike(pending.new_ike.value);
+  out.set_cookie(text(pending.cookie));
+  out.set_retold(pending.retold);
+  if (!pending.rival) return;
+  out.mutable_rival()->set_child(pending.rival->child.value);
+  out.mutable_rival()->set_ike(pending.rival->ike.value);
+  out.mutable_rival()->set_lowest_nonce(text(pending.rival->lowest_nonce));
+}
+
+ike::PendingRequest decode_pending(const pb::Pending& in, Checker& check) {
+  using Kind = ike::PendingRequest::Kind;
+  ike::PendingRequest pending;
+  pending.kind =
+      static_cast<Kind>(check.u8(in.kind(), static_cast<uint32_t>(Kind::RekeyIke), "pending-kind"));
+  pending.message_id = in.message_id();
+  check.at_most(in.more_datagrams_size(), kResponsesMax - 1, "pending-datagrams");
+  // Also an empty one stands for a request: of a chassis that may not have sealed it.
+  pending.datagrams.push_back(check.bytes(in.message(), kMessageMax, "pending-message"));
+  for (const std::string& each : in.more_datagrams()) {
+    if (!check.ok()) break;
+    pending.datagrams.push_back(check.bytes(each, kMessageMax, "pending-datagram"));
+  }
+  pending.child = Spi{in.child()};
+  pending.entry = in.entry();
+  pending.nonce = check.bytes(in.nonce(), kNonceMax, "pending-nonce");
+  if (in.group() != 0) pending.group = decode_group(in.group(), check);
+  if (in.private_key().size() > kPrivateKeyMax) check.refuse("private-key");
+  if (check.ok()) pending.private_key = SecretBytes(as_bytes(in.private_key()));
+  pending.new_child = Spi{in.new_child()};
+  pending.new_ike = IkeSpi{in.new_ike()};
+  pending.cookie = check.bytes(in.cookie(), kCookieMax, "pending-cookie");
+  pending.retold = check.u8(in.retold(), UINT8_MAX, "pending-retold");
+  if (in.has_rival()) {
+    pending.rival = ike::PendingRequest::Rival{
+        .child = Spi{in.rival().child()},
+        .ike = IkeSpi{in.rival().ike()},
+        .lowest_nonce = check.bytes(in.rival().lowest_nonce(), kNonceMax, "rival-nonce")};
+  }
+  return pending;
 }
 
 void decode_exchanges(const pb::IkeSa& in, ike::IkeSa& sa, Checker& check) {
@@ -56,14 +121,7 @@ void decode_exchanges(const pb::IkeSa& in, ike::IkeSa& sa, Checker& check) {
     }
     sa.last_answer = std::move(out);
   }
-  if (!in.has_pending()) return;
-  const auto last_kind = static_cast<uint32_t>(ike::PendingRequest::Kind::DeleteIke);
-  sa.pending = ike::PendingRequest{
-      .kind = static_cast<ike::PendingRequest::Kind>(
-          check.u8(in.pending().kind(), last_kind, "pending-kind")),
-      .message_id = in.pending().message_id(),
-      .message = check.bytes(in.pending().message(), kMessageMax, "pending-message"),
-      .child = Spi{in.pending().child()}};
+  if (in.has_pending()) sa.pending = decode_pending(in.pending(), check);
 }
 
 ike::AuthOffer decode_offer(const pb::IkeSa& in, Checker& check) {
@@ -124,13 +182,7 @@ void encode_ike(const ike::IkeSa& sa, pb::IkeSa& out) {
     answer.set_request_digest(text(sa.last_answer->request_digest));
     for (const Bytes& response : sa.last_answer->response) answer.add_response(text(response));
   }
-  if (sa.pending) {
-    pb::Pending& pending = *out.mutable_pending();
-    pending.set_kind(static_cast<uint32_t>(sa.pending->kind));
-    pending.set_message_id(sa.pending->message_id);
-    pending.set_message(text(sa.pending->message));
-    pending.set_child(sa.pending->child.value);
-  }
+  if (sa.pending) encode_pending(*sa.pending, *out.mutable_pending());
   for (const Spi child : sa.children) out.add_children(child.value);
   out.set_lifetime_ns(sa.lifetime.count());
   out.set_age_ns(sa.age.count());
@@ -145,6 +197,8 @@ void encode_ike(const ike::IkeSa& sa, pb::IkeSa& out) {
   for (const Bytes& authority : sa.peer_offer.authorities) out.add_authorities(text(authority));
   out.set_ppk_offered(sa.peer_offer.ppk);
   out.set_ppk_used(sa.ppk_used);
+  out.set_rekey_after_ns(sa.rekey_after.count());
+  out.set_delete_after_ns(sa.delete_after.count());
 }
 
 ike::IkeSa decode_ike(const pb::IkeSa& in, TunnelGroupId group, Checker& check) {
@@ -154,7 +208,7 @@ ike::IkeSa decode_ike(const pb::IkeSa& in, TunnelGroupId group, Checker& check) 
   sa.initiator_spi = IkeSpi{in.initiator_spi()};
   sa.responder_spi = IkeSpi{in.responder_spi()};
   sa.state = static_cast<ike::IkeState>(
-      check.u8(in.state(), static_cast<uint32_t>(ike::IkeState::Closed), "ike-state"));
+      check.u8(in.state(), static_cast<uint32_t>(ike::IkeState::Candidate), "ike-state"));
   sa.we_initiated = in.we_initiated();
   sa.local = {.address = check.address(in.local().address(), "local"),
               .port = check.u16(in.local().port(), "local-port")};
@@ -164,7 +218,7 @@ ike::IkeSa decode_ike(const pb::IkeSa& in, TunnelGroupId group, Checker& check) 
   sa.remote_behind_nat = in.remote_behind_nat();
   sa.peer_supports_message_id_sync = in.peer_supports_message_id_sync();
   sa.suite = decode_ike_suite(in, check);
-  sa.keys = decode_keys(in, sa.suite, check);
+  sa.keys = decode_keys(in, sa, check);
   sa.initiator_nonce = check.bytes(in.initiator_nonce(), kNonceMax, "initiator-nonce");
   sa.responder_nonce = check.bytes(in.responder_nonce(), kNonceMax, "responder-nonce");
   sa.init_request = check.bytes(in.init_request(), kMessageMax, "init-request");
@@ -192,6 +246,8 @@ ike::IkeSa decode_ike(const pb::IkeSa& in, TunnelGroupId group, Checker& check) 
   }
   sa.peer_offer = decode_offer(in, check);
   sa.ppk_used = in.ppk_used();
+  sa.rekey_after = check.span(in.rekey_after_ns(), "rekey-after");
+  sa.delete_after = check.span(in.delete_after_ns(), "delete-after");
   return sa;
 }
 

@@ -181,6 +181,9 @@ TEST(RecordCodec, RefusesEachFieldOfAChildSaBeyondItsBound) {
          m.set_encapsulated(true);
          m.set_remote_port(65536);
        })},
+      {"outbound-from", set([](Sa& m) { m.set_outbound_from_ns(-1); })},
+      {"rekey-after", set([](Sa& m) { m.set_rekey_after_ns(-1); })},
+      {"delete-after", set([](Sa& m) { m.set_delete_after_ns(-1); })},
   };
   for (Field& field : fields_of_both(&pb::Record::mutable_child_sa)) {
     fields.push_back(std::move(field));
@@ -199,7 +202,8 @@ TEST(RecordCodec, RefusesEachNumberOfAnIkeSaBeyondItsBound) {
   };
   using Sa = pb::IkeSa;
   std::vector<Field> fields = {
-      {"ike-state", set([](Sa& m) { m.set_state(4); }), set([](Sa& m) { m.set_state(3); })},
+      {"ike-state", set([](Sa& m) { m.set_state(7); }), set([](Sa& m) { m.set_state(6); })},
+      {"sk-d", set([](Sa& m) { m.set_state(4); })},  // Connecting: there are no keys yet
       {"ike-state", set([](Sa& m) { m.set_state(256); })},
       {"prf", set([](Sa& m) { m.set_prf(3); })},
       {"prf", set([](Sa& m) { m.set_prf(8); })},
@@ -216,8 +220,14 @@ TEST(RecordCodec, RefusesEachNumberOfAnIkeSaBeyondItsBound) {
       {"local-id-type", set([](Sa& m) { m.set_local_id_type(256); })},
       {"remote-id-type", set([](Sa& m) { m.set_remote_id_type(256); }),
        set([](Sa& m) { m.set_remote_id_type(255); })},
-      {"pending-kind", set([](Sa& m) { m.mutable_pending()->set_kind(3); }),
-       set([](Sa& m) { m.mutable_pending()->set_kind(2); })},
+      {"pending-kind", set([](Sa& m) { m.mutable_pending()->set_kind(8); }),
+       set([](Sa& m) { m.mutable_pending()->set_kind(7); })},
+      {"pending-retold", set([](Sa& m) { m.mutable_pending()->set_retold(256); }),
+       set([](Sa& m) { m.mutable_pending()->set_retold(255); })},
+      {"group", set([](Sa& m) { m.mutable_pending()->set_group(3); }),
+       set([](Sa& m) { m.mutable_pending()->set_group(0); })},
+      {"rekey-after", set([](Sa& m) { m.set_rekey_after_ns(-1); })},
+      {"delete-after", set([](Sa& m) { m.set_delete_after_ns(-1); })},
       {"children", set(children(65)), set(children(64))},
   };
   for (Field& field : fields_of_both(&pb::Record::mutable_ike_sa)) {
@@ -243,6 +253,10 @@ TEST(RecordCodec, RefusesTheBytesOfAnIkeSaBeyondTheirBounds) {
   const auto pending = [&](size_t size) {
     return set([size](pb::IkeSa& m) { m.mutable_pending()->set_message(std::string(size, 'x')); });
   };
+  const auto pending_bytes = [&](std::string* (pb::Pending::*field)(), size_t size) {
+    return set(
+        [field, size](pb::IkeSa& m) { *(m.mutable_pending()->*field)() = std::string(size, 'x'); });
+  };
   using Sa = pb::IkeSa;
   check(ike_sa(1),
         {
@@ -253,6 +267,20 @@ TEST(RecordCodec, RefusesTheBytesOfAnIkeSaBeyondTheirBounds) {
             {"sk-er", text(&Sa::mutable_sk_er, 129)},
             {"sk-pi", text(&Sa::mutable_sk_pi, 33)},
             {"sk-pr", text(&Sa::mutable_sk_pr, 0)},
+            {"pending-nonce", pending_bytes(&pb::Pending::mutable_nonce, 257),
+             pending_bytes(&pb::Pending::mutable_nonce, 256)},
+            {"private-key", pending_bytes(&pb::Pending::mutable_private_key, 1025),
+             pending_bytes(&pb::Pending::mutable_private_key, 1024)},
+            {"pending-cookie", pending_bytes(&pb::Pending::mutable_cookie, 65),
+             pending_bytes(&pb::Pending::mutable_cookie, 64)},
+            {"rival-nonce", set([](Sa& m) {
+               m.mutable_pending()->mutable_rival()->set_lowest_nonce(std::string(257, 'x'));
+             })},
+            {"pending-datagrams", set([](Sa& m) {
+               for (int i = 0; i < 16; ++i) m.mutable_pending()->add_more_datagrams("x");
+             })},
+            {"pending-datagram",
+             set([](Sa& m) { m.mutable_pending()->add_more_datagrams(std::string(65537, 'x')); })},
             {"initiator-nonce", text(&Sa::mutable_initiator_nonce, 257),
              text(&Sa::mutable_initiator_nonce, 256)},
             {"responder-nonce", text(&Sa::mutable_responder_nonce, 257)},
@@ -439,6 +467,24 @@ TEST(HandoverCodec, AReasonIsShortAndPrintable) {
 }
 
 // ---- digests ----
+
+TEST(RecordCodec, AnIkeSaThatWeBeginHasNoKeysYet) {
+  ike::IkeSa sa = ike_sa(0);
+  sa.initiator_spi = IkeSpi{0x1000};
+  sa.we_initiated = true;
+  sa.state = ike::IkeState::Connecting;
+  sa.keys = {};
+  sa.pending.emplace();
+  sa.pending->kind = ike::PendingRequest::Kind::IkeSaInit;
+  sa.pending->datagrams = {{1, 2, 3}};
+  sa.pending->private_key = key_bytes(32, 8);
+  const auto back = decode(encoded(sa), kGroup);
+  ASSERT_TRUE(back);
+  sa.group = kGroup;
+  EXPECT_TRUE(same(std::get<ike::IkeSa>(*back), sa));
+  sa.keys.sk_d = key_bytes(32, 1);
+  EXPECT_FALSE(decode(encoded(sa), kGroup));
+}
 
 TEST(Digest, IsTheSameForWhatMayDifferBetweenTwoChassis) {
   Random random(5);

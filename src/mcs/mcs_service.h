@@ -71,6 +71,8 @@ class GroupHost {
   // Writer: must commits wait for the peer? Asked at each commit and after members_changed().
   [[nodiscard]] virtual bool peer_in_sync_set() const = 0;
   [[nodiscard]] virtual const GroupState& state() const = 0;
+  // Writer: state() is about to be copied; ages are as of now.
+  virtual void before_copy() {}
 };
 
 class GroupSync {

@@ -17,7 +17,7 @@ GrantChange grant(uint32_t spi, std::array<uint64_t, esp::kSlotsMax> bound, uint
 TEST(Records, AnIkeSaIsKeptByOurSpiAndReplacedAsAWhole) {
   GroupState state;
   ike::IkeSa sa = ike_sa(1);
-  sa.pending = ike::PendingRequest{.message_id = 4, .message = {1, 2, 3}};
+  sa.pending = ike::PendingRequest{.message_id = 4, .datagrams = {{1, 2, 3}}};
   EXPECT_EQ(apply(state, sa), "");
   ike::IkeSa next = ike_sa(1);
   next.next_request_in = 9;

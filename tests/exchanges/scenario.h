@@ -1,0 +1,79 @@
+#pragma once
+
+// A scenario is played as it is, and then again and again: with the gateway, or the end that stands
+// for the client, replaced by its standby before the first message, the second, … the last.
+
+#include <gtest/gtest.h>
+
+#include "tests/exchanges/pair.h"
+
+namespace segw::exchanges {
+
+struct Scenario {
+  const char* name;
+  std::function<void(Pair&)> play;        // from an established pair on
+  std::function<void(Pair&)> plain = {};  // holds at the end if nobody was replaced
+  size_t children = 1;                    // CHILD SAs that are left at the end
+  size_t ike_sas = 1;
+  Options options = {};
+};
+
+inline void PrintTo(const Scenario& scenario, std::ostream* out) { *out << scenario.name; }
+
+// What holds however it was disturbed. Empty: all does.
+inline std::string faults(Pair& pair, const Scenario& scenario) {
+  std::string text;
+  for (const End end : {End::Gateway, End::Client}) {
+    Side& side = pair.side(end);
+    size_t children = 0;
+    for (const auto& [spi, sa] : side.state().child_sas) children += sa.rekeyed ? 0 : 1;
+    if (children != scenario.children) text += side.name() + " has other CHILD SAs\n";
+    if (side.state().child_sas.size() != scenario.children) {
+      text += side.name() + " keeps old CHILD SAs\n";
+    }
+    if (side.count(ike::IkeState::Established) != scenario.ike_sas) {
+      text += side.name() + " has other IKE SAs\n";
+    }
+    if (side.count(ike::IkeState::Rekeyed) + side.count(ike::IkeState::Candidate) != 0) {
+      text += side.name() + " keeps old IKE SAs\n";
+    }
+    // Nobody authenticated again.
+    if (side.counted("established") != 1) text += side.name() + " authenticated again\n";
+  }
+  if (!text.empty()) text += pair.gateway().describe() + pair.client().describe();
+  return text + pair.differences();
+}
+
+class Played : public ::testing::TestWithParam<Scenario> {
+ protected:
+  // How many messages it took.
+  static size_t play(const Scenario& scenario, std::optional<std::pair<size_t, End>> takeover) {
+    Pair pair(scenario.options);
+    if (takeover) pair.take_over_before(takeover->first, takeover->second);
+    EXPECT_TRUE(pair.establish()) << pair.gateway().describe() << pair.client().describe();
+    scenario.play(pair);
+    pair.settle();
+    if (!takeover && scenario.plain) scenario.plain(pair);
+    const size_t messages = pair.messages();
+    // Longer than old SAs are kept, and than lost messages are waited for.
+    pair.run_for(std::chrono::minutes(5));
+    EXPECT_EQ(faults(pair, scenario), "");
+    return messages;
+  }
+  static void play_with_takeovers(const Scenario& scenario) {
+    const size_t messages = play(scenario, std::nullopt);
+    for (const End end : {End::Gateway, End::Client}) {
+      for (size_t message = 0; message < messages; ++message) {
+        play(scenario, std::pair(message, end));
+        ASSERT_FALSE(HasFailure())
+            << "message " << message << ", " << (end == End::Gateway ? "gateway" : "client");
+      }
+    }
+  }
+};
+
+inline std::string scenario_name(const ::testing::TestParamInfo<Scenario>& tested) {
+  return tested.param.name;
+}
+
+}  // namespace segw::exchanges

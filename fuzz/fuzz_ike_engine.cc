@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/assert.h"
-#include "ike/testing.h"
+#include "ike/testing_extras.h"
 
 namespace {
 
@@ -14,14 +14,15 @@ using ike::testing::Client;
 using ike::testing::Gateway;
 
 // The Encrypted payload around bytes that need not be payloads.
+// `asks`: a request although its message ID is given.
 Bytes sealed(Client& client, uint8_t exchange, std::optional<uint32_t> response, uint8_t first,
-             ByteView plain) {
+             ByteView plain, bool asks = false) {
   const ike::Header header{.initiator = client.spi,
                            .responder = client.gateway_spi,
                            .next_payload = static_cast<uint8_t>(ike::PayloadType::Encrypted),
                            .exchange = exchange,
                            .from_initiator = true,
-                           .is_response = response.has_value(),
+                           .is_response = response.has_value() && !asks,
                            .message_id = response ? *response : client.next_id++};
   wire::Writer iv;
   iv.u64(client.iv++);
@@ -42,10 +43,29 @@ Bytes sealed(Client& client, uint8_t exchange, std::optional<uint32_t> response,
   return message.take();
 }
 
+// One part of a message; what it says of itself is `numbers`, two times 3 bits. The last part ends
+// the message.
+Bytes sealed_part(Client& client, uint8_t numbers, std::optional<uint32_t> response, uint8_t first,
+                  ByteView plain) {
+  const ike::Part part{.number = static_cast<uint16_t>(numbers & 7),
+                       .total = static_cast<uint16_t>(numbers >> 3 & 7)};
+  const ike::Header header{.initiator = client.spi,
+                           .responder = client.gateway_spi,
+                           .exchange = static_cast<uint8_t>(ike::Exchange::Informational),
+                           .from_initiator = true,
+                           .is_response = response.has_value(),
+                           .message_id = response.value_or(client.next_id)};
+  if (!response && part.number == part.total) ++client.next_id;
+  return ike::protect_part(header, part, first, plain, client.suite, client.keys,
+                           ike::Direction::FromInitiator, client.iv++, client.rng);
+}
+
 // Begins tunnels and rekeys by itself.
 ike::GroupSettings settings() {
   ike::GroupSettings made = ike::testing::group_settings();
   made.responder_only = false;
+  made.tunnels.front().options.fragments = ike::FragmentSettings{.mtu = 512};
+  made.tunnels.front().options.lockout.emplace();
   made.tunnels.front().auto_establish = true;
   made.tunnels.front().dpd = true;
   made.tunnels.front().dpd_interval = std::chrono::seconds(30);
@@ -95,9 +115,17 @@ void check(const Gateway& gateway) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto connected = [] {
     auto gateway = std::make_unique<Gateway>(settings());
-    Client client;
-    SEGW_ASSERT(client.connect(*gateway));
-    return std::pair(std::move(gateway), client);
+    ike::testing::ChattyClient client;
+    SEGW_ASSERT(client.take_init(
+        gateway->ask(client.chatty_init({ike::NotifyType::FragmentationSupported}))));
+    SEGW_ASSERT(
+        !gateway
+             ->ask(client.request(ike::Exchange::Auth,
+                                  ike::testing::with(client.auth_payloads(),
+                                                     {ike::NotifyType::MessageIdSyncSupported,
+                                                      ike::NotifyType::MobikeSupported})))
+             .empty());
+    return std::pair(std::move(gateway), Client(client));
   }();
   Gateway gateway(*connected.first, settings());
   gateway.host.installed = connected.first->host.installed;
@@ -110,7 +138,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const ByteView bytes = in.bytes(std::min<size_t>(wanted, in.left()), "bytes");
     const uint8_t first = bytes.empty() ? uint8_t{0} : bytes[0];
     const ByteView rest = bytes.empty() ? bytes : bytes.subspan(1);
-    switch (kind % 9) {
+    switch (kind % 12) {
       case 0:
         gateway.give(to_bytes(bytes));
         break;
@@ -137,6 +165,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         break;
       case 8:
         gateway.give(init_answer(gateway, first, rest));
+        break;
+      case 9:
+        gateway.give(sealed_part(client, exchange, std::nullopt, first, rest));
+        break;
+      case 10:
+        gateway.give(sealed_part(client, exchange, asked(gateway), first, rest));
+        break;
+      case 11:  // a synchronisation, perhaps
+        gateway.give(sealed(client, exchange, uint32_t{0}, first, rest, /*asks=*/true));
         break;
       case 3:
         gateway.run_for(std::chrono::minutes(exchange));

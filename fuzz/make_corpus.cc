@@ -74,6 +74,18 @@ void ike_seeds(Corpus& corpus) {
       ike::payload::Nonce{.data = client.nonce},
       ike::payload::Ke{.group = 31, .data = client.pair.public_key}};
   corpus.add("ike_engine", "rekey_ike", engine_step(1, Exchange::CreateChildSa, successor));
+  // A liveness request in two parts, moves, and a cluster's question.
+  Bytes parts = engine_step(9, static_cast<ike::Exchange>(2 << 3 | 1), {});
+  append(parts, engine_step(9, static_cast<ike::Exchange>(2 << 3 | 2), {}));
+  corpus.add("ike_engine", "fragments", parts);
+  corpus.add("ike_engine", "moves",
+             engine_step(1, Exchange::Informational,
+                         {ike::notify(ike::NotifyType::UpdateSaAddresses),
+                          ike::notify(ike::NotifyType::Cookie2, Bytes(16, 1))}));
+  corpus.add("ike_engine", "sync",
+             engine_step(11, Exchange::Informational,
+                         {ike::notify(ike::NotifyType::MessageIdSync,
+                                      Bytes{0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 9})}));
   Bytes day{3, 255, 0, 0, 4, 0, 0, 0, 2, 37, 0, 1, 0, 3, 255, 0, 0};
   corpus.add("ike_engine", "clear_and_wait", day);
 }

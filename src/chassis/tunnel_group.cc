@@ -46,9 +46,12 @@ Result<void> TunnelGroup::start() {
   IsaListener& listener = *this;
   isa_ = std::make_unique<IsaPort>(platform_, *isa, isa_setup(config, *parts_.group, parts_.slot),
                                    listener);
-  engine_ = ike::make_engine(
-      platform_, ike_settings(config, *parts_.group, parts_.slot, parts_.identity->incarnation()),
-      ike::Tables{.ike_sas = state_.ike_sas, .child_sas = state_.child_sas}, *this);
+  ike::GroupSettings ike_group =
+      ike_settings(config, *parts_.group, parts_.slot, parts_.identity->incarnation());
+  ike_group.cookie_key = protocol_key(parts_.master_key, "ike cookie 1");
+  engine_ = ike::make_engine(platform_, std::move(ike_group),
+                             ike::Tables{.ike_sas = state_.ike_sas, .child_sas = state_.child_sas},
+                             *this);
   if (parts_.peer != nullptr) {
     mimp_ = mimp::make_service(platform_,
                                mimp_settings(*parts_.peer, *parts_.peer_group, parts_.master_key),

@@ -33,10 +33,16 @@ EngineImpl::EngineImpl(platform::Platform& platform, GroupSettings settings, Tab
       settings_(std::move(settings)),
       tables_(tables),
       host_(host),
-      cookie_secret_(size_t{32}),
+      cookie_key_(settings_.cookie_key),
       timer_(platform, [this] { on_timer(); }),
-      set_up_timer_(platform, [this] { on_set_up_timer(); }) {
-  platform_.rng.fill(cookie_secret_.writable());
+      set_up_timer_(platform, [this] { on_set_up_timer(); }),
+      init_timer_(platform, [this] { on_init_turn(); }),
+      fragment_timer_(platform, [this] { on_fragments_expired(); }) {
+  if (cookie_key_.empty()) {
+    constexpr size_t kKeySize = 32;
+    cookie_key_ = SecretBytes(kKeySize);
+    platform_.rng.fill(cookie_key_.writable());
+  }
   open_gateways();
 }
 
@@ -63,6 +69,8 @@ void EngineImpl::activate(bool clean) {
   find_ranges();
   connecting_.clear();
   reserved_.clear();
+  init_queue_.clear();
+  reassembler_.clear();
   std::vector<IkeSpi> doubtful;
   for (const auto& [spi, sa] : tables_.ike_sas) {
     if (sa.state == IkeState::HalfOpen) half_open_[{sa.initiator_spi, sa.remote}] = spi;
@@ -102,18 +110,24 @@ void EngineImpl::deactivate() {
   wanted_.clear();
   connecting_.clear();
   reserved_.clear();
+  init_timer_.cancel();
+  init_queue_.clear();
+  fragment_timer_.cancel();
+  reassembler_.clear();
 }
 
 void EngineImpl::pause() {
   active_ = false;
   timer_.cancel();
   set_up_timer_.cancel();
+  init_timer_.cancel();
 }
 
 void EngineImpl::resume() {
   active_ = true;
   if (!due_.empty()) timer_.arm_at(due_.begin()->first);
   if (!wanted_.empty()) set_up_timer_.arm_at(wanted_.begin()->first);
+  if (!init_queue_.empty()) init_timer_.arm_at(platform_.clock.now());
 }
 
 void EngineImpl::heard(IkeSpi ike_sa) {
@@ -214,28 +228,38 @@ void EngineImpl::on_unknown(const Datagram& datagram, const Header& header) {
       word->request_digest != crypto::digest(crypto::Hash::Sha256, {datagram.message})) {
     return drop("unknown-spi");
   }
-  counters_.add("answers-repeated");
-  host_.send(
-      Datagram{.local = datagram.local, .remote = datagram.remote, .message = word->response});
+  repeat_answer(word->response, datagram);
 }
 
 void EngineImpl::on_protected(IkeSa& sa, const Datagram& datagram, const Header& header) {
   // A request waits until the last answer has left; what a response changes is in order anyhow.
   if (runtime(sa).committing && !header.is_response) return drop("commit-in-progress");
+  if (header.next_payload == static_cast<uint8_t>(PayloadType::EncryptedFragment)) {
+    return on_fragment(sa, datagram, header);
+  }
   auto plain = unprotect(datagram.message, header, sa.suite, sa.keys, receiving(sa));
   if (!plain) return drop("protected-" + plain.error().field);
+  Bytes digest = crypto::digest(crypto::Hash::Sha256, {datagram.message});
+  note_heard(sa);
+  on_authentic(sa, datagram, header, std::move(*plain), std::move(digest));
+}
+
+void EngineImpl::note_heard(IkeSa& sa) {
   Runtime& run = runtime(sa);
   run.last_heard = platform_.clock.now();
   if (!std::exchange(run.heard, true)) schedule(sa);
-  if (header.is_response) {
-    on_response(sa, header, *plain);
-  } else {
-    on_request(sa, datagram, header, std::move(*plain));
-  }
+}
+
+void EngineImpl::on_authentic(IkeSa& sa, const Datagram& datagram, const Header& header,
+                              Plain plain, Bytes digest) {
+  if (header.is_response) return on_response(sa, header, plain);
+  if (header.message_id == 0 && on_sync_request(sa, datagram, header, plain)) return;
+  on_request(sa, datagram, header, std::move(plain), std::move(digest));
 }
 
 // RFC 7296 2.1 and 2.3, window of one: the next request, or the last one again.
-bool EngineImpl::fresh_request(IkeSa& sa, const Datagram& datagram, const Header& header) {
+bool EngineImpl::fresh_request(IkeSa& sa, const Datagram& datagram, const Header& header,
+                               const Bytes& digest) {
   if (header.message_id == sa.next_request_in) {
     if (sa.state != IkeState::Closed) return true;
     drop("closed");
@@ -248,23 +272,31 @@ bool EngineImpl::fresh_request(IkeSa& sa, const Datagram& datagram, const Header
   }
   // RFC 7296 2.1: "the responder MUST remember each response until it receives a request whose
   // sequence number is larger" and retransmits it; another request under an old number is none.
-  if (crypto::digest(crypto::Hash::Sha256, {datagram.message}) != sa.last_answer->request_digest) {
+  if (digest != sa.last_answer->request_digest) {
     drop("retransmission-differs");
     return false;
   }
-  counters_.add("answers-repeated");
-  for (const Bytes& response : sa.last_answer->response) {
-    host_.send(Datagram{.local = datagram.local, .remote = datagram.remote, .message = response});
-  }
+  repeat_answer(sa.last_answer->response, datagram);
   return false;
 }
 
-void EngineImpl::on_request(IkeSa& sa, const Datagram& datagram, const Header& header,
-                            Plain plain) {
-  if (!fresh_request(sa, datagram, header)) return;
+void EngineImpl::repeat_answer(const std::vector<Bytes>& response, const Datagram& datagram) {
+  counters_.add("answers-repeated");
+  for (const Bytes& each : response) {
+    host_.send(Datagram{.local = datagram.local, .remote = datagram.remote, .message = each});
+  }
+}
+
+void EngineImpl::on_request(IkeSa& sa, const Datagram& datagram, const Header& header, Plain plain,
+                            Bytes digest) {
+  if (!fresh_request(sa, datagram, header, digest)) return;
   const auto iv = host_.next_iv(sa);
   if (!iv) return drop("must-not-send");
-  Request request{.datagram = datagram, .header = header, .payloads = {}, .iv = *iv};
+  Request request{.datagram = datagram,
+                  .header = header,
+                  .payloads = {},
+                  .iv = *iv,
+                  .digest = std::move(digest)};
   follow(sa, datagram);
   auto payloads = decode_payloads(plain.first, plain.bytes);
   if (!payloads) {
@@ -303,7 +335,8 @@ void EngineImpl::dispatch(IkeSa& sa, Request& request) {
 void EngineImpl::follow(IkeSa& sa, const Datagram& datagram) {
   if (datagram.remote == sa.remote && datagram.local == sa.local) return;
   const bool floats = sa.state == IkeState::HalfOpen;
-  if (!floats && !sa.remote_behind_nat) return;
+  // A client that can say where it is now is not followed unasked.
+  if (!floats && (!sa.remote_behind_nat || sa.mobike)) return;
   sa.local = datagram.local;
   sa.remote = datagram.remote;
   if (!floats) host_.moved(sa);
@@ -317,19 +350,17 @@ void EngineImpl::answer(IkeSa& sa, const Request& request, const std::vector<Pay
                       .from_initiator = sa.we_initiated,
                       .is_response = true,
                       .message_id = request.header.message_id};
-  Bytes response =
-      protect(header, payloads, sa.suite, sa.keys, sending(sa), request.iv, platform_.rng);
-  const Datagram reply{
-      .local = request.datagram.local, .remote = request.datagram.remote, .message = response};
+  std::vector<Bytes> response = seal(sa, header, payloads, request.iv);
+  const Endpoint local = request.datagram.local;
+  const Endpoint remote = request.datagram.remote;
   const IkeSpi spi = sa.our_spi();
-  const Bytes digest = crypto::digest(crypto::Hash::Sha256, {request.datagram.message});
   const bool stays = tables_.ike_sas.contains(spi) &&
                      std::ranges::none_of(changes.deleted_ike_sas,
                                           [&](const auto& gone) { return gone.spi == spi; });
   if (stays) {
     sa.last_answer = Answer{.message_id = request.header.message_id,
-                            .request_digest = digest,
-                            .response = {std::move(response)}};
+                            .request_digest = request.digest,
+                            .response = response};
     sa.next_request_in = request.header.message_id + 1;
     ++sa.authenticated_count;
     if (std::ranges::find(changes.ike_sas, spi) == changes.ike_sas.end()) {
@@ -337,14 +368,17 @@ void EngineImpl::answer(IkeSa& sa, const Request& request, const std::vector<Pay
     }
     runtime(sa).committing = true;
   }
-  commit(std::move(changes), [this, spi, reply, stays, digest, finish = std::move(then)] {
+  commit(std::move(changes), [this, spi, local, remote, stays, response = std::move(response),
+                              digest = request.digest, finish = std::move(then)] {
     const auto at = runtimes_.find(spi);
     if (at != runtimes_.end()) at->second.committing = false;
     if (!stays) {
       if (last_words_.size() == kLastWordsMax) last_words_.pop_front();
-      last_words_.push_back({.spi = spi, .request_digest = digest, .response = reply.message});
+      last_words_.push_back({.spi = spi, .request_digest = digest, .response = response});
     }
-    host_.send(reply);
+    for (const Bytes& each : response) {
+      host_.send(Datagram{.local = local, .remote = remote, .message = each});
+    }
     if (finish) finish();
   });
 }
@@ -422,6 +456,7 @@ void EngineImpl::remove_ike(IkeSpi spi, bool by_client, Changes& changes) {
   // By value: the client may have changed its port since IKE_SA_INIT.
   std::erase_if(half_open_, [&](const auto& entry) { return entry.second == spi; });
   connecting_.erase(spi);
+  reassembler_.forget(spi);
   if (at->second.pending) reserved_.erase(at->second.pending->new_child);
   const auto run = runtimes_.find(spi);
   if (run != runtimes_.end()) {

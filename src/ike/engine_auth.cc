@@ -52,6 +52,7 @@ void EngineImpl::on_auth(IkeSa& sa, Request& request) {
 void EngineImpl::fail_authentication(IkeSa& sa, const Request& request, std::string_view why) {
   counters_.add("authentication-failed");
   counters_.add(why);
+  note_failed(began_at(sa), sa);
   IkeSa copy = sa;  // what the answer is protected with, after the SA is removed
   Changes changes;
   remove_ike(sa.our_spi(), false, changes);
@@ -101,6 +102,12 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
     counters_.add("refused-" + std::to_string(static_cast<uint16_t>(*refusal)));
     answers.emplace_back(notify(*refusal, refusal_data));
   }
+  if (sa.peer_supports_message_id_sync) {
+    answers.emplace_back(notify(NotifyType::MessageIdSyncSupported));
+  }
+  sa.mobike = find_notify(request.payloads, NotifyType::MobikeSupported) != nullptr;
+  if (sa.mobike) answers.emplace_back(notify(NotifyType::MobikeSupported));
+  lockout_.succeeded(began_at(sa));
   std::erase_if(half_open_, [&](const auto& entry) { return entry.second == sa.our_spi(); });
   sa.state = IkeState::Established;
   sa.rekey_after = soft(sa.lifetime);

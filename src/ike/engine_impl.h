@@ -13,6 +13,10 @@
 //   engine_rekey.cc      CREATE_CHILD_SA as initiator: new and rekeyed CHILD SAs
 //   engine_rekey_ike.cc  rekeying the IKE SA, both roles
 //   engine_info.cc       INFORMATIONAL, deletes
+//   engine_admission.cc  who may begin: cookies, limits, lock-out, the queue of beginners
+//   engine_fragments.cc  messages in parts (RFC 7383)
+//   engine_sync.cc       message IDs after a takeover (RFC 6311), both roles
+//   engine_mobike.cc     clients that move (RFC 4555)
 //
 // Every step: change the tables, commit the changes, and in `then` let the message leave and the
 // outbound SA be used. What a step needs beyond the tables is in Runtime, and can be made anew.
@@ -25,7 +29,9 @@
 #include "ike/authentication.h"
 #include "ike/client_db.h"
 #include "ike/engine.h"
+#include "ike/fragment.h"
 #include "ike/key_derivation.h"
+#include "ike/lockout.h"
 #include "ike/message.h"
 #include "ike/negotiation.h"
 #include "ike/protection.h"
@@ -66,6 +72,9 @@ class EngineImpl final : public Engine {
     Instant closed_at{};              // since when a Closed one only repeats its last answer
     Instant resend_at{};
     uint32_t resends = 0;
+    bool sync_wanted = false;    // the client may have gone further than we know (RFC 6311)
+    uint32_t sync_attempts = 0;  // unanswered
+    bool synced = false;         // since the last response to another request
     BackOff ike_rekey;
     std::map<Spi, BackOff> child_rekeys;
     std::map<uint32_t, BackOff> entries;  // of the security policy that lack a CHILD SA
@@ -81,7 +90,9 @@ class EngineImpl final : public Engine {
       RekeyIke,
       RekeyChild,
       CreateChild,
-      Liveness
+      Liveness,
+      SyncMessageIds,
+      CheckAddress
     };
     Kind kind = Kind::Nothing;
     Instant at = Instant::max();
@@ -94,12 +105,13 @@ class EngineImpl final : public Engine {
     const Header& header;
     std::vector<Payload> payloads;
     uint64_t iv = 0;
+    Bytes digest;  // of the datagram, or of the first of several
   };
   // The answer to the request that ended an IKE SA, for its retransmissions; not replicated.
   struct LastWord {
     IkeSpi spi;
     Bytes request_digest;
-    Bytes response;
+    std::vector<Bytes> response;
   };
   // A CHILD SA as both sides agreed on it.
   struct ChildParts {
@@ -136,8 +148,14 @@ class EngineImpl final : public Engine {
   void on_unknown(const Datagram& datagram, const Header& header);
   void on_malformed(const Datagram& datagram, const std::string& field);
   void on_protected(IkeSa& sa, const Datagram& datagram, const Header& header);
-  void on_request(IkeSa& sa, const Datagram& datagram, const Header& header, Plain plain);
-  bool fresh_request(IkeSa& sa, const Datagram& datagram, const Header& header);
+  void on_authentic(IkeSa& sa, const Datagram& datagram, const Header& header, Plain plain,
+                    Bytes digest);
+  void note_heard(IkeSa& sa);
+  void on_request(IkeSa& sa, const Datagram& datagram, const Header& header, Plain plain,
+                  Bytes digest);
+  bool fresh_request(IkeSa& sa, const Datagram& datagram, const Header& header,
+                     const Bytes& digest);
+  void repeat_answer(const std::vector<Bytes>& response, const Datagram& datagram);
   void dispatch(IkeSa& sa, Request& request);
   void follow(IkeSa& sa, const Datagram& datagram);
   void answer(IkeSa& sa, const Request& request, const std::vector<Payload>& payloads,
@@ -198,7 +216,6 @@ class EngineImpl final : public Engine {
   // engine_init.cc
   void on_init(const Datagram& datagram, const Header& header);
   struct InitOffer;
-  bool cookie_fits(const Datagram& datagram, const Header& header, const InitOffer& offer);
   void make_half_open(const Datagram& datagram, const Header& header, const InitOffer& offer,
                       const ChosenIke& chosen);
   void send_unprotected(const Datagram& datagram, const Header& header, IkeSpi responder,
@@ -292,6 +309,38 @@ class EngineImpl final : public Engine {
   void inherit(IkeSa& from, IkeSa& to, Duration delete_old_in, Changes& changes);
   IkeSa* rival_of(const PendingRequest& pending);
 
+  // engine_admission.cc
+  [[nodiscard]] bool under_attack() const;
+  bool admit(const Datagram& datagram, const Header& header);
+  void answer_init(const Datagram& datagram, const Header& header);
+  void on_init_turn();
+  [[nodiscard]] const TunnelSettings* options_of(const IkeSa& sa) const;
+  [[nodiscard]] size_t half_open_of(const IpAddress& remote) const;
+  void keep_half_open(const InitKey& key, IkeSpi spi);
+  [[nodiscard]] Duration half_open_limit(const IkeSa& sa) const;
+  [[nodiscard]] Endpoint began_at(const IkeSa& sa) const;
+  void note_failed(const Endpoint& remote, const IkeSa& sa);
+
+  // engine_fragments.cc
+  std::vector<Bytes> seal(const IkeSa& sa, const Header& header,
+                          const std::vector<Payload>& payloads, uint64_t iv);
+  void on_fragment(IkeSa& sa, const Datagram& datagram, const Header& header);
+  bool wanted_fragment(IkeSa& sa, const Datagram& datagram, const Header& header, const Part& part);
+  void on_fragments_expired();
+
+  // engine_sync.cc
+  bool on_sync_request(IkeSa& sa, const Datagram& datagram, const Header& header,
+                       const Plain& plain);
+  void begin_sync(IkeSa& sa);
+  [[nodiscard]] bool syncs_instead(const IkeSa& sa, const Runtime& run) const;
+  void on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads);
+  void abandon_request(IkeSa& sa);
+
+  // engine_mobike.cc
+  bool on_addresses(IkeSa& sa, const Request& request, std::vector<Payload>& answers);
+  void check_address(IkeSa& sa);
+  void finish_check(IkeSa& sa, const PendingRequest& done, const std::vector<Payload>& payloads);
+
   // engine_info.cc
   void on_informational(IkeSa& sa, Request& request);
   void on_delete(IkeSa& sa, const payload::Delete& gone, std::vector<Bytes>& ours,
@@ -304,7 +353,18 @@ class EngineImpl final : public Engine {
   Counters counters_;
   bool active_ = false;
   bool clean_ = true;  // how we came to act
-  SecretBytes cookie_secret_;
+  SecretBytes cookie_key_;
+  Lockout lockout_;
+  struct QueuedInit {
+    Datagram datagram;
+    Header header;
+  };
+  std::deque<QueuedInit> init_queue_;  // of those who proved by a cookie that they hear us
+  Instant init_turn_since_{};
+  size_t init_turn_used_ = 0;
+  Reassembler reassembler_;
+  Instant sync_turn_since_{};
+  size_t sync_turn_used_ = 0;
   std::map<IkeSpi, Runtime> runtimes_;
   std::map<Spi, Instant> child_born_;  // when a CHILD SA's age was zero
   std::set<Spi> awaiting_outbound_;    // made here, their commit under way
@@ -322,6 +382,8 @@ class EngineImpl final : public Engine {
   uint32_t version_answers_ = 0;
   platform::Timer timer_;
   platform::Timer set_up_timer_;
+  platform::Timer init_timer_;
+  platform::Timer fragment_timer_;
 };
 
 inline const payload::Id* find_id(const std::vector<Payload>& payloads, bool of_initiator) {

@@ -33,6 +33,9 @@ void EngineImpl::on_informational(IkeSa& sa, Request& request) {
     return answer(sa, request, {}, std::move(changes));
   }
   std::vector<Payload> answers;
+  if (!on_addresses(sa, request, answers)) {
+    return answer(sa, request, answers, std::move(changes));
+  }
   if (!ours.empty()) {
     answers.emplace_back(payload::Delete{.protocol = kProtocolEspSa, .spis = std::move(ours)});
   }

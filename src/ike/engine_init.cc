@@ -37,10 +37,12 @@ void EngineImpl::on_init(const Datagram& datagram, const Header& header) {
     const IkeSa& sa = tables_.ike_sas.at(known->second);
     if (sa.init_request != datagram.message) return drop("init-differs");
     if (runtime(sa).committing) return drop("commit-in-progress");
-    counters_.add("answers-repeated");
-    return host_.send(
-        Datagram{.local = datagram.local, .remote = datagram.remote, .message = sa.init_response});
+    return repeat_answer({sa.init_response}, datagram);
   }
+  if (admit(datagram, header)) answer_init(datagram, header);
+}
+
+void EngineImpl::answer_init(const Datagram& datagram, const Header& header) {
   auto payloads =
       decode_payloads(header.next_payload, ByteView(datagram.message).subspan(kHeaderSize));
   if (!payloads) return drop("init-" + payloads.error().field);
@@ -60,7 +62,6 @@ void EngineImpl::on_init(const Datagram& datagram, const Header& header) {
   if (offer.sa == nullptr || offer.ke == nullptr || offer.nonce == nullptr) {
     return drop("init-incomplete");
   }
-  if (!cookie_fits(datagram, header, offer)) return;
   const auto& ours = offer.tunnel->proposals;
   const auto chosen = choose_ike(ours, *offer.sa, static_cast<Group>(offer.ke->group));
   if (chosen) return make_half_open(datagram, header, offer, *chosen);
@@ -75,23 +76,6 @@ void EngineImpl::on_init(const Datagram& datagram, const Header& header) {
   counters_.add("refused-group");
   send_unprotected(datagram, header, IkeSpi{},
                    {notify(NotifyType::InvalidKePayload, group.take())});
-}
-
-// RFC 7296 2.6: above the threshold of half-open SAs a client proves that it hears us.
-bool EngineImpl::cookie_fits(const Datagram& datagram, const Header& header,
-                             const InitOffer& offer) {
-  if (half_open_.size() < settings_.half_open_cookie_threshold) return true;
-  wire::Writer spi;
-  spi.u64(header.initiator.value);
-  const SecretBytes cookie =
-      crypto::hmac(crypto::Hash::Sha256, cookie_secret_.view(),
-                   {offer.nonce->data, datagram.remote.address.bytes(), spi.view()});
-  const auto* sent = find_notify(offer.payloads, NotifyType::Cookie);
-  if (sent != nullptr && crypto::equal_constant_time(sent->data, cookie.view())) return true;
-  counters_.add("cookies-asked");
-  send_unprotected(datagram, header, IkeSpi{},
-                   {notify(NotifyType::Cookie, to_bytes(cookie.view()))});
-  return false;
 }
 
 void EngineImpl::send_unprotected(const Datagram& datagram, const Header& header, IkeSpi responder,
@@ -122,6 +106,7 @@ std::vector<Payload> EngineImpl::init_answer(const Datagram& datagram, const Ini
     answers.emplace_back(
         notify(NotifyType::NatDetectionDestinationIp, nat_detection(spis, datagram.remote)));
   }
+  if (sa.fragmentation) answers.emplace_back(notify(NotifyType::FragmentationSupported));
   std::ranges::move(init_payloads(offer.tunnel->auth, sa), std::back_inserter(answers));
   return answers;
 }
@@ -158,6 +143,9 @@ void EngineImpl::make_half_open(const Datagram& datagram, const Header& header,
   sa.keys = derive_keys(sa.suite, *shared,
                         {.initiator = sa.initiator_nonce, .responder = sa.responder_nonce},
                         {.initiator = sa.initiator_spi, .responder = sa.responder_spi});
+  // RFC 7383 2.3: the responder says that it can only if the initiator did.
+  sa.fragmentation = offer.tunnel->options.fragments &&
+                     find_notify(offer.payloads, NotifyType::FragmentationSupported) != nullptr;
   sa.init_request = datagram.message;
   const Header reply{.initiator = header.initiator,
                      .responder = sa.responder_spi,
@@ -172,11 +160,11 @@ void EngineImpl::make_half_open(const Datagram& datagram, const Header& header,
   Changes changes;
   if (half_open_.size() >= settings_.half_open_max) drop_oldest_half_open(changes);
   const IkeSpi spi = sa.responder_spi;
-  half_open_[{header.initiator, datagram.remote}] = spi;
   const Datagram answer{
       .local = datagram.local, .remote = datagram.remote, .message = sa.init_response};
   IkeSa& kept = tables_.ike_sas.emplace(spi, std::move(sa)).first->second;
   runtime(kept).committing = true;
+  keep_half_open({header.initiator, datagram.remote}, spi);
   changes.ike_sas.push_back(spi);
   counters_.add("half-open-made");
   commit(std::move(changes), [this, spi, answer] {

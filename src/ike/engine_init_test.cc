@@ -74,7 +74,7 @@ TEST(IkeInit, AboveTheThresholdACookieIsAskedFor) {
   EXPECT_TRUE(gateway.host.committed.empty());
   client.cookie = Bytes(32, 1);
   EXPECT_TRUE(refused_init(gateway.ask(client.init_request()), NotifyType::Cookie));
-  client.cookie = Bytes(asked.end() - 32, asked.end());
+  client.cookie = Bytes(asked.end() - 36, asked.end());
   EXPECT_TRUE(client.connect(gateway));
 }
 

@@ -41,6 +41,9 @@ std::vector<Payload> request_payloads(const TunnelSettings& settings, const IkeS
       offer_ike(settings.proposals, std::nullopt),
       payload::Ke{.group = static_cast<uint16_t>(*sa.pending->group), .data = public_key},
       payload::Nonce{.data = sa.initiator_nonce}};
+  if (settings.options.fragments) {
+    payloads.emplace_back(notify(NotifyType::FragmentationSupported));
+  }
   std::ranges::move(init_payloads(settings.auth, sa), std::back_inserter(payloads));
   if (!settings.nat_traversal) return payloads;
   const Spis spis{.initiator = sa.initiator_spi, .responder = {}};
@@ -206,6 +209,8 @@ void EngineImpl::take_init_answer(IkeSa& sa, const TunnelSettings& settings,
   sa.suite = chosen->suite;
   sa.lifetime = chosen->lifetime;
   sa.rekey_after = soft(sa.lifetime);
+  sa.fragmentation = settings.options.fragments &&
+                     find_notify(payloads, NotifyType::FragmentationSupported) != nullptr;
   const Spis spis{.initiator = sa.initiator_spi, .responder = sa.responder_spi};
   sa.keys = derive_keys(sa.suite, *shared,
                         {.initiator = sa.initiator_nonce, .responder = sa.responder_nonce}, spis);
@@ -249,6 +254,7 @@ void EngineImpl::begin_auth(IkeSa& sa, const TunnelSettings& settings) {
             state == IkeState::Candidate);
   });
   if (only) payloads.emplace_back(notify(NotifyType::InitialContact));
+  payloads.emplace_back(notify(NotifyType::MessageIdSyncSupported));
   payloads.emplace_back(
       offer_child(settings.child_proposals, pending.new_child, ChildExchange::WithAuth));
   if (!settings.local_selectors.empty() && !settings.remote_selectors.empty()) {

@@ -59,6 +59,7 @@ IkeSa& EngineImpl::keep_successor(const IkeSa& sa, SuccessorParts parts, Changes
   next.pending.reset();
   next.children.clear();
   next.age = {};
+  next.highest_m1 = 0;
   next.rekey_after = soft(parts.lifetime);
   next.delete_after = {};
   next.holders = {{.slot = settings_.slot, .incarnation = settings_.incarnation}};
@@ -66,6 +67,7 @@ IkeSa& EngineImpl::keep_successor(const IkeSa& sa, SuccessorParts parts, Changes
   changes.ike_sas.push_back(spi);
   IkeSa& kept = tables_.ike_sas.insert_or_assign(spi, std::move(next)).first->second;
   runtime(kept).heard = true;
+  runtime(kept).sync_wanted = false;
   return kept;
 }
 

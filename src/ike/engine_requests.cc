@@ -12,6 +12,8 @@ constexpr Duration kResendMost = std::chrono::seconds(16);
 constexpr uint32_t kResendsMax = 7;      // 94 s until an answer is given up
 constexpr uint32_t kInitResendsMax = 4;  // 46 s: nobody may be there
 constexpr uint32_t kShiftMax = 5;
+constexpr uint32_t kResendsBeforeSync = 3;
+constexpr uint32_t kSyncAttemptsMax = 4;
 
 Duration wait_after(uint32_t resends) {
   return std::min<Duration>(kResendMost, kResendFirst * (1U << std::min(resends, kShiftMax)));
@@ -29,16 +31,17 @@ bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending, Exchange exchan
     drop("must-not-send");
     return false;
   }
+  // RFC 6311 5.1: a synchronisation has the message ID 0, so that no window refuses it.
+  const bool synchronises = pending.kind == Kind::MessageIdSync;
   const Header header{.initiator = sa.initiator_spi,
                       .responder = sa.responder_spi,
                       .exchange = static_cast<uint8_t>(exchange),
                       .from_initiator = sa.we_initiated,
                       .is_response = false,
-                      .message_id = sa.next_request_out};
-  pending.message_id = sa.next_request_out;
-  pending.datagrams = {
-      protect(header, payloads, sa.suite, sa.keys, sending(sa), *iv, platform_.rng)};
-  ++sa.next_request_out;
+                      .message_id = synchronises ? 0 : sa.next_request_out};
+  pending.message_id = header.message_id;
+  pending.datagrams = seal(sa, header, payloads, *iv);
+  if (!synchronises) ++sa.next_request_out;
   if (pending.new_child.value != 0) reserved_.insert(pending.new_child);
   sa.pending = std::move(pending);
   counters_.add("own-requests");
@@ -76,6 +79,16 @@ void EngineImpl::repeat_request(IkeSa& sa, Instant now) {
   // Whoever sends ESP or asks us something lives, whatever becomes of our question.
   const bool lives = sa.pending->kind == Kind::Liveness && settings != nullptr &&
                      now - run.last_heard < settings->dpd_interval;
+  if (sa.pending->kind == Kind::MessageIdSync) {
+    if (run.sync_attempts >= kSyncAttemptsMax) return give_up(sa);
+    begin_sync(sa);
+    return schedule(sa);
+  }
+  // Redundancy rule 19.
+  if (run.resends >= std::min(most, kResendsBeforeSync) && syncs_instead(sa, run)) {
+    begin_sync(sa);
+    return schedule(sa);
+  }
   if (run.resends >= most && !lives) return give_up(sa);
   run.resend_at = now + wait_after(++run.resends);
   counters_.add("requests-repeated");
@@ -100,6 +113,8 @@ void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain
   if (runtime(sa).request_committing) return drop("response-unasked");
   const auto payloads = decode_payloads(plain.first, plain.bytes);
   if (!payloads) return drop("response-malformed");
+  if (sa.pending->kind == Kind::MessageIdSync) return on_sync_answer(sa, *payloads);
+  runtime(sa).synced = false;
   PendingRequest done = std::move(*sa.pending);
   sa.pending.reset();
   reserved_.erase(done.new_child);
@@ -138,6 +153,10 @@ void EngineImpl::finish(IkeSa& sa, const PendingRequest& done,
       return finish_child(sa, done, payloads);
     case Kind::RekeyIke:
       return finish_rekey_ike(sa, done, payloads);
+    case Kind::MessageIdSync:
+      return;  // on_sync_answer()
+    case Kind::CheckAddress:
+      return finish_check(sa, done, payloads);
   }
 }
 

@@ -9,7 +9,6 @@ namespace {
 
 // Longer than a client repeats a request that nobody answers at first.
 constexpr Duration kClosedLimit = std::chrono::seconds(60);
-constexpr Duration kHalfOpenLimit = std::chrono::seconds(30);
 constexpr Duration kCandidateLimit = std::chrono::seconds(60);
 // A client that began the tunnel makes its further CHILD SAs itself, in this time.
 constexpr Duration kClientsTurn = std::chrono::seconds(5);
@@ -42,6 +41,8 @@ EngineImpl::Runtime& EngineImpl::runtime(const IkeSa& sa) {
     at->second.closed_at = now;
     at->second.resend_at = now;  // a request that another chassis left unanswered: at once
     at->second.heard = clean_;
+    // Redundancy rule 19: the client may have gone on with a chassis that told nobody.
+    at->second.sync_wanted = !clean_ && sa.peer_supports_message_id_sync;
   }
   return at->second;
 }
@@ -87,7 +88,7 @@ EngineImpl::Task EngineImpl::next_task(const IkeSa& sa) {
   const Runtime& run = runtime(sa);
   switch (sa.state) {
     case IkeState::HalfOpen:
-      return {.kind = Task::Kind::Forget, .at = run.born + kHalfOpenLimit};
+      return {.kind = Task::Kind::Forget, .at = run.born + half_open_limit(sa)};
     case IkeState::Closed:
       return {.kind = Task::Kind::Forget, .at = run.closed_at + kClosedLimit};
     case IkeState::Connecting:
@@ -103,6 +104,8 @@ EngineImpl::Task EngineImpl::next_task(const IkeSa& sa) {
   add_ends(sa, run, next);
   // Redundancy rule 18: nothing is asked of a client that was not heard since an unclean takeover.
   if (!run.heard || sa.state != IkeState::Established) return next;
+  if (run.sync_wanted) return {.kind = Task::Kind::SyncMessageIds, .at = Instant{}};
+  if (sa.address_unverified) return {.kind = Task::Kind::CheckAddress, .at = Instant{}};
   add_rekeys(sa, run, next);
   const TunnelSettings* settings = tunnel(sa);
   if (settings == nullptr) return next;
@@ -241,6 +244,12 @@ void EngineImpl::perform(IkeSa& sa, const Task& task, Instant now) {
       return schedule(sa);
     case Task::Kind::Liveness:
       send_request(sa, {.kind = Kind::Liveness}, Exchange::Informational, {});
+      return schedule(sa);
+    case Task::Kind::SyncMessageIds:
+      begin_sync(sa);
+      return schedule(sa);
+    case Task::Kind::CheckAddress:
+      check_address(sa);
       return schedule(sa);
   }
 }

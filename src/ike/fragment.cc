@@ -68,8 +68,8 @@ std::string_view Reassembler::refuse(const Key& key, uint32_t message_id, const 
   return {};
 }
 
-std::optional<Plain> Reassembler::add(const Key& key, uint32_t message_id, const Part& part,
-                                      Plain plain, Instant deadline) {
+std::optional<Piece> Reassembler::add(const Key& key, uint32_t message_id, const Part& part,
+                                      Piece piece, Instant deadline) {
   const auto old = messages_.find(key);
   // RFC 7383 2.6: with a greater Total Fragments field "the receiver MUST discard all received
   // fragments and start the reassembling procedure over with just the received" one.
@@ -85,18 +85,19 @@ std::optional<Plain> Reassembler::add(const Key& key, uint32_t message_id, const
     message.deadline = deadline;
     deadlines_.emplace(deadline, key);
   }
-  const size_t cost = plain.bytes.size() + kReassemblyOverhead;
+  const size_t cost = piece.plain.bytes.size() + kReassemblyOverhead;
   message.bytes += cost;
   bytes_ += cost;
-  message.parts.insert_or_assign(part.number, std::move(plain));
+  message.parts.insert_or_assign(part.number, std::move(piece));
   if (message.bytes > kReassembledMax + kPartsMax * kReassemblyOverhead) {
     ++evicted_;
     drop(key);
     return std::nullopt;
   }
   if (message.parts.size() == message.total) {
-    Plain whole{.first = message.parts.begin()->second.first, .bytes = {}};
-    for (const auto& [number, piece] : message.parts) append(whole.bytes, piece.bytes);
+    Piece whole = std::move(message.parts.begin()->second);
+    message.parts.erase(message.parts.begin());
+    for (const auto& [number, next] : message.parts) append(whole.plain.bytes, next.plain.bytes);
     drop(key);
     return whole;
   }

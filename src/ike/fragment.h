@@ -38,6 +38,13 @@ std::vector<Bytes> protect_in_parts(const Header& header, const std::vector<Payl
                                     uint64_t iv, const NextIv& next_iv, size_t size_max,
                                     platform::Rng& rng);
 
+// The inside of a part, or of a message put together from parts; with the digest of the datagram
+// that was its first.
+struct Piece {
+  Plain plain;
+  Bytes digest;
+};
+
 // Parts of messages that are not whole yet, of every IKE SA: one request and one response of each.
 class Reassembler {
  public:
@@ -51,7 +58,7 @@ class Reassembler {
   [[nodiscard]] std::string_view refuse(const Key& key, uint32_t message_id,
                                         const Part& part) const;
   // An authentic part that refuse() let pass. Gives the message when it is whole.
-  std::optional<Plain> add(const Key& key, uint32_t message_id, const Part& part, Plain plain,
+  std::optional<Piece> add(const Key& key, uint32_t message_id, const Part& part, Piece piece,
                            Instant deadline);
   void forget(IkeSpi sa);
   void clear();
@@ -67,7 +74,7 @@ class Reassembler {
     uint16_t total = 0;
     Instant deadline{};
     size_t bytes = 0;  // as charged to the pool
-    std::map<uint16_t, Plain> parts;
+    std::map<uint16_t, Piece> parts;
   };
   void drop(const Key& key);
 

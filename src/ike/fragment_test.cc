@@ -47,7 +47,7 @@ TEST_P(Fragments, AreAtMostAsLargeAsAllowedAndGiveTheMessageAgain) {
       const auto datagrams = sent(size, size_max);
       ASSERT_GT(datagrams.size(), 1U);
       Reassembler reassembler;
-      std::optional<Plain> whole;
+      std::optional<Piece> whole;
       for (size_t at = datagrams.size(); at-- > 0;) {  // the last first
         EXPECT_LE(datagrams[at].size(), size_max);
         EXPECT_FALSE(whole);
@@ -58,11 +58,12 @@ TEST_P(Fragments, AreAtMostAsLargeAsAllowedAndGiveTheMessageAgain) {
         auto plain = opened(datagrams[at]);
         ASSERT_TRUE(plain) << plain.error().field;
         EXPECT_EQ(plain->first, at == 0 ? 37 : 0);
-        whole = reassembler.add({.sa = IkeSpi{2}}, 1, *part, std::move(*plain), Instant::max());
+        whole = reassembler.add({.sa = IkeSpi{2}}, 1, *part,
+                                {.plain = std::move(*plain), .digest = {}}, Instant::max());
       }
       ASSERT_TRUE(whole);
-      EXPECT_EQ(whole->first, 37);
-      EXPECT_EQ(whole->bytes, encode_payloads(payloads_).bytes);
+      EXPECT_EQ(whole->plain.first, 37);
+      EXPECT_EQ(whole->plain.bytes, encode_payloads(payloads_).bytes);
       EXPECT_EQ(reassembler.bytes(), 0U);
     }
   }
@@ -151,13 +152,15 @@ INSTANTIATE_TEST_SUITE_P(
 
 class Reassembly : public ::testing::Test {
  protected:
-  std::optional<Plain> add(uint16_t number, uint16_t total, size_t size = 10, uint32_t id = 1) {
+  std::optional<Piece> add(uint16_t number, uint16_t total, size_t size = 10, uint32_t id = 1) {
     const Part part{.number = number, .total = total};
     refused_ = reassembler_.refuse(key_, id, part);
     if (!refused_.empty()) return std::nullopt;
-    return reassembler_.add(key_, id, part,
-                            {.first = 41, .bytes = Bytes(size, static_cast<uint8_t>(number))},
-                            Instant{} + seconds(++clock_));
+    return reassembler_.add(
+        key_, id, part,
+        {.plain = {.first = 41, .bytes = Bytes(size, static_cast<uint8_t>(number))},
+         .digest = {static_cast<uint8_t>(number)}},
+        Instant{} + seconds(++clock_));
   }
   Reassembler reassembler_;
   Reassembler::Key key_{.sa = IkeSpi{9}};
@@ -179,7 +182,10 @@ TEST_F(Reassembly, AGreaterTotalBeginsAnew) {
   EXPECT_TRUE(refused_.empty());
   EXPECT_EQ(reassembler_.bytes(), 7 + kReassemblyOverhead);
   add(1, 3, 7);
-  EXPECT_EQ(add(3, 3, 7)->bytes.size(), 21U);
+  const auto whole = add(3, 3, 7);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->plain.bytes.size(), 21U);
+  EXPECT_EQ(whole->digest, Bytes{1}) << "that of the first part";
 }
 
 TEST_F(Reassembly, ASmallerTotalIsRefused) {

@@ -71,12 +71,16 @@ struct PendingRequest {
     CreateChild,
     RekeyChild,
     RekeyIke,
+    MessageIdSync,  // RFC 6311
+    CheckAddress,   // does the client answer where it says that it is (RFC 4555 3.7)?
   } kind = Kind::Liveness;
   uint32_t message_id = 0;
   std::vector<Bytes> datagrams;  // as sent
   Spi child;                     // DeleteChild, RekeyChild: our SPI of the one that goes
-  uint32_t entry = 0;          // IkeAuth, CreateChild: which entry of the security policy it is for
-  Bytes nonce;                 // ours; IkeSaInit and IkeAuth have it in the IKE SA
+  uint32_t entry = 0;  // IkeAuth, CreateChild: which entry of the security policy it is for
+  // Ours; IkeSaInit and IkeAuth have it in the IKE SA. MessageIdSync: the notification's data, and
+  // CheckAddress: the COOKIE2, that the response must fit.
+  Bytes nonce;
   std::optional<Group> group;  // of the Diffie-Hellman exchange that this request begins
   SecretBytes private_key;
   Spi new_child;       // reserved for the CHILD SA to be made
@@ -126,6 +130,10 @@ struct IkeSa {
   bool local_behind_nat = false;
   bool remote_behind_nat = false;
   bool peer_supports_message_id_sync = false;  // RFC 6311
+  bool fragmentation = false;                  // both said that they can (RFC 7383)
+  bool mobike = false;                         // the client may move (RFC 4555)
+  bool address_unverified = false;             // it did: the CHILD SAs follow when it is checked
+  uint32_t highest_m1 = 0;  // of the synchronisations that we answered as a cluster's peer
   IkeSuite suite;
   IkeKeys keys;
   // Until it is established: what IKE_AUTH is computed over.

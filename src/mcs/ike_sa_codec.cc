@@ -14,7 +14,7 @@ constexpr size_t kCookieMax = 64;  // RFC 7296 2.6
 constexpr size_t kPrivateKeyMax = 1024;
 constexpr size_t kIdMax = 1024;
 constexpr int kChildrenMax = 64;
-constexpr int kResponsesMax = 16;
+constexpr int kResponsesMax = 192;  // of the smallest size that can be configured
 constexpr int kHashesMax = 64;
 
 ike::Group decode_group(uint32_t group, Checker& check) {
@@ -78,8 +78,8 @@ void encode_pending(const ike::PendingRequest& pending, pb::Pending& out) {
 ike::PendingRequest decode_pending(const pb::Pending& in, Checker& check) {
   using Kind = ike::PendingRequest::Kind;
   ike::PendingRequest pending;
-  pending.kind =
-      static_cast<Kind>(check.u8(in.kind(), static_cast<uint32_t>(Kind::RekeyIke), "pending-kind"));
+  pending.kind = static_cast<Kind>(
+      check.u8(in.kind(), static_cast<uint32_t>(Kind::CheckAddress), "pending-kind"));
   pending.message_id = in.message_id();
   check.at_most(in.more_datagrams_size(), kResponsesMax - 1, "pending-datagrams");
   // Also an empty one stands for a request: of a chassis that may not have sealed it.
@@ -197,6 +197,10 @@ void encode_ike(const ike::IkeSa& sa, pb::IkeSa& out) {
   for (const Bytes& authority : sa.peer_offer.authorities) out.add_authorities(text(authority));
   out.set_ppk_offered(sa.peer_offer.ppk);
   out.set_ppk_used(sa.ppk_used);
+  out.set_fragmentation(sa.fragmentation);
+  out.set_mobike(sa.mobike);
+  out.set_address_unverified(sa.address_unverified);
+  out.set_highest_m1(sa.highest_m1);
   out.set_rekey_after_ns(sa.rekey_after.count());
   out.set_delete_after_ns(sa.delete_after.count());
 }
@@ -246,6 +250,10 @@ ike::IkeSa decode_ike(const pb::IkeSa& in, TunnelGroupId group, Checker& check) 
   }
   sa.peer_offer = decode_offer(in, check);
   sa.ppk_used = in.ppk_used();
+  sa.fragmentation = in.fragmentation();
+  sa.mobike = in.mobike();
+  sa.address_unverified = in.address_unverified();
+  sa.highest_m1 = in.highest_m1();
   sa.rekey_after = check.span(in.rekey_after_ns(), "rekey-after");
   sa.delete_after = check.span(in.delete_after_ns(), "delete-after");
   return sa;

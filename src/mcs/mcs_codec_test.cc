@@ -220,8 +220,8 @@ TEST(RecordCodec, RefusesEachNumberOfAnIkeSaBeyondItsBound) {
       {"local-id-type", set([](Sa& m) { m.set_local_id_type(256); })},
       {"remote-id-type", set([](Sa& m) { m.set_remote_id_type(256); }),
        set([](Sa& m) { m.set_remote_id_type(255); })},
-      {"pending-kind", set([](Sa& m) { m.mutable_pending()->set_kind(8); }),
-       set([](Sa& m) { m.mutable_pending()->set_kind(7); })},
+      {"pending-kind", set([](Sa& m) { m.mutable_pending()->set_kind(10); }),
+       set([](Sa& m) { m.mutable_pending()->set_kind(9); })},
       {"pending-retold", set([](Sa& m) { m.mutable_pending()->set_retold(256); }),
        set([](Sa& m) { m.mutable_pending()->set_retold(255); })},
       {"group", set([](Sa& m) { m.mutable_pending()->set_group(3); }),
@@ -277,7 +277,7 @@ TEST(RecordCodec, RefusesTheBytesOfAnIkeSaBeyondTheirBounds) {
                m.mutable_pending()->mutable_rival()->set_lowest_nonce(std::string(257, 'x'));
              })},
             {"pending-datagrams", set([](Sa& m) {
-               for (int i = 0; i < 16; ++i) m.mutable_pending()->add_more_datagrams("x");
+               for (int i = 0; i < 192; ++i) m.mutable_pending()->add_more_datagrams("x");
              })},
             {"pending-datagram",
              set([](Sa& m) { m.mutable_pending()->add_more_datagrams(std::string(65537, 'x')); })},
@@ -289,7 +289,7 @@ TEST(RecordCodec, RefusesTheBytesOfAnIkeSaBeyondTheirBounds) {
             {"init-response", text(&Sa::mutable_init_response, 65537)},
             {"local-id", text(&Sa::mutable_local_id, 1025), text(&Sa::mutable_local_id, 1024)},
             {"remote-id", text(&Sa::mutable_remote_id, 1025)},
-            {"responses", answer(17, 1, 32), answer(16, 1, 32)},
+            {"responses", answer(193, 1, 32), answer(192, 1, 32)},
             {"response", answer(1, 65537, 32), answer(1, 65536, 32)},
             {"request-digest", answer(1, 1, 65), answer(1, 1, 64)},
             {"pending-message", pending(65537), pending(65536)},

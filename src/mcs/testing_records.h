@@ -175,6 +175,10 @@ class Random {
     sa.local_behind_nat = flip();
     sa.remote_behind_nat = flip();
     sa.peer_supports_message_id_sync = flip();
+    sa.fragmentation = flip();
+    sa.mobike = flip();
+    sa.address_unverified = flip();
+    sa.highest_m1 = u32();
     fill_suite(sa);
     sa.initiator_nonce = bytes(256);
     sa.responder_nonce = bytes(256);
@@ -290,7 +294,7 @@ class Random {
   }
   ike::PendingRequest pending() {
     ike::PendingRequest out;
-    out.kind = static_cast<ike::PendingRequest::Kind>(below(8));
+    out.kind = static_cast<ike::PendingRequest::Kind>(below(10));
     out.message_id = u32();
     out.datagrams.resize(1 + below(3));
     for (Bytes& datagram : out.datagrams) datagram = bytes(300);
@@ -371,20 +375,21 @@ inline bool same(const std::optional<ike::PendingRequest>& a,
 inline bool same(const ike::IkeSa& a, const ike::IkeSa& b) {
   const auto all = [](const ike::IkeSa& sa) {
     const auto& [group, tunnel, initiator_spi, responder_spi, state, we_initiated, local, remote,
-                 local_behind_nat, remote_behind_nat, message_id_sync, suite, keys, initiator_nonce,
-                 responder_nonce, init_request, init_response, peer_offer, ppk_used, local_id,
-                 remote_id, next_request_in, next_request_out, last_answer, pending, children,
-                 lifetime, age, authenticated_count, holders, dynamic, rekey_after, delete_after] =
-        sa;
+                 local_behind_nat, remote_behind_nat, message_id_sync, fragmentation, mobike,
+                 address_unverified, highest_m1, suite, keys, initiator_nonce, responder_nonce,
+                 init_request, init_response, peer_offer, ppk_used, local_id, remote_id,
+                 next_request_in, next_request_out, last_answer, pending, children, lifetime, age,
+                 authenticated_count, holders, dynamic, rekey_after, delete_after] = sa;
     // Compared below.
     static_cast<void>(keys);
     static_cast<void>(last_answer);
     static_cast<void>(pending);
     return std::tie(group, tunnel, initiator_spi, responder_spi, state, we_initiated, local, remote,
-                    local_behind_nat, remote_behind_nat, message_id_sync, suite, initiator_nonce,
-                    responder_nonce, init_request, init_response, peer_offer, ppk_used, local_id,
-                    remote_id, next_request_in, next_request_out, children, lifetime, age,
-                    authenticated_count, holders, dynamic, rekey_after, delete_after);
+                    local_behind_nat, remote_behind_nat, message_id_sync, fragmentation, mobike,
+                    address_unverified, highest_m1, suite, initiator_nonce, responder_nonce,
+                    init_request, init_response, peer_offer, ppk_used, local_id, remote_id,
+                    next_request_in, next_request_out, children, lifetime, age, authenticated_count,
+                    holders, dynamic, rekey_after, delete_after);
   };
   return all(a) == all(b) && same(a.keys, b.keys) && same(a.last_answer, b.last_answer) &&
          same(a.pending, b.pending);

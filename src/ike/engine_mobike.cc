@@ -1,0 +1,104 @@
+// Clients that move (RFC 4555), as responder. The IKE SA is at the new address at once, the CHILD
+// SAs follow when the client has answered there: nobody can send our traffic to a third party
+// (3.7).
+#include <algorithm>
+
+#include "crypto/crypto.h"
+#include "ike/engine_impl.h"
+#include "wire/writer.h"
+
+namespace segw::ike {
+namespace {
+
+constexpr size_t kCookie2Size = 16;
+constexpr size_t kCookie2Max = 64;  // RFC 4555 4.2.5
+
+// RFC 4555 4.2.6: both addresses, both ports, as the sender believes them to be.
+Bytes addresses_of(const Endpoint& from, const Endpoint& to) {
+  wire::Writer out;
+  out.bytes(from.address.bytes()).bytes(to.address.bytes()).u16(from.port).u16(to.port);
+  return out.take();
+}
+
+}  // namespace
+
+// False: refused, and that is the whole answer.
+bool EngineImpl::on_addresses(IkeSa& sa, const Request& request, std::vector<Payload>& answers) {
+  if (!sa.mobike) return true;
+  const Datagram& datagram = request.datagram;
+  // RFC 4555 4.2.5: the response "MUST include" the COOKIE2 of the request, unmodified.
+  const auto* cookie = find_notify(request.payloads, NotifyType::Cookie2);
+  if (cookie != nullptr && cookie->data.size() <= kCookie2Max) {
+    answers.emplace_back(notify(NotifyType::Cookie2, cookie->data));
+  }
+  // RFC 4555 3.9: if the addresses differ from those that the initiator sent, the responder MUST
+  // reply with UNEXPECTED_NAT_DETECTED.
+  const auto* no_nats = find_notify(request.payloads, NotifyType::NoNatsAllowed);
+  if (no_nats != nullptr && no_nats->data != addresses_of(datagram.remote, datagram.local)) {
+    counters_.add("moves-refused-nat");
+    answers.emplace_back(notify(NotifyType::UnexpectedNatDetected));
+    return false;
+  }
+  const Spis spis{.initiator = sa.initiator_spi, .responder = sa.responder_spi};
+  const auto* source = find_notify(request.payloads, NotifyType::NatDetectionSourceIp);
+  const auto* destination = find_notify(request.payloads, NotifyType::NatDetectionDestinationIp);
+  const bool detects = source != nullptr && destination != nullptr;
+  if (detects) {
+    answers.emplace_back(
+        notify(NotifyType::NatDetectionSourceIp, nat_detection(spis, datagram.local)));
+    answers.emplace_back(
+        notify(NotifyType::NatDetectionDestinationIp, nat_detection(spis, datagram.remote)));
+  }
+  if (find_notify(request.payloads, NotifyType::UpdateSaAddresses) == nullptr) return true;
+  // Another of our addresses is another gateway, and the family cannot change under a tunnel.
+  if (datagram.local.address != sa.local.address ||
+      datagram.remote.address.is_v4() != sa.remote.address.is_v4()) {
+    counters_.add("moves-refused");
+    answers.emplace_back(notify(NotifyType::UnacceptableAddresses));
+    return false;
+  }
+  sa.local = datagram.local;
+  sa.remote = datagram.remote;
+  if (detects) {
+    sa.remote_behind_nat = source->data != nat_detection(spis, datagram.remote);
+    sa.local_behind_nat = destination->data != nat_detection(spis, datagram.local);
+  }
+  sa.address_unverified = true;
+  counters_.add("moves");
+  return true;
+}
+
+void EngineImpl::check_address(IkeSa& sa) {
+  PendingRequest pending;
+  pending.kind = Kind::CheckAddress;
+  pending.nonce = platform_.rng.bytes(kCookie2Size);
+  const Bytes cookie = pending.nonce;
+  send_request(sa, std::move(pending), Exchange::Informational,
+               {notify(NotifyType::Cookie2, cookie)});
+}
+
+void EngineImpl::finish_check(IkeSa& sa, const PendingRequest& done,
+                              const std::vector<Payload>& payloads) {
+  const auto* cookie = find_notify(payloads, NotifyType::Cookie2);
+  if (cookie == nullptr || !crypto::equal_constant_time(cookie->data, done.nonce)) {
+    counters_.add("address-unproven");
+    return end(sa);
+  }
+  sa.address_unverified = false;
+  const TunnelSettings* settings = tunnel(sa);
+  const bool force = settings != nullptr && settings->force_encapsulation;
+  for (const Spi spi : sa.children) {
+    const auto child = tables_.child_sas.find(spi);
+    if (child == tables_.child_sas.end()) continue;
+    // RFC 4555 3.5: encapsulation is enabled or disabled by what NAT detection now says.
+    child->second.encapsulation.reset();
+    if (!sa.local_behind_nat && !sa.remote_behind_nat && !force) continue;
+    child->second.encapsulation =
+        esp::UdpEncapsulation{.local_port = sa.local.port, .remote_port = sa.remote.port};
+  }
+  counters_.add("addresses-checked");
+  host_.moved(sa);
+  commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
+}
+
+}  // namespace segw::ike

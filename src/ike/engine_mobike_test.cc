@@ -1,0 +1,142 @@
+// Clients that move (RFC 4555).
+#include <gtest/gtest.h>
+
+#include "ike/testing_extras.h"
+
+namespace segw::ike {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ChattyClient;
+using testing::client_at;
+using testing::Gateway;
+using testing::gateway_at;
+using testing::group_settings;
+
+const Endpoint kNew{.address = testing::address("198.51.100.9"), .port = 4500};
+const Endpoint kGateway = gateway_at(4500);
+
+class MovingClient : public ::testing::Test {
+ protected:
+  MovingClient() { EXPECT_TRUE(client_.connect_with(gateway_, {NotifyType::MobikeSupported})); }
+
+  std::vector<Payload> update(const Endpoint& believed = kNew) {
+    const Spis spis{.initiator = client_.spi, .responder = client_.gateway_spi};
+    return {notify(NotifyType::UpdateSaAddresses),
+            notify(NotifyType::NatDetectionSourceIp, nat_detection(spis, believed)),
+            notify(NotifyType::NatDetectionDestinationIp, nat_detection(spis, kGateway))};
+  }
+  std::optional<std::vector<Payload>> ask(const std::vector<Payload>& payloads,
+                                          const Endpoint& local = kGateway) {
+    const auto sent =
+        gateway_.give(client_.request(Exchange::Informational, payloads), kNew, local);
+    EXPECT_EQ(sent.size(), 1U);
+    if (sent.size() != 1) return std::nullopt;
+    EXPECT_EQ(sent[0].remote, kNew);
+    return client_.open(sent[0].message);
+  }
+  // Our own question at the new address, answered with `cookie` or as it should be.
+  void answer_check(Gateway& gateway, std::optional<Bytes> cookie = std::nullopt) {
+    const auto sent = gateway.run_for(200ms);
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_EQ(sent[0].remote, kNew);
+    const auto payloads = client_.open(sent[0].message);
+    ASSERT_TRUE(payloads);
+    const auto* asked = client_.find_notify(*payloads, NotifyType::Cookie2);
+    ASSERT_NE(asked, nullptr);
+    gateway.give(client_.seal(Exchange::Informational,
+                              {notify(NotifyType::Cookie2, cookie.value_or(asked->data))},
+                              decode_header(sent[0].message)->message_id, true),
+                 kNew, kGateway);
+  }
+  Gateway gateway_;
+  ChattyClient client_;
+};
+
+TEST_F(MovingClient, IsToldThatItMay) {
+  EXPECT_TRUE(testing::refused(client_.auth_answer, NotifyType::MobikeSupported)) << "answered";
+  EXPECT_TRUE(gateway_.only_ike().mobike);
+}
+
+TEST_F(MovingClient, IsFollowedByItsChildSasOnceItAnsweredThere) {
+  const auto answer = ask(update());
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(testing::refused(answer, NotifyType::NatDetectionSourceIp)) << "in the answer";
+  EXPECT_EQ(gateway_.only_ike().remote, kNew);
+  EXPECT_TRUE(gateway_.host.moves.empty());
+  answer_check(gateway_);
+  EXPECT_EQ(gateway_.host.moves, std::vector<Endpoint>{kNew});
+  EXPECT_FALSE(gateway_.only_ike().address_unverified);
+  EXPECT_FALSE(gateway_.state.child_sas.begin()->second.encapsulation);
+}
+
+TEST_F(MovingClient, BehindANatIsEncapsulatedFromThenOn) {
+  ASSERT_TRUE(ask(update({.address = testing::address("192.168.7.7"), .port = 4500})));
+  EXPECT_TRUE(gateway_.only_ike().remote_behind_nat);
+  answer_check(gateway_);
+  const auto& child = gateway_.state.child_sas.begin()->second;
+  ASSERT_TRUE(child.encapsulation);
+  EXPECT_EQ(child.encapsulation->remote_port, kNew.port);
+}
+
+TEST_F(MovingClient, ThatDoesNotKnowOurCookieIsNotFollowed) {
+  ASSERT_TRUE(ask(update()));
+  answer_check(gateway_, Bytes(16, 1));
+  EXPECT_TRUE(gateway_.host.moves.empty());
+  EXPECT_EQ(gateway_.engine->counters().get("address-unproven"), 1U);
+}
+
+TEST_F(MovingClient, IsCheckedByTheChassisThatTakesOver) {
+  ASSERT_TRUE(ask(update()));
+  Gateway other(gateway_, group_settings());
+  other.give(client_.request(Exchange::Informational, {}), kNew, kGateway);  // heard
+  answer_check(other);
+  EXPECT_EQ(other.host.moves, std::vector<Endpoint>{kNew});
+}
+
+TEST_F(MovingClient, GetsItsCookieBack) {
+  const auto answer = ask({notify(NotifyType::Cookie2, Bytes(20, 3))});
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(client_.find_notify(*answer, NotifyType::Cookie2)->data, Bytes(20, 3));
+  EXPECT_EQ(gateway_.only_ike().remote, client_at()) << "a message alone moves nothing";
+}
+
+TEST_F(MovingClient, IsRefusedAtAnotherAddressOfOurs) {
+  const Endpoint elsewhere{.address = testing::address("10.0.0.77"), .port = 4500};
+  EXPECT_TRUE(testing::refused(ask(update(), elsewhere), NotifyType::UnacceptableAddresses));
+  EXPECT_EQ(gateway_.only_ike().remote, client_at());
+}
+
+TEST_F(MovingClient, ThatAllowsNoNatsIsRefusedBehindOne) {
+  auto payloads = update();
+  payloads.emplace_back(notify(NotifyType::NoNatsAllowed, Bytes(12, 1)));
+  EXPECT_TRUE(testing::refused(ask(payloads), NotifyType::UnexpectedNatDetected));
+  EXPECT_EQ(gateway_.only_ike().remote, client_at());
+}
+
+TEST_F(MovingClient, ThatAllowsNoNatsIsFollowedWhereThereIsNone) {
+  wire::Writer out;
+  out.bytes(kNew.address.bytes()).bytes(kGateway.address.bytes()).u16(4500).u16(4500);
+  auto payloads = update();
+  payloads.emplace_back(notify(NotifyType::NoNatsAllowed, out.take()));
+  EXPECT_FALSE(testing::refused(ask(payloads), NotifyType::UnexpectedNatDetected));
+  EXPECT_EQ(gateway_.only_ike().remote, kNew);
+}
+
+TEST_F(MovingClient, MayTellFurtherAddressesThatAreNotUsed) {
+  ASSERT_TRUE(ask({notify(NotifyType::AdditionalIp4Address, Bytes(4, 1)),
+                   notify(NotifyType::AdditionalIp6Address, Bytes(16, 1))}));
+  EXPECT_EQ(gateway_.only_ike().remote, client_at());
+}
+
+TEST(Immobile, AClientThatDidNotAnnounceItIsNotMoved) {
+  Gateway gateway;
+  ChattyClient client;
+  ASSERT_TRUE(client.connect(gateway));
+  gateway.give(client.request(Exchange::Informational, {notify(NotifyType::UpdateSaAddresses)}),
+               kNew, kGateway);
+  EXPECT_EQ(gateway.only_ike().remote, client_at());
+}
+
+}  // namespace
+}  // namespace segw::ike

@@ -1,0 +1,141 @@
+// Message IDs after a takeover (RFC 6311): as the cluster we ask, as somebody's peer we answer.
+// What the numbers become is decided in message_id_sync.cc.
+#include "ike/engine_impl.h"
+#include "ike/message_id_sync.h"
+
+namespace segw::ike {
+namespace {
+
+// A takeover makes it due for every client at once.
+constexpr Duration kSyncTurn = std::chrono::milliseconds(100);
+constexpr size_t kSyncsPerTurn = 100;
+
+MessageIds ids_of(const IkeSa& sa) {
+  return {
+      .next_in = sa.next_request_in, .next_out = sa.next_request_out, .highest_m1 = sa.highest_m1};
+}
+
+void set_ids(IkeSa& sa, const MessageIds& ids) {
+  sa.next_request_in = ids.next_in;
+  sa.next_request_out = ids.next_out;
+  sa.highest_m1 = ids.highest_m1;
+}
+
+}  // namespace
+
+// A request of ours that will not be answered any more: what it was for becomes due again.
+void EngineImpl::abandon_request(IkeSa& sa) {
+  if (!sa.pending) return;
+  if (sa.pending->kind != Kind::MessageIdSync) counters_.add("requests-abandoned");
+  reserved_.erase(sa.pending->new_child);
+  sa.pending.reset();
+}
+
+// As the peer. False: it is an ordinary message.
+bool EngineImpl::on_sync_request(IkeSa& sa, const Datagram& datagram, const Header& header,
+                                 const Plain& plain) {
+  const bool stands = sa.state == IkeState::Established || sa.state == IkeState::Rekeyed;
+  if (!stands || header.exchange != static_cast<uint8_t>(Exchange::Informational)) return false;
+  const auto payloads = decode_payloads(plain.first, plain.bytes);
+  if (!payloads) return false;
+  const auto* asked = find_notify(*payloads, NotifyType::MessageIdSync);
+  if (asked == nullptr) return false;
+  const auto sync = decode_message_id_sync(asked->data);
+  if (!sa.peer_supports_message_id_sync || !sync) {
+    drop(sync ? "sync-not-agreed" : "sync-malformed");
+    return true;
+  }
+  const auto result = answer_sync(*sync, ids_of(sa));
+  const auto iv = host_.next_iv(sa);
+  if (!result || !iv) {
+    drop(result ? "must-not-send" : "sync-stale");
+    return true;
+  }
+  // The member that acts now knows nothing of what the one before was asked.
+  abandon_request(sa);
+  set_ids(sa, result->ids);
+  ++sa.authenticated_count;
+  counters_.add("syncs-answered");
+  const Header reply{.initiator = sa.initiator_spi,
+                     .responder = sa.responder_spi,
+                     .exchange = header.exchange,
+                     .from_initiator = sa.we_initiated,
+                     .is_response = true,
+                     .message_id = 0};
+  auto response = seal(
+      sa, reply, {notify(NotifyType::MessageIdSync, encode_message_id_sync(result->answer))}, *iv);
+  runtime(sa).committing = true;
+  commit(Changes{.ike_sas = {sa.our_spi()}},
+         [this, spi = sa.our_spi(), response = std::move(response), local = datagram.local,
+          remote = datagram.remote] {
+           const auto at = runtimes_.find(spi);
+           if (at != runtimes_.end()) at->second.committing = false;
+           for (const Bytes& each : response) {
+             host_.send(Datagram{.local = local, .remote = remote, .message = each});
+           }
+         });
+  return true;
+}
+
+bool EngineImpl::syncs_instead(const IkeSa& sa, const Runtime& run) const {
+  return sa.peer_supports_message_id_sync && sa.state == IkeState::Established && !run.synced;
+}
+
+// As the cluster. Redundancy rule 19: "every attempt with a new nonce and a strictly higher M1,
+// committed before it is sent".
+void EngineImpl::begin_sync(IkeSa& sa) {
+  if (runtime(sa).committing || runtime(sa).request_committing) return;
+  const Instant now = platform_.clock.now();
+  if (now - sync_turn_since_ >= kSyncTurn) {
+    sync_turn_since_ = now;
+    sync_turn_used_ = 0;
+  }
+  if (sync_turn_used_ >= kSyncsPerTurn) return;  // it stays due
+  ++sync_turn_used_;
+  const auto nonce = static_cast<uint32_t>(platform_.rng.next());
+  const auto asked = ask_sync(ids_of(sa), nonce);
+  if (!asked) {
+    // It is not tried again: what waits is given up as if there were no synchronisation.
+    counters_.add("message-ids-used-up");
+    Runtime& run = runtime(sa);
+    run.sync_wanted = false;
+    run.synced = true;
+    run.sync_attempts = UINT32_MAX;
+    return;
+  }
+  abandon_request(sa);
+  const MessageIds before = ids_of(sa);
+  set_ids(sa, asked->ids);
+  PendingRequest pending;
+  pending.kind = Kind::MessageIdSync;
+  pending.nonce = encode_message_id_sync(asked->request);
+  const Bytes data = pending.nonce;
+  if (!send_request(sa, std::move(pending), Exchange::Informational,
+                    {notify(NotifyType::MessageIdSync, data)})) {
+    return set_ids(sa, before);
+  }
+  Runtime& run = runtime(sa);
+  run.sync_wanted = false;
+  ++run.sync_attempts;
+  counters_.add("syncs-asked");
+}
+
+void EngineImpl::on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads) {
+  const auto request = decode_message_id_sync(sa.pending->nonce);
+  const auto* found = find_notify(payloads, NotifyType::MessageIdSync);
+  const auto answered = decode_message_id_sync(found == nullptr ? Bytes{} : found->data);
+  if (!request || !answered) return drop("sync-answer-malformed");
+  const auto ids = take_sync_answer(*request, *answered, ids_of(sa));
+  if (!ids) return drop("sync-answer-unfit");
+  abandon_request(sa);
+  set_ids(sa, *ids);
+  ++sa.authenticated_count;
+  Runtime& run = runtime(sa);
+  run.sync_attempts = 0;
+  run.synced = true;
+  counters_.add("syncs-done");
+  commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
+  proceed(sa.our_spi());
+}
+
+}  // namespace segw::ike

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <string>
 
+#include "crypto/signature.h"
+#include "crypto/testing_certificates.h"
 #include "ike/testing.h"
 #include "isa/isa_wire.h"
 #include "isa/testing.h"
@@ -159,6 +161,39 @@ void peer_seeds(Corpus& corpus) {
   corpus.add("mcs", "ping", mcs::encode_frame(frame));
 }
 
+void certificate_seeds(Corpus& corpus) {
+  namespace certificates = crypto::testing;
+  const auto add = [&](const std::string& name, uint8_t kind, ByteView bytes) {
+    Bytes seed{kind};
+    append(seed, bytes);
+    corpus.add("certificate", name, seed);
+  };
+  const auto root = certificates::issue(certificates::authority_spec());
+  const auto peer = certificates::issue(
+      {.alternative_names = "DNS:site.example,IP:192.0.2.1,email:a@site.example"}, &root);
+  add("root", 0, root.certificate.der());
+  add("peer", 0, peer.certificate.der());
+  const auto pss =
+      crypto::algorithm(crypto::SignatureScheme::RsaPss, crypto::SignatureHash::Sha256);
+  add("pss", 1, crypto::encode_algorithm(pss));
+  const auto ed25519 =
+      crypto::algorithm(crypto::SignatureScheme::Ed25519, crypto::SignatureHash::Identity);
+  add("ed25519", 1, crypto::encode_algorithm(ed25519));
+  Bytes subject{9};
+  append(subject, peer.certificate.subject());
+  add("subject", 2, subject);
+  add("name", 3, as_bytes("C=DE, O=Example, CN=site 1"));
+  add("crl", 4, certificates::revoke(root, {peer.certificate}));
+  add("pem", 5, as_bytes(certificates::pem_of(peer.certificate)));
+  add("key", 6, as_bytes(certificates::pem_of(peer.key)));
+  const ike::Chain chain =
+      ike::encode_payloads({ike::payload::Cert{.data = peer.certificate.der()},
+                            ike::payload::CertReq{.authorities = {root.certificate.key_digest()}}});
+  Bytes message{chain.first};
+  append(message, chain.bytes);
+  corpus.add("ike_message", "certificates", message);
+}
+
 void config_seeds(Corpus& corpus) {
   corpus.add("config", "empty", {});
   corpus.add("config", "braces", as_bytes("configure {\n    system {\n    }\n}\n"));
@@ -173,6 +208,7 @@ int main(int argc, char** argv) {
   }
   Corpus corpus{std::filesystem::path(argv[1])};
   ike_seeds(corpus);
+  certificate_seeds(corpus);
   isa_seeds(corpus);
   peer_seeds(corpus);
   config_seeds(corpus);

@@ -6,7 +6,9 @@
 #include <iterator>
 #include <optional>
 
+#include "chassis/credentials.h"
 #include "config/load.h"
+#include "platform/linux/folder_files.h"
 
 namespace segw::app {
 namespace {
@@ -37,7 +39,8 @@ int cannot_read(const std::string& file) {
 
 }  // namespace
 
-int check(const std::string& config_file, const std::string& ports_file) {
+int check(const std::string& config_file, const std::string& ports_file,
+          const std::string& pki_folder) {
   const auto text = read_file(config_file);
   if (!text) return cannot_read(config_file);
   const auto ports_text = read_file(ports_file);
@@ -46,6 +49,11 @@ int check(const std::string& config_file, const std::string& ports_file) {
   if (!ports) return print(ports_file, ports.error());
   const auto loaded = config::load(*text, *ports);
   if (!loaded) return print(config_file, loaded.error());
+  if (!pki_folder.empty()) {
+    const auto credentials =
+        chassis::load_credentials(*loaded->config, platform::os::FolderFiles(pki_folder));
+    if (!credentials) return print(config_file, credentials.error());
+  }
   for (const config::ConfigWarning& warning : loaded->warnings) {
     fmt::print("{}: warning: {}\n", config_file, config::text(warning.what));
   }

@@ -98,11 +98,13 @@ int main(int argc, char** argv) {
   CLI::App* checker = app.add_subcommand("check", "Verify a configuration, print every error");
   std::string config_file;
   std::string ports_file;
+  std::string pki_folder;
   checker->add_option("FILE", config_file, "Configuration")->required();
   checker->add_option("--ports", ports_file, "Ports file")->required();
+  checker->add_option("--pki", pki_folder, "PKI folder; its files are checked too");
   CLI11_PARSE(app, argc, argv);
 
-  if (checker->parsed()) return check(config_file, ports_file);
+  if (checker->parsed()) return check(config_file, ports_file, pki_folder);
   std::vector<std::string> words = app.remaining();
   if (is_generate(words)) return generate(words, state);
   json = std::erase(words, "--json") != 0 || json;

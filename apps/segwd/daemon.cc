@@ -6,15 +6,18 @@
 
 #include <asio/signal_set.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 
 #include "chassis/chassis.h"
+#include "chassis/credentials.h"
 #include "cli/console.h"
 #include "config/load.h"
 #include "platform/linux/control_server.h"
 #include "platform/linux/datagrams.h"
+#include "platform/linux/folder_files.h"
 #include "platform/linux/isas.h"
 #include "platform/linux/keeper_link.h"
 #include "platform/linux/log.h"
@@ -43,7 +46,12 @@ bool report(const std::string& file, const config::ConfigErrors& errors) {
   return false;
 }
 
-bool load(const Options& options, config::Loaded& loaded) {
+struct Start {
+  config::Loaded loaded;
+  std::shared_ptr<const chassis::Credentials> credentials;
+};
+
+bool load(const Options& options, Start& start) {
   config::PortsMap ports;
   if (!options.ports_file.empty()) {
     const auto text = read_file(options.ports_file);
@@ -56,7 +64,12 @@ bool load(const Options& options, config::Loaded& loaded) {
   if (!text) return say(text.error().text), false;
   auto result = config::load(*text, ports);
   if (!result) return report(options.config_file, result.error());
-  loaded = std::move(*result);
+  const std::filesystem::path pki = options.pki_folder.empty()
+                                        ? std::filesystem::path(options.state_folder) / "pki"
+                                        : std::filesystem::path(options.pki_folder);
+  auto credentials = chassis::load_credentials(*result->config, os::FolderFiles(pki));
+  if (!credentials) return report(options.config_file, credentials.error());
+  start = {.loaded = std::move(*result), .credentials = std::move(*credentials)};
   return true;
 }
 
@@ -72,11 +85,11 @@ class KeeperSupervisor final : public platform::Supervisor {
 class Daemon {
  public:
   Daemon(const Options& options, os::Loop& loop, std::unique_ptr<os::FolderStore> store,
-         config::Loaded loaded)
+         Start start)
       : options_(options),
         loop_(loop),
         store_(std::move(store)),
-        loaded_(std::move(loaded)),
+        loaded_(std::move(start.loaded)),
         datagrams_(loop),
         streams_(loop),
         // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a loaded configuration is there
@@ -99,7 +112,8 @@ class Daemon {
                   .supervisor = supervisor_},
         signals_(loop.io(), SIGTERM, SIGINT),
         chassis_(chassis::make_chassis(platform_, loaded_.config,
-                                       {.allow_key_export = options.allow_key_export})) {}
+                                       {.allow_key_export = options.allow_key_export,
+                                        .credentials = std::move(start.credentials)})) {}
 
   int run() {
     log_warnings();
@@ -182,10 +196,10 @@ int run(const Options& options) {
   os::Loop loop;
   auto store = os::FolderStore::open(loop, options.state_folder);
   if (!store) return say(store.error().text), 1;
-  config::Loaded loaded;
-  if (!load(options, loaded)) return 1;
+  Start start;
+  if (!load(options, start)) return 1;
   mlockall(MCL_CURRENT | MCL_FUTURE);  // best effort: keys stay out of swap
-  Daemon daemon(options, loop, std::move(*store), std::move(loaded));
+  Daemon daemon(options, loop, std::move(*store), std::move(start));
   return daemon.run();
 }
 

@@ -10,6 +10,7 @@ struct Options {
   std::string config_file;
   std::string ports_file;
   std::string state_folder = "/var/lib/opensegw";
+  std::string pki_folder;        // <state folder>/pki where empty
   std::string namespace_prefix;  // the system name where empty
   std::string log_file;          // standard error where empty
   bool allow_key_export = false;

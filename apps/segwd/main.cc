@@ -29,6 +29,9 @@ int main(int argc, char** argv) {
   app.add_option("--config", options.config_file, "configuration, MD-CLI text")->required();
   app.add_option("--ports", options.ports_file, "ports file: 1/1/1:1000 = eth1.1000");
   app.add_option("--state", options.state_folder, "state folder")->capture_default_str();
+  app.add_option(
+      "--pki", options.pki_folder,
+      "folder of certificates, keys and revocation lists; default: pki in the state folder");
   app.add_option("--namespace-prefix", options.namespace_prefix,
                  "VPRN namespaces are called PREFIX-SERVICE; default: the system name");
   app.add_option("--log-file", options.log_file, "events go there; default: standard error");

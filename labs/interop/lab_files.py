@@ -15,6 +15,7 @@ of a lab can be up at once, even those of one client."""
 
 from textwrap import indent
 
+import pki
 from segwlab import ROOT
 
 GATEWAY = "10.10.20.1"
@@ -102,7 +103,9 @@ SIDES = {
 }
 
 CHASSIS = """
-configure system name "{name}"
+configure system {{
+    name "{name}"
+{security}}}
 configure redundancy multi-chassis {{
     peer {peer} {{
         admin-state enable
@@ -208,16 +211,22 @@ def client_routes(cases):
                    for net, via in nets.items())
 
 
+def by_certificate(cases):
+    return any(case.certificates for case in cases)
+
+
 def chassis(side, cases):
     """The configuration of chassis a or b."""
     numbered = [(case, case.number) for case in cases]
+    authorities, profiles = pki.profiles() if by_certificate(cases) else ("", "")
     parts = SIDES[side] | {
         "responder_only": str(all(case.responder_only for case in cases)).lower(),
         "client_routes": indent(client_routes(cases), " " * 8),
         "security_policies": indent("".join(security_policy(*one) for one in numbered), " " * 8),
         "tunnels": indent("".join(tunnel(*one) for one in numbered), " " * 12),
         "tunnel_routes": indent("".join(routes(case) for case, _ in numbered), " " * 8),
-        "ipsec": indent("".join(ipsec_part(*one) for one in numbered), " " * 4)}
+        "security": indent(f"security pki {{\n{indent(authorities, ' ' * 4)}}}\n", " " * 4),
+        "ipsec": indent(profiles + "".join(ipsec_part(*one) for one in numbered), " " * 4)}
     return CHASSIS.format(**parts).lstrip()
 
 
@@ -345,8 +354,8 @@ name: interop
 ipv6: {ipv6}
 nodes:
   switch: {{kind: bridge}}
-{clients}  a: {{kind: chassis, config: a.cfg, ports: ports, allow-key-export: true}}
-  b: {{kind: chassis, config: b.cfg, ports: ports, allow-key-export: true}}
+{clients}  a: {{kind: chassis, config: a.cfg, ports: ports, arguments: [--pki, {pki}], allow-key-export: true}}
+  b: {{kind: chassis, config: b.cfg, ports: ports, arguments: [--pki, {pki}], allow-key-export: true}}
   coresw: {{kind: bridge}}
   core:
     kind: host
@@ -372,15 +381,20 @@ def by_client(cases):
 def write_lab(folder, cases):
     """Everything that `segw-lab up FOLDER/lab.yaml` needs."""
     clients = links = ""
+    certificates = folder / "pki"
+    if by_certificate(cases):
+        pki.make_files(certificates)
     for client, theirs in by_client(cases).items():
         home = folder / client
         home.mkdir(exist_ok=True)
+        if by_certificate(theirs):
+            pki.give_client(certificates, home)
         node, link = node_lines(client, theirs, write_client(home, client, theirs))
         clients += node
         links += link
     core = ", ".join(f"{case.core}/24" for case in cases)
     (folder / "lab.yaml").write_text(TOPOLOGY.format(
-        ipv6="false", clients=clients, links=links, core=core))
+        ipv6="false", clients=clients, links=links, core=core, pki=certificates))
     (folder / "ports").write_text(PORTS)
     for side in SIDES:
         (folder / f"{side}.cfg").write_text(chassis(side, cases))

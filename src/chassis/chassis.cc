@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "chassis/credentials.h"
 #include "chassis/event_log.h"
 #include "chassis/identity.h"
 #include "chassis/specs.h"
@@ -50,7 +51,7 @@ class ChassisImpl final : public Chassis {
                   .log = log_,
                   .supervisor = platform.supervisor},
         config_(std::move(config)),
-        options_(options),
+        options_(std::move(options)),
         started_wall_(platform.clock.wall()),
         identity_(platform_) {}
 
@@ -171,16 +172,17 @@ Activation ChassisImpl::known_activation(TunnelGroupId id) {
 }
 
 Result<void> ChassisImpl::make_group(const config::TunnelGroup& group) {
-  TunnelGroupParts parts{.config = config_,
-                         .group = &group,
-                         .peer = nullptr,
-                         .peer_group = nullptr,
-                         .link = nullptr,
-                         .identity = &identity_,
-                         .trace = &trace_,
-                         .slot = {},
-                         .master_key = {},
-                         .known_activation = known_activation(group.id)};
+  TunnelGroupParts parts{
+      .config = config_,
+      .group = &group,
+      .peer = nullptr,
+      .peer_group = nullptr,
+      .link = nullptr,
+      .credentials = options_.credentials ? options_.credentials : std::make_shared<Credentials>(),
+      .identity = &identity_,
+      .slot = {},
+      .master_key = {},
+      .known_activation = known_activation(group.id)};
   for (const Peer& peer : peers_) {
     if (!peer.config->mc_ipsec) continue;
     for (const config::PeerTunnelGroup& of_peer : peer.config->tunnel_groups) {
@@ -270,7 +272,7 @@ Result<std::string> ChassisImpl::export_keys() const {
 std::unique_ptr<Chassis> make_chassis(platform::Platform& platform,
                                       std::shared_ptr<const config::Config> config,
                                       Options options) {
-  return std::make_unique<ChassisImpl>(platform, std::move(config), options);
+  return std::make_unique<ChassisImpl>(platform, std::move(config), std::move(options));
 }
 
 }  // namespace segw::chassis

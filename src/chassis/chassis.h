@@ -16,6 +16,8 @@
 
 namespace segw::chassis {
 
+struct Credentials;  // chassis/credentials.h
+
 class Chassis {
  public:
   virtual ~Chassis() = default;
@@ -44,6 +46,7 @@ class Chassis {
 
 struct Options {
   bool allow_key_export = false;
+  std::shared_ptr<const Credentials> credentials;  // null: no certificates
 };
 
 std::unique_ptr<Chassis> make_chassis(platform::Platform& platform,

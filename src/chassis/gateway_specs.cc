@@ -20,13 +20,16 @@ esp::ReverseRoute reverse_route(const config::TunnelTemplate& from) {
 }
 
 ike::TunnelSettings settings_of(const config::IpsecGateway& gateway, const SecretBytes& key,
-                                const config::TunnelTemplate& from, const config::TsList* list) {
+                                const config::TunnelTemplate& from, const config::TsList* list,
+                                const Credentials& credentials) {
   ike::TunnelSettings settings;
   settings.index = ike::kDynamicTunnel;  // no tunnel's: each has a number of its own
   settings.name = gateway.name;
   settings.enabled = gateway.enabled;
   settings.local_gateway = gateway.local_gateway;
-  settings.local_id = gateway.local_id.value_or(address_identity(gateway.local_gateway));
+  config::PeerAuth auth = gateway.auth;
+  auth.local_id = gateway.local_id;
+  set_authentication(auth, gateway.ike_policy, credentials, settings);
   settings.pre_shared_key = key;
   settings.auth.any_remote_id = true;  // the client-db has compared it
   settings.nat_traversal = gateway.ike_policy.nat_traversal;
@@ -46,22 +49,24 @@ ike::TunnelSettings settings_of(const config::IpsecGateway& gateway, const Secre
 
 }  // namespace
 
-ike::GatewaySettings gateway_settings(const config::IpsecGateway& gateway) {
-  ike::GatewaySettings settings{.name = gateway.name,
-                                .enabled = gateway.enabled,
-                                .local_gateway = gateway.local_gateway,
-                                .own = settings_of(gateway, gateway.pre_shared_key,
-                                                   *gateway.tunnel_template, gateway.ts_list.get()),
-                                .fallback = gateway.client_db.empty() || gateway.fallback,
-                                .override_any = gateway.override_any,
-                                .clients = {}};
+ike::GatewaySettings gateway_settings(const config::IpsecGateway& gateway,
+                                      const Credentials& credentials) {
+  ike::GatewaySettings settings{
+      .name = gateway.name,
+      .enabled = gateway.enabled,
+      .local_gateway = gateway.local_gateway,
+      .own = settings_of(gateway, gateway.pre_shared_key, *gateway.tunnel_template,
+                         gateway.ts_list.get(), credentials),
+      .fallback = gateway.client_db.empty() || gateway.fallback,
+      .override_any = gateway.override_any,
+      .clients = {}};
   for (const config::GatewayClient& client : gateway.clients) {
     settings.clients.push_back(ike::ClientSettings{
         .number = client.number,
         .identity = client.identity,
         .peer = client.peer,
         .settings = settings_of(gateway, client.pre_shared_key, *client.tunnel_template,
-                                client.ts_list.get())});
+                                client.ts_list.get(), credentials)});
   }
   return settings;
 }

@@ -245,7 +245,8 @@ Slot slot_of(const config::Config& config, const config::TunnelGroup& group,
 }
 
 ike::GroupSettings ike_settings(const config::Config& config, const config::TunnelGroup& group,
-                                Slot slot, const std::array<uint8_t, 16>& incarnation) {
+                                Slot slot, const std::array<uint8_t, 16>& incarnation,
+                                const Credentials& credentials) {
   ike::GroupSettings settings;
   settings.group = group.id;
   settings.slot = slot;
@@ -254,10 +255,13 @@ ike::GroupSettings ike_settings(const config::Config& config, const config::Tunn
   settings.responder_only = group.responder_only;
   for (uint32_t index = 0; index < config.tunnels.size(); ++index) {
     if (config.tunnels[index].group != group.id) continue;
-    settings.tunnels.push_back(tunnel_settings(config.tunnels[index], index, group.responder_only));
+    const config::IpsecTunnel& tunnel = config.tunnels[index];
+    settings.tunnels.push_back(tunnel_settings(tunnel, index, group.responder_only));
+    set_authentication(tunnel.auth, tunnel.ike_policy, credentials, settings.tunnels.back());
   }
   for (const config::IpsecGateway& gateway : config.gateways) {
-    if (gateway.group == group.id) settings.gateways.push_back(gateway_settings(gateway));
+    if (gateway.group == group.id)
+      settings.gateways.push_back(gateway_settings(gateway, credentials));
   }
   return settings;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "chassis/credentials.h"
 #include "config/model.h"
 #include "ike/engine.h"
 #include "isa/isa_wire.h"
@@ -30,7 +31,8 @@ Slot slot_of(const config::Config& config, const config::TunnelGroup& group,
              const config::McPeer* peer);
 
 // gateway_specs.cc
-ike::GatewaySettings gateway_settings(const config::IpsecGateway& gateway);
+ike::GatewaySettings gateway_settings(const config::IpsecGateway& gateway,
+                                      const Credentials& credentials);
 
 // The algorithms and lifetimes of a tunnel.
 void add_proposals(ike::TunnelSettings& settings, const config::IkePolicy& policy,
@@ -38,7 +40,8 @@ void add_proposals(ike::TunnelSettings& settings, const config::IkePolicy& polic
 ike::Identity address_identity(const IpAddress& address);
 
 ike::GroupSettings ike_settings(const config::Config& config, const config::TunnelGroup& group,
-                                Slot slot, const std::array<uint8_t, 16>& incarnation);
+                                Slot slot, const std::array<uint8_t, 16>& incarnation,
+                                const Credentials& credentials = {});
 
 mimp::Settings mimp_settings(const config::McPeer& peer, const config::PeerTunnelGroup& group,
                              const SecretBytes& master_key);

@@ -46,8 +46,8 @@ Result<void> TunnelGroup::start() {
   IsaListener& listener = *this;
   isa_ = std::make_unique<IsaPort>(platform_, *isa, isa_setup(config, *parts_.group, parts_.slot),
                                    listener);
-  ike::GroupSettings ike_group =
-      ike_settings(config, *parts_.group, parts_.slot, parts_.identity->incarnation());
+  ike::GroupSettings ike_group = ike_settings(config, *parts_.group, parts_.slot,
+                                              parts_.identity->incarnation(), *parts_.credentials);
   ike_group.cookie_key = protocol_key(parts_.master_key, "ike cookie 1");
   engine_ = ike::make_engine(platform_, std::move(ike_group),
                              ike::Tables{.ike_sas = state_.ike_sas, .child_sas = state_.child_sas},

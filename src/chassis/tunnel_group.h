@@ -16,6 +16,7 @@
 
 #include "base/counters.h"
 #include "base/history.h"
+#include "chassis/credentials.h"
 #include "chassis/handover.h"
 #include "chassis/identity.h"
 #include "chassis/isa_port.h"
@@ -36,6 +37,7 @@ struct TunnelGroupParts {
   const config::McPeer* peer = nullptr;  // null: not in multi-chassis redundancy
   const config::PeerTunnelGroup* peer_group = nullptr;
   mcs::PeerLink* link = nullptr;  // null: not synchronised
+  std::shared_ptr<const Credentials> credentials;
   Identity* identity = nullptr;
   PeerTrace* trace = nullptr;
   Slot slot;

@@ -23,11 +23,14 @@ using IpsecTransforms = std::map<std::string, IpsecTransform>;  // by id
 using TunnelTemplates = std::map<std::string, std::shared_ptr<const TunnelTemplate>>;  // by id
 using TsLists = std::map<std::string, std::shared_ptr<const TsList>>;                  // by name
 
+using PpkLists = std::map<std::string, std::shared_ptr<const PpkList>>;  // by name
+
 struct IpsecParts {
   IkePolicies policies;
   IpsecTransforms transforms;
   TunnelTemplates templates;
   TsLists ts_lists;
+  PpkLists ppk_lists;
 };
 IpsecParts build_ipsec(const View& ipsec);  // build_ipsec.cc
 // Of an entry of ike-policy; build_ike_options.cc.
@@ -45,6 +48,16 @@ void build_gateways(const View& root, const IpsecParts& parts, Config& config); 
 // none of its own; build_client_db.cc.
 std::vector<GatewayClient> build_clients(const View& db, const IpsecParts& parts,
                                          const IpsecGateway& gateway);
+
+// Nothing if a digit is missing or none.
+[[nodiscard]] std::optional<Bytes> hex_bytes(std::string_view digits);
+
+// Profiles of authorities, certificates and keys; build_pki.cc.
+void build_pki(const View& root, Config& config);
+PpkLists build_ppk_lists(const View& ipsec);
+// `cert`, `id`, `remote-id` and `ppk` below `at`, and whether what `policy` needs is there.
+PeerAuth build_peer_auth(const View& at, const IkePolicy& policy, const IpsecParts& parts,
+                         const Config& config);
 
 // What lies in several places of the tree at once; check.cc.
 void check_addresses(const View& root, const Config& config);

@@ -11,19 +11,6 @@ namespace {
 
 constexpr std::string_view kHexMark = "0x";
 
-std::optional<Bytes> hex_bytes(std::string_view digits) {
-  Bytes bytes;
-  if (digits.empty() || digits.size() % 2 != 0) return std::nullopt;
-  for (size_t at = 0; at < digits.size(); at += 2) {
-    uint8_t byte = 0;
-    const char* from = digits.data() + at;
-    const auto [end, error] = std::from_chars(from, from + 2, byte, 16);
-    if (error != std::errc{} || end != from + 2) return std::nullopt;
-    bytes.push_back(byte);
-  }
-  return bytes;
-}
-
 std::optional<ike::IdentityMatch> string_match(const View& idi) {
   using Kind = ike::IdentityMatch::Kind;
   const std::string type = idi.text("string-type");

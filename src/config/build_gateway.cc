@@ -92,6 +92,7 @@ class GatewayBuilder {
     const auto list = parts_.ts_lists.find(entry.text("ts-list"));
     if (list != parts_.ts_lists.end()) gateway.ts_list = list->second;
     gateway.pre_shared_key = SecretBytes(as_bytes(entry.text("pre-shared-key")));
+    gateway.auth = build_peer_auth(entry, gateway.ike_policy, parts_, config_);
     read_clients(entry.at("client-db"), gateway);
     check_keys(entry.at("pre-shared-key"), gateway);
   }
@@ -154,6 +155,10 @@ class GatewayBuilder {
 
   static void check_keys(const View& secret, const IpsecGateway& gateway) {
     if (secret.exists() || secret.was_refused()) return;
+    if (gateway.ike_policy.auth_method == ike::AuthMethod::Certificate &&
+        gateway.ike_policy.own_auth_method == ike::AuthMethod::Certificate) {
+      return;
+    }
     const bool used = gateway.client_db.empty() || gateway.fallback;
     const auto lacks = std::ranges::find_if(
         gateway.clients, [](const GatewayClient& client) { return client.pre_shared_key.empty(); });

@@ -30,11 +30,23 @@ IpsecTransform ipsec_transform(const View& entry) {
   return transform;
 }
 
-void check_methods(const View& version) {
+void read_methods(const View& version, IkePolicy& policy) {
   const View client = version.at("auth-method");
-  if (client.value() != "psk") lacks(client, "psk");
+  if (client.value() == "cert") {
+    policy.auth_method = ike::AuthMethod::Certificate;
+  } else if (client.value() != "psk") {
+    lacks(client, "psk, cert");
+  }
   const View own = version.at("own-auth-method");
-  if (own.value() != "symmetric" && own.value() != "psk") lacks(own, "symmetric, psk");
+  policy.own_auth_method = policy.auth_method;
+  if (own.value() == "psk") {
+    policy.own_auth_method = ike::AuthMethod::PreSharedKey;
+  } else if (own.value() == "cert") {
+    policy.own_auth_method = ike::AuthMethod::Certificate;
+  } else if (own.value() != "symmetric") {
+    lacks(own, "symmetric, psk, cert");
+  }
+  policy.ppk_required = version.flag("ppk-required");
 }
 
 IkePolicy ike_policy(const View& entry, const IkeTransforms& transforms) {
@@ -46,10 +58,11 @@ IkePolicy ike_policy(const View& entry, const IkeTransforms& transforms) {
   }
   const View version = entry.at("ike-version-2");
   if (version.exists()) {
-    check_methods(version);
+    read_methods(version, policy);
   } else {
     entry.refuse("ike-version-2 { } expected: there is no IKE version 1 here");
   }
+  policy.match_peer_id_to_cert = entry.flag("match-peer-id-to-cert");
   const View dpd = entry.at("dpd");
   policy.dpd = dpd.exists();
   if (policy.dpd) {
@@ -80,6 +93,7 @@ IpsecParts build_ipsec(const View& ipsec) {
   }
   parts.templates = build_templates(ipsec, parts.transforms);
   parts.ts_lists = build_ts_lists(ipsec);
+  parts.ppk_lists = build_ppk_lists(ipsec);
   return parts;
 }
 

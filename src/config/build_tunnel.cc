@@ -142,9 +142,14 @@ class TunnelBuilder {
       if (transform != parts_.transforms.end()) tunnel.transforms.push_back(transform->second);
     }
     const View secret = dynamic.at("pre-shared-key");
-    if (!secret.exists() && !secret.was_refused()) secret.refuse("is missing and must be set");
+    const bool needed = tunnel.ike_policy.auth_method == ike::AuthMethod::PreSharedKey ||
+                        tunnel.ike_policy.own_auth_method == ike::AuthMethod::PreSharedKey;
+    if (needed && !secret.exists() && !secret.was_refused()) {
+      secret.refuse("is missing and must be set");
+    }
     tunnel.pre_shared_key = SecretBytes(as_bytes(secret.value()));
     tunnel.auto_establish = dynamic.flag("auto-establish");
+    tunnel.auth = build_peer_auth(dynamic, tunnel.ike_policy, parts_, config_);
   }
 
   void read_endpoint(const View& endpoint, IpsecTunnel& tunnel) {

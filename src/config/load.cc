@@ -34,6 +34,7 @@ std::shared_ptr<const Config> build(Draft& draft, const PortsMap& ports) {
   build_services(root, ports, *config);
   config->peers = build_peers(root, *config);
   const IpsecParts parts = build_ipsec(root.at("ipsec"));
+  build_pki(root, *config);
   build_tunnels(root, parts, *config);
   build_gateways(root, parts, *config);
   check_addresses(root, *config);

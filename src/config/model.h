@@ -16,6 +16,7 @@
 #include "base/secret_bytes.h"
 #include "base/time.h"
 #include "esp/child_sa.h"
+#include "ike/auth_settings.h"
 #include "ike/identity_match.h"
 #include "ike/ike_options.h"
 #include "ike/ike_sa.h"
@@ -68,7 +69,11 @@ struct IkeTransform {
 };
 
 struct IkePolicy {
-  std::vector<IkeTransform> transforms;  // in order of preference
+  std::vector<IkeTransform> transforms;                             // in order of preference
+  ike::AuthMethod auth_method = ike::AuthMethod::PreSharedKey;      // the client's
+  ike::AuthMethod own_auth_method = ike::AuthMethod::PreSharedKey;  // symmetric is resolved
+  bool match_peer_id_to_cert = false;
+  bool ppk_required = false;
   Duration ipsec_lifetime = std::chrono::seconds(3600);
   std::optional<ike::Group> pfs;
   bool nat_traversal = false;
@@ -78,6 +83,48 @@ struct IkePolicy {
   uint8_t dpd_max_retries = 3;
   bool dpd_reply_only = false;
   ike::IkeOptions options;
+};
+
+struct CaProfile {  // system security pki ca-profile NAME
+  std::string name;
+  std::string path;  // where it stands, for errors
+  bool enabled = false;
+  std::string cert_file;
+  std::string crl_file;       // empty: none
+  bool crl_optional = false;  // revocation-check
+};
+
+struct CertProfile {  // ipsec cert-profile NAME
+  struct Entry {
+    uint8_t id = 0;
+    std::string path;
+    std::string cert;
+    std::string key;
+    bool rsa_pss = false;
+    std::vector<std::string> send_chain;  // ca-profiles
+  };
+  std::string name;
+  std::string path;
+  bool enabled = false;
+  std::vector<Entry> entries;  // by id
+};
+
+struct TrustAnchorProfile {  // ipsec trust-anchor-profile NAME
+  std::string name;
+  std::vector<std::string> ca_profiles;
+};
+
+using PpkList = std::vector<ike::Ppk>;  // ipsec ppk-list NAME
+
+// `cert`, `id` and `ppk` of a tunnel or gateway.
+struct PeerAuth {
+  std::string cert_profile;          // empty: none
+  std::string trust_anchor_profile;  // empty: none
+  bool unknown_status_is_good = false;
+  std::optional<ike::Identity> local_id;   // unset: the address, or the certificate's subject
+  std::optional<ike::Identity> remote_id;  // unset: the address, or whoever a certificate names
+  std::shared_ptr<const PpkList> ppks;     // null: none
+  Bytes ppk_id;                            // named as initiator; empty: none
 };
 
 struct IpsecTransform {
@@ -104,6 +151,7 @@ struct IpsecTunnel {  // sap tunnel-N.private:T ipsec-tunnel NAME
   IpAddress remote_gateway;
   SecretBytes pre_shared_key;
   bool auto_establish = false;
+  PeerAuth auth;
   IkePolicy ike_policy;
   std::vector<IpsecTransform> transforms;
   std::vector<SecurityPolicyEntry> security_policy;
@@ -169,6 +217,7 @@ struct IpsecGateway {  // sap tunnel-N.public:T ipsec-gateway NAME
   IpAddress local_gateway;
   std::optional<ike::Identity> local_id;  // unset: auto
   SecretBytes pre_shared_key;
+  PeerAuth auth;  // its identities are those above
   IkePolicy ike_policy;
   std::shared_ptr<const TunnelTemplate> tunnel_template;
   std::shared_ptr<const TsList> ts_list;  // null: any
@@ -216,6 +265,9 @@ struct Config {
   std::vector<TunnelGroup> tunnel_groups;
   std::vector<Service> services;  // "Base" first
   std::vector<IpsecTunnel> tunnels;
+  std::vector<CaProfile> ca_profiles;
+  std::vector<CertProfile> cert_profiles;
+  std::vector<TrustAnchorProfile> trust_anchor_profiles;
   std::vector<IpsecGateway> gateways;
 };
 

@@ -43,6 +43,7 @@ class TextMaker {
     if (expected.starts_with("an IPv6 prefix")) {
       return fmt::format("2001:db8:{:x}::/48", drawn & 0xFFFFU);
     }
+    if (expected.starts_with("the name of a file")) return fmt::format("file-{}.crt", drawn % 99);
     if (expected.starts_with("a slot")) return fmt::format("{}/{}", drawn % 9 + 1, drawn % 6 + 1);
     constexpr std::string_view kAlphabet = "ab1-.:/ \"\\{}[]#='\t";
     std::string value;

@@ -27,6 +27,8 @@ Owned<BIO> reader(ByteView file) {
 // An encrypted key must not ask at a terminal.
 int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) { return 0; }
 
+bool has_zero(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
 Owned<EVP_PKEY> read_key(ByteView file) {
   if (is_pem(file)) {
     const auto bio = reader(file);
@@ -110,14 +112,14 @@ bool Certificate::is_issued_by(const Certificate& authority) const {
 }
 
 bool Certificate::has_host(std::string_view fqdn) const {
-  // To OpenSSL a name with a dot in front means any host below it.
-  if (!parsed_ || fqdn.empty() || fqdn.front() == '.') return false;
+  // To OpenSSL a name with a dot in front means any host below it, and a zero behind it is nothing.
+  if (!parsed_ || fqdn.empty() || fqdn.front() == '.' || has_zero(fqdn)) return false;
   const QuietErrors quiet;
   return X509_check_host(parsed_->x509.get(), fqdn.data(), fqdn.size(), kHostFlags, nullptr) == 1;
 }
 
 bool Certificate::has_email(std::string_view address) const {
-  if (!parsed_ || address.empty()) return false;
+  if (!parsed_ || address.empty() || has_zero(address)) return false;
   const QuietErrors quiet;
   return X509_check_email(parsed_->x509.get(), address.data(), address.size(), kHostFlags) == 1;
 }

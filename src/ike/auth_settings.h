@@ -2,6 +2,7 @@
 
 // How the two parties of a tunnel prove who they are: configuration, made by the chassis.
 
+#include <memory>
 #include <vector>
 
 #include "base/bytes.h"
@@ -36,11 +37,11 @@ struct AuthSettings {
   // leads to our trust anchors.
   bool any_remote_id = false;
   bool match_peer_id_to_cert = false;
-  std::vector<OwnCertificate> certificates;
+  std::shared_ptr<const std::vector<OwnCertificate>> certificates;  // null: none
   crypto::TrustAnchors anchors;
   crypto::UnknownStatus unknown_status = crypto::UnknownStatus::IsRevoked;
-  std::vector<Ppk> ppks;  // that a client may name
-  Bytes ppk_id;           // the one that we name as initiator
+  std::shared_ptr<const std::vector<Ppk>> ppks;  // that a client may name; null: none
+  Bytes ppk_id;                                  // the one that we name as initiator
   bool ppk_required = false;
 };
 

@@ -4,17 +4,13 @@
 
 #include "crypto/crypto.h"
 #include "ike/auth_signature.h"
+#include "ike/identity_match.h"
 #include "ike/key_derivation.h"
 #include "wire/writer.h"
 
 namespace segw::ike {
 namespace {
 
-constexpr uint8_t kIdIpv4 = 1;
-constexpr uint8_t kIdFqdn = 2;
-constexpr uint8_t kIdEmail = 3;
-constexpr uint8_t kIdIpv6 = 5;
-constexpr uint8_t kIdDn = 9;
 constexpr uint8_t kPpkIdFixed = 2;  // RFC 8784 5.1
 constexpr size_t kHashesMax = 64;
 
@@ -86,9 +82,10 @@ SecretBytes shared_key_auth(const TunnelSettings& settings, const IkeSa& sa, con
 }
 
 const Ppk* find_ppk(const AuthSettings& auth, ByteView id) {
+  if (auth.ppks == nullptr) return nullptr;
   const auto at = std::ranges::find_if(
-      auth.ppks, [&](const Ppk& ppk) { return std::ranges::equal(ppk.id, id); });
-  return at == auth.ppks.end() ? nullptr : &*at;
+      *auth.ppks, [&](const Ppk& ppk) { return std::ranges::equal(ppk.id, id); });
+  return at == auth.ppks->end() ? nullptr : &*at;
 }
 
 // ---- what the other party proved with ----
@@ -187,12 +184,13 @@ Identity identity_with(const TunnelSettings& settings, const OwnCertificate* own
 
 // The certificate below an authority that the other party named, or the first.
 const OwnCertificate* choose_certificate(const AuthSettings& auth, const AuthOffer& offer) {
-  for (const OwnCertificate& own : auth.certificates) {
+  if (auth.certificates == nullptr || auth.certificates->empty()) return nullptr;
+  for (const OwnCertificate& own : *auth.certificates) {
     for (const Bytes& authority : own.authorities) {
       if (std::ranges::find(offer.authorities, authority) != offer.authorities.end()) return &own;
     }
   }
-  return auth.certificates.empty() ? nullptr : &auth.certificates.front();
+  return &auth.certificates->front();
 }
 
 std::optional<payload::Auth> make_auth(const TunnelSettings& settings, const IkeSa& sa,
@@ -225,7 +223,8 @@ std::vector<Payload> init_payloads(const AuthSettings& auth, const IkeSa& sa) {
   std::vector<Payload> payloads;
   const bool certificates =
       auth.own == AuthMethod::Certificate || auth.peer == AuthMethod::Certificate;
-  if (certificates) {
+  // A client that did not say it knows nothing of RFC 7427.
+  if (certificates && (sa.we_initiated || !sa.peer_offer.hashes.empty())) {
     payloads.emplace_back(notify(NotifyType::SignatureHashAlgorithms, own_hash_algorithms()));
   }
   // RFC 8784 3: the responder says USE_PPK only to one that said it.
@@ -247,7 +246,8 @@ std::string_view take_init(const AuthSettings& auth, const std::vector<Payload>&
     }
   }
   collect_authorities(payloads, sa.peer_offer);
-  const bool able = sa.we_initiated ? find_ppk(auth, auth.ppk_id) != nullptr : !auth.ppks.empty();
+  const bool able = sa.we_initiated ? find_ppk(auth, auth.ppk_id) != nullptr
+                                    : auth.ppks != nullptr && !auth.ppks->empty();
   sa.peer_offer.ppk = able && find_notify(payloads, NotifyType::UsePpk) != nullptr;
   return auth.ppk_required && !sa.peer_offer.ppk ? "auth-ppk-required" : "";
 }
@@ -316,13 +316,14 @@ Proof prove(const TunnelSettings& settings, const IkeSa& sa, const std::vector<P
 
 bool is_local_id(const TunnelSettings& settings, const Identity& identity) {
   if (!settings.auth.subject_is_local_id) return same_identity(identity, settings.local_id);
-  return std::ranges::any_of(settings.auth.certificates, [&](const OwnCertificate& own) {
+  if (settings.auth.certificates == nullptr) return false;
+  return std::ranges::any_of(*settings.auth.certificates, [&](const OwnCertificate& own) {
     return same_identity(identity, identity_with(settings, &own));
   });
 }
 
 bool same_identity(const Identity& a, const Identity& b) {
-  if (a == b) return true;
+  if (normalized(a) == normalized(b)) return true;
   return a.type == kIdDn && b.type == kIdDn && crypto::same_name(a.data, b.data);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "crypto/certificate.h"
+
 namespace segw::ike {
 namespace {
 
@@ -62,6 +64,9 @@ std::string text(const Identity& identity) {
       break;
     case kIdKey:
       return "key-id " + (printable(identity.data) ? as_text : "0x" + to_hex(identity.data));
+    case kIdDn:
+      if (std::string name = crypto::name_text(identity.data); !name.empty()) return name;
+      break;
     default:
       break;
   }

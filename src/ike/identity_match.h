@@ -15,6 +15,7 @@ constexpr uint8_t kIdIpv4 = 1;
 constexpr uint8_t kIdFqdn = 2;
 constexpr uint8_t kIdEmail = 3;
 constexpr uint8_t kIdIpv6 = 5;
+constexpr uint8_t kIdDn = 9;
 constexpr uint8_t kIdKey = 11;
 
 struct IdentityMatch {

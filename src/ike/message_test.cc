@@ -29,7 +29,9 @@ std::vector<Payload> every_payload() {
       payload::Delete{.protocol = kProtocolIke, .spis = {}},
       payload::Selectors{.of_initiator = true, .selectors = {range("10.0.0.0", "10.0.0.255"), six}},
       payload::Selectors{.of_initiator = false, .selectors = {range("0.0.0.0", "0.0.0.0")}},
-      payload::Other{.type = 43, .critical = false, .body = {1, 2, 3}}};
+      payload::Other{.type = 43, .critical = false, .body = {1, 2, 3}},
+      payload::Cert{.encoding = kCertX509, .data = {0x30, 3, 1, 2, 3}},
+      payload::CertReq{.encoding = kCertX509, .authorities = {Bytes(20, 1), Bytes(20, 2)}}};
 }
 
 Header some_header() {
@@ -87,6 +89,18 @@ TEST(IkeMessage, EveryByteMayBeAnyOtherWithoutHarm) {
       if (decoded) encode_payloads(*decoded);
     }
   }
+}
+
+TEST(IkeMessage, CertificateRequestsAreWholeHashes) {
+  const auto type = PayloadType::CertReq;
+  EXPECT_EQ(refusal(type, {}), "certreq-encoding");
+  EXPECT_EQ(refusal(type, {4}), "accepted") << "any authority will do";
+  EXPECT_EQ(refusal(type, Bytes(1 + 20, 4)), "accepted");
+  EXPECT_EQ(refusal(type, Bytes(1 + 19, 4)), "certreq-authority");
+  EXPECT_EQ(refusal(type, Bytes(1 + 20 * kAuthoritiesMax, 4)), "accepted");
+  EXPECT_EQ(refusal(type, Bytes(1 + 20 * (kAuthoritiesMax + 1), 4)), "certreq-count");
+  EXPECT_EQ(refusal(type, Bytes(1 + 19, 12)), "accepted") << "another encoding is not read";
+  EXPECT_EQ(refusal(PayloadType::Cert, {}), "cert-encoding");
 }
 
 TEST(IkeMessage, TrailingBytesAreRefused) {

@@ -239,6 +239,7 @@ class Client {
         notify(NotifyType::NatDetectionSourceIp, nat_detection(asked, believed_self)));
     payloads.emplace_back(
         notify(NotifyType::NatDetectionDestinationIp, nat_detection(asked, gateway_at())));
+    payloads.insert(payloads.end(), init_more.begin(), init_more.end());
     return payloads;
   }
   Bytes init_request() {
@@ -271,8 +272,11 @@ class Client {
   [[nodiscard]] std::vector<Payload> auth_payloads() const {
     const SecretBytes auth =
         psk_auth(suite, pre_shared_key, init, gateway_nonce, keys.sk_pi, identity);
-    std::vector<Payload> payloads{payload::Id{.of_initiator = true, .identity = identity},
-                                  payload::Auth{.method = 2, .data = to_bytes(auth.view())}};
+    return auth_payloads({payload::Id{.of_initiator = true, .identity = identity},
+                          payload::Auth{.method = 2, .data = to_bytes(auth.view())}});
+  }
+  // With another proof of who it is.
+  [[nodiscard]] std::vector<Payload> auth_payloads(std::vector<Payload> payloads) const {
     if (initial_contact) payloads.emplace_back(notify(NotifyType::InitialContact));
     payloads.emplace_back(payload::Sa{.proposals = {esp_proposal(child_suite, child_spi)}});
     payloads.emplace_back(payload::Selectors{.of_initiator = true, .selectors = own_selectors});
@@ -405,6 +409,7 @@ class Client {
   Bytes nonce;
   Bytes gateway_nonce;
   Bytes cookie;
+  std::vector<Payload> init_more;        // at the end of IKE_SA_INIT
   Endpoint believed_self = client_at();  // another one: a NAT is in between
   Bytes init;
   Bytes init_response;

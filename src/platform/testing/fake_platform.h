@@ -18,7 +18,8 @@ namespace segw::platform::testing {
 class FakeClock final : public Clock {
  public:
   [[nodiscard]] Instant now() const override { return now_ += step_; }
-  [[nodiscard]] std::chrono::system_clock::time_point wall() const override { return {}; }
+  [[nodiscard]] std::chrono::system_clock::time_point wall() const override { return wall_; }
+  std::chrono::system_clock::time_point wall_{};
   mutable Instant now_{std::chrono::seconds(1)};
   Duration step_{};  // that each reading takes, as on a real machine
 };

@@ -75,10 +75,10 @@ uint16_t Client::mapped(uint16_t port) const {
 
 void Client::send(ByteView payload, bool esp) {
   if (esp && !encapsulated_) {
-    packets_.send_to_gateway(encode(Ipv4Packet{.source = spec_.outer,
-                                               .destination = spec_.gateway,
-                                               .protocol = kProtocolEsp,
-                                               .payload = to_bytes(payload)}));
+    packets_.send_to_gateway(encode(IpPacket{.source = spec_.outer,
+                                             .destination = spec_.gateway,
+                                             .protocol = kProtocolEsp,
+                                             .payload = to_bytes(payload)}));
     return;
   }
   const uint16_t port = encapsulated_ ? kNatPort : kIkePort;
@@ -92,7 +92,7 @@ void Client::send(ByteView payload, bool esp) {
 }
 
 void Client::receive(Bytes packet) {
-  const auto ip = decode_ipv4(packet);
+  const auto ip = decode_ip(packet);
   if (!ip || ip->source != spec_.gateway) return;
   if (const auto udp = decode_udp(*ip)) {
     // A mapping that the NAT has replaced leads nowhere.

@@ -15,6 +15,7 @@ constexpr size_t kNonceHalf = 8;
 constexpr size_t kIkeHeaderSize = 28;
 constexpr size_t kGenericHeaderSize = 4;
 constexpr uint8_t kNextHeaderIpv4 = 4;
+constexpr uint8_t kNextHeaderIpv6 = 41;
 
 // Sizes as the RFCs give them, apart from the gateway's table.
 struct Sizes {
@@ -284,7 +285,7 @@ Bytes ClientSa::seal(ByteView inner, platform::Rng& rng) {
   const size_t padding = (align - (plain.size() + 2) % align) % align;
   for (size_t i = 1; i <= padding; ++i) plain.push_back(static_cast<uint8_t>(i));
   plain.push_back(static_cast<uint8_t>(padding));
-  plain.push_back(kNextHeaderIpv4);
+  plain.push_back(inner[0] >> 4 == 4 ? kNextHeaderIpv4 : kNextHeaderIpv6);
   wire::Writer out;
   out.u32(outbound_spi_).u32(sequence);
   // The high half of an extended number: no run comes near 2^32.

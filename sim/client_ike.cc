@@ -16,6 +16,7 @@ constexpr int kTriesMax = 8;  // gives up after about 22 s
 constexpr uint16_t kIkePort = 500;
 constexpr uint8_t kIdIpv4 = 1;
 constexpr uint8_t kIdFqdn = 2;
+constexpr uint8_t kIdIpv6 = 5;
 
 Payload nonce_payload(const Bytes& nonce) {
   return Payload{.type = PayloadType::Nonce, .body = nonce};
@@ -29,7 +30,8 @@ Bytes joined(const Bytes& first, const Bytes& second) {
 
 // The rest of an identity payload: type, reserved, data.
 Bytes id_body(const ClientSpec& spec) {
-  Bytes body{spec.identity.empty() ? kIdIpv4 : kIdFqdn, 0, 0, 0};
+  const uint8_t by_address = spec.outer.is_v4() ? kIdIpv4 : kIdIpv6;
+  Bytes body{spec.identity.empty() ? by_address : kIdFqdn, 0, 0, 0};
   append(body, spec.identity.empty() ? spec.outer.bytes() : as_bytes(spec.identity));
   return body;
 }

@@ -36,6 +36,8 @@ struct ClusterOptions {
   uint32_t client_window = 32;
   uint16_t gateway_window = 128;
   uint8_t behind_nat = 0;  // bit n: client n is
+  uint8_t over_v6 = 0;     // bit n: client n comes over IPv6, if behind no NAT
+  uint8_t inside_v6 = 0;   // bit n: it carries IPv6
   Duration probe_interval = std::chrono::milliseconds(50);
   Duration chore_min{};
   Duration chore_max{};

@@ -15,6 +15,7 @@ constexpr size_t kHeaderSize = 28;
 constexpr size_t kLengthAt = 24;
 constexpr uint16_t kKeyLengthAttribute = 0x800E;
 constexpr uint8_t kIpv4Range = 7;
+constexpr uint8_t kIpv6Range = 8;
 
 enum class TransformType : uint8_t { Encryption = 1, Prf = 2, Integrity = 3, Dh = 4, Esn = 5 };
 
@@ -170,7 +171,8 @@ std::optional<uint16_t> error_in(const Payloads& payloads) {
 Payload selectors(PayloadType type, const IpPrefix& prefix) {
   wire::Writer out;
   out.u8(1).zeros(3);
-  out.u8(kIpv4Range).u8(0).u16(16).u16(0).u16(0xFFFF);
+  const bool v4 = prefix.address.is_v4();
+  out.u8(v4 ? kIpv4Range : kIpv6Range).u8(0).u16(v4 ? 16 : 40).u16(0).u16(0xFFFF);
   out.bytes(prefix.first().bytes()).bytes(prefix.last().bytes());
   return Payload{.type = type, .body = out.take()};
 }

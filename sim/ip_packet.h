@@ -1,7 +1,7 @@
 #pragma once
 
-// IPv4 packets of the simulated networks. Written apart from the ISA's own parser, so that one
-// does not hide the other's mistakes.
+// IPv4 and IPv6 packets of the simulated networks, without options or extension headers. Written
+// apart from the ISA's own parser, so that one does not hide the other's mistakes.
 
 #include <optional>
 
@@ -13,7 +13,7 @@ namespace segw::sim {
 constexpr uint8_t kProtocolUdp = 17;
 constexpr uint8_t kProtocolEsp = 50;
 
-struct Ipv4Packet {
+struct IpPacket {
   IpAddress source;
   IpAddress destination;
   uint8_t protocol = 0;
@@ -35,10 +35,10 @@ struct IkeOnWire {
   ByteView bytes;  // from the IKE header on
 };
 
-Bytes encode(const Ipv4Packet& packet);
-std::optional<Ipv4Packet> decode_ipv4(ByteView bytes);
+Bytes encode(const IpPacket& packet);
+std::optional<IpPacket> decode_ip(ByteView bytes);
 Bytes encode(const UdpDatagram& datagram);
-std::optional<UdpDatagram> decode_udp(const Ipv4Packet& packet);
+std::optional<UdpDatagram> decode_udp(const IpPacket& packet);
 std::optional<IpAddress> destination_of(ByteView packet);
 std::optional<IpAddress> source_of(ByteView packet);
 // False if the TTL ran out.

@@ -25,7 +25,7 @@ Bytes encode_probe(const Probe& probe, const IpAddress& from, const IpAddress& t
 }
 
 std::optional<Probe> decode_probe(ByteView packet) {
-  const auto ip = decode_ipv4(packet);
+  const auto ip = decode_ip(packet);
   if (!ip) return std::nullopt;
   const auto udp = decode_udp(*ip);
   if (!udp) return std::nullopt;

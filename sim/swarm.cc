@@ -98,19 +98,27 @@ void draw_rare(uint64_t seed, ClusterOptions& options) {
   if (options.pfs) options.pfs = kGroups.at(rng.below(kGroups.size()));
 }
 
+// Drawn apart, so that the rest of a seed's options is what it was before there was IPv6.
+void draw_families(uint64_t seed, ClusterOptions& options) {
+  Rng rng(seed, "families");
+  if (options.dynamic || rng.below(3) != 0) return;  // the seeds' gateway has one address
+  options.over_v6 = static_cast<uint8_t>(rng.below(8)) & static_cast<uint8_t>(~options.behind_nat);
+  options.inside_v6 = static_cast<uint8_t>(rng.below(8));
+}
+
 std::string describe(const ClusterOptions& options) {
   const esp::Suite ike{.encryption = options.ike_suite.encryption,
                        .key_bits = options.ike_suite.key_bits,
                        .integrity = options.ike_suite.integrity};
   return fmt::format(
-      "clients={} nat={:03b} keep-alive={}ms hold={} ike={}/prf{}/group{} esp={} window={} "
-      "probe={}ms begins={:03b} lifetimes={}/{}s{}",
-      options.clients, options.behind_nat, options.keep_alive / milliseconds(1), options.hold_count,
-      esp::text(ike), static_cast<int>(options.ike_suite.prf),
-      static_cast<int>(options.ike_suite.group), esp::text(options.esp_suite),
-      options.client_window, options.probe_interval / milliseconds(1), options.gateway_begins,
-      options.ike_lifetime / seconds(1), options.child_lifetime / seconds(1),
-      options.dynamic ? " dynamic" : "");
+      "clients={} nat={:03b} v6={:03b}/{:03b} keep-alive={}ms hold={} ike={}/prf{}/group{} "
+      "esp={} window={} probe={}ms begins={:03b} lifetimes={}/{}s{}",
+      options.clients, options.behind_nat, options.over_v6, options.inside_v6,
+      options.keep_alive / milliseconds(1), options.hold_count, esp::text(ike),
+      static_cast<int>(options.ike_suite.prf), static_cast<int>(options.ike_suite.group),
+      esp::text(options.esp_suite), options.client_window, options.probe_interval / milliseconds(1),
+      options.gateway_begins, options.ike_lifetime / seconds(1),
+      options.child_lifetime / seconds(1), options.dynamic ? " dynamic" : "");
 }
 
 void add(ClientCounts& to, const ClientCounts& more) {
@@ -134,6 +142,7 @@ SeedOutcome run_seed(uint64_t seed, Duration length,
   draw_rare(seed, options);
   options.dynamic = Rng(seed, "dynamic").below(4) == 0;
   if (options.dynamic) options.gateway_begins = 0;  // a gateway's clients begin
+  draw_families(seed, options);
   Cluster cluster(seed, options);
   if (echo) cluster.world().echo(echo);
   Faults faults(cluster, options.behind_nat != 0);

@@ -11,6 +11,7 @@ constexpr uint8_t kPriorities[] = {110, 100};
 IpAddress address(uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
   return IpAddress::v4(uint32_t{a} << 24 | uint32_t{b} << 16 | uint32_t{c} << 8 | d);
 }
+IpAddress v6(const std::string& text) { return IpAddress::parse(text).value_or(IpAddress{}); }
 IpPrefix prefix(const IpAddress& of, uint8_t length) {
   return IpPrefix{.address = of, .length = length};
 }
@@ -52,6 +53,7 @@ config::Interface access(HostId host, uint8_t network, std::string device) {
   interface.device = std::move(device);
   interface.address = prefix(address(203, 0, network, static_cast<uint8_t>(host + 1)), 24);
   interface.vrrp_backup = {address(203, 0, network, 254)};
+  interface.address_v6 = prefix(v6(fmt::format("2001:db8:{}::{}", network, host + 1)), 64);
   return interface;
 }
 
@@ -59,6 +61,7 @@ config::Interface tunnel_interface(HostId host, uint8_t network, bool is_public)
   config::Interface interface;
   interface.name = "tunnel";
   interface.address = prefix(address(192, 0, network, 1), 24);
+  interface.address_v6 = prefix(v6(fmt::format("2001:db8:{}::1", network)), 64);
   interface.shunt_next_hop = address(10, 255, network, static_cast<uint8_t>(host == A ? 2 : 1));
   interface.tunnel_sap =
       config::Interface::TunnelSap{.group = kGroup, .is_public = is_public, .tag = 1};
@@ -179,6 +182,16 @@ ClientSpec client_spec(const ClusterOptions& options, uint8_t index) {
   spec.inner_host = address(10, 10, number, 7);
   spec.core_network = kCoreNetwork;
   spec.core_host = kCoreHost;
+  if ((options.over_v6 >> index & 1) != 0) {
+    spec.outer = v6(fmt::format("2001:db8:51::{}", number));
+    spec.gateway = v6("2001:db8:2::10");
+  }
+  if ((options.inside_v6 >> index & 1) != 0) {
+    spec.inner_network = prefix(v6(fmt::format("2001:db8:10:{}::", number)), 64);
+    spec.inner_host = v6(fmt::format("2001:db8:10:{}::7", number));
+    spec.core_network = prefix(v6("2001:db8:200::"), 48);
+    spec.core_host = v6("2001:db8:200::1");
+  }
   spec.pre_shared_key = client_key(number);
   if (options.dynamic) spec.identity = spec.name + ".example.net";
   spec.ike_suite = options.ike_suite;

@@ -19,13 +19,13 @@ class SequenceOnce final : public Checker {
     const auto esp = esp_of(packet);
     const auto to = destination_of(packet);
     if (!esp || !to) return;
-    if (seen_.insert({to->v4_host_order(), esp->spi, esp->sequence}).second) return;
+    if (seen_.insert({*to, esp->spi, esp->sequence}).second) return;
     violate(fmt::format("{} repeats sequence number {} of SPI {:08x}", host_name(host),
                         esp->sequence, esp->spi));
   }
 
  private:
-  std::set<std::tuple<uint32_t, uint32_t, uint32_t>> seen_;
+  std::set<std::tuple<IpAddress, uint32_t, uint32_t>> seen_;
 };
 
 }  // namespace

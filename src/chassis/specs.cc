@@ -9,7 +9,7 @@ namespace segw::chassis {
 namespace {
 
 constexpr std::string_view kBase = "Base";
-constexpr uint32_t kSelectorsMax = 16;
+constexpr uint32_t kSelectorsMax = 32;  // 16 entries, each of both families
 
 // An IES is part of the base router.
 std::string namespace_of(const config::Service& service) {
@@ -22,20 +22,32 @@ std::set<IpAddress> shunt_next_hops(const config::Config& config, std::string_vi
     if (namespace_of(service) != name) continue;
     for (const config::Interface& interface : service.interfaces) {
       if (interface.shunt_next_hop) next_hops.insert(*interface.shunt_next_hop);
+      if (interface.shunt_next_hop_v6) next_hops.insert(*interface.shunt_next_hop_v6);
     }
   }
   return next_hops;
 }
 
+std::vector<IpPrefix> addresses_of(const config::Interface& interface) {
+  std::vector<IpPrefix> addresses;
+  if (interface.address) addresses.push_back(*interface.address);
+  if (interface.address_v6) addresses.push_back(*interface.address_v6);
+  return addresses;
+}
+
 void add_interfaces(platform::ServiceSpec& spec, const config::Service& service,
                     const std::set<IpAddress>& shunts) {
   for (const config::Interface& interface : service.interfaces) {
-    if (interface.tunnel_sap || !interface.address) continue;
-    const bool shunt = std::ranges::any_of(
-        shunts, [&](const IpAddress& next_hop) { return interface.address->contains(next_hop); });
+    if (interface.tunnel_sap) continue;
+    std::vector<IpPrefix> addresses = addresses_of(interface);
+    if (addresses.empty()) continue;
+    const bool shunt = std::ranges::any_of(shunts, [&](const IpAddress& next_hop) {
+      return std::ranges::any_of(
+          addresses, [&](const IpPrefix& address) { return address.contains(next_hop); });
+    });
     spec.interfaces.push_back(platform::ServiceInterface{.name = interface.name,
                                                          .device = interface.device,
-                                                         .address = *interface.address,
+                                                         .addresses = std::move(addresses),
                                                          .shunt = shunt});
   }
   for (const config::StaticRoute& route : service.routes) {
@@ -65,6 +77,7 @@ platform::SteeringSide steering_side(const config::Config& config, const TunnelS
   platform::SteeringSide side;
   side.service = namespace_of(*sap.service);
   side.shunt_next_hop = sap.interface->shunt_next_hop;
+  side.shunt_next_hop_v6 = sap.interface->shunt_next_hop_v6;
   for (const config::Service& service : config.services) {
     if (namespace_of(service) != side.service) continue;
     for (const config::Interface& interface : service.interfaces) {
@@ -75,6 +88,11 @@ platform::SteeringSide steering_side(const config::Config& config, const TunnelS
     }
   }
   return side;
+}
+
+esp::IcmpLimit icmp_limit(const config::IcmpGeneration& generation) {
+  return {.count = generation.enabled ? generation.message_count : uint16_t{0},
+          .interval = generation.interval};
 }
 
 IpPrefix host_prefix(const IpAddress& address) {
@@ -164,6 +182,39 @@ std::vector<platform::ServiceSpec> service_specs(const config::Config& config) {
   return specs;
 }
 
+esp::TunnelOptions tunnel_options(const config::PacketOptions& packets,
+                                  const config::IkePolicy& policy, bool behind_nat) {
+  const bool kept_alive = policy.nat_force_keep_alive || behind_nat;
+  return esp::TunnelOptions{
+      .clear_df_bit = packets.clear_df_bit,
+      .copy_traffic_class = packets.copy_traffic_class_upon_decapsulation,
+      .propagate_pmtu_v4 = packets.propagate_pmtu_v4,
+      .propagate_pmtu_v6 = packets.propagate_pmtu_v6,
+      .ip_mtu = packets.ip_mtu.value_or(0),
+      .encapsulated_ip_mtu = packets.encapsulated_ip_mtu.value_or(0),
+      .pmtu_aging = packets.pmtu_discovery_aging,
+      .public_tcp_mss = packets.public_tcp_mss_adjust.value_or(0),
+      .public_tcp_mss_auto = packets.public_tcp_mss_auto,
+      .private_tcp_mss = packets.private_tcp_mss_adjust.value_or(0),
+      .nat_keep_alive =
+          kept_alive ? policy.nat_keep_alive_interval.value_or(Duration{}) : Duration{},
+      .icmp_v4 = icmp_limit(packets.icmp_generation),
+      .icmp_v6 = icmp_limit(packets.icmp6_generation)};
+}
+
+esp::TunnelOptions tunnel_options(const config::Config& config, const config::TunnelGroup& group,
+                                  uint32_t tunnel, bool behind_nat) {
+  if (tunnel < config.tunnels.size()) {
+    const config::IpsecTunnel& of = config.tunnels[tunnel];
+    return tunnel_options(of.packets, of.ike_policy, behind_nat);
+  }
+  for (const config::IpsecGateway& gateway : config.gateways) {
+    if (gateway.group != group.id || !gateway.tunnel_template) continue;
+    return tunnel_options(gateway.tunnel_template->packets, gateway.ike_policy, behind_nat);
+  }
+  return {};
+}
+
 std::optional<platform::SteeringSpec> steering_spec(const config::Config& config,
                                                     const config::TunnelGroup& group) {
   const TunnelSap outer = find_sap(config, group.id, true);
@@ -175,8 +226,8 @@ std::optional<platform::SteeringSpec> steering_spec(const config::Config& config
                               .isa = group.isas.front(),
                               .public_side = steering_side(config, outer),
                               .private_side = steering_side(config, inner)};
-  if (outer.interface->address) {
-    add_unique(spec.public_side.prefixes, host_prefix(outer.interface->address->address));
+  for (const IpPrefix& own : addresses_of(*outer.interface)) {
+    add_unique(spec.public_side.prefixes, host_prefix(own.address));
   }
   for (const config::IpsecTunnel& tunnel : config.tunnels) {
     if (tunnel.group != group.id) continue;
@@ -203,23 +254,20 @@ std::optional<platform::IsaSpec> isa_spec(const config::Config& config,
                            .group = group.id,
                            .public_service = namespace_of(*outer.service),
                            .private_service = namespace_of(*inner.service),
-                           .public_interface = outer.interface->address.value_or(IpPrefix{}),
-                           .private_interface = inner.interface->address.value_or(IpPrefix{})};
+                           .public_interfaces = addresses_of(*outer.interface),
+                           .private_interfaces = addresses_of(*inner.interface)};
 }
 
-isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& group, Slot slot) {
+isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& group, Slot slot,
+                     uint16_t public_mtu) {
   const auto spec = isa_spec(config, group);
   isa::Setup setup{.id = spec ? spec->id : IsaId{},
                    .slot = slot,
-                   .public_interfaces = {},
-                   .private_interfaces = {},
+                   .public_interfaces = spec ? spec->public_interfaces : std::vector<IpPrefix>{},
+                   .private_interfaces = spec ? spec->private_interfaces : std::vector<IpPrefix>{},
+                   .public_mtu = public_mtu,
+                   .reassembly_wait = group.reassembly_wait,
                    .gateways = {}};
-  if (spec && spec->public_interface.length != 0) {
-    setup.public_interfaces.push_back(spec->public_interface);
-  }
-  if (spec && spec->private_interface.length != 0) {
-    setup.private_interfaces.push_back(spec->private_interface);
-  }
   for (const config::IpsecTunnel& tunnel : config.tunnels) {
     if (tunnel.group == group.id &&
         std::ranges::find(setup.gateways, tunnel.local_gateway) == setup.gateways.end()) {

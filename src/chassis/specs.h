@@ -24,7 +24,13 @@ std::optional<platform::SteeringSpec> steering_spec(const config::Config& config
 std::optional<platform::IsaSpec> isa_spec(const config::Config& config,
                                           const config::TunnelGroup& group);
 
-isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& group, Slot slot);
+isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& group, Slot slot,
+                     uint16_t public_mtu = 1500);
+
+// What the operator chose for the packets of a tunnel; of a tunnel made on demand, its gateway's
+// template. `behind_nat`: this end of it is.
+esp::TunnelOptions tunnel_options(const config::Config& config, const config::TunnelGroup& group,
+                                  uint32_t tunnel, bool behind_nat);
 
 // Our slot (redundancy rule 13): spi-range-index − 1, or the rank among the members' addresses.
 Slot slot_of(const config::Config& config, const config::TunnelGroup& group,

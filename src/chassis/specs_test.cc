@@ -89,6 +89,54 @@ TEST(Specs, SteeringHoldsGatewaysOutsideAndRoutedPrefixesInside) {
   EXPECT_EQ(spec->private_side.prefixes, std::vector{prefix("192.168.1.1/32")});
 }
 
+TEST(Specs, BothFamiliesAreAddressedRoutedAndSteered) {
+  config::Config config = sample();
+  auto& ies = config.services[1];
+  config.services[0].interfaces[0].address_v6 = prefix("2001:db8:34::1/64");
+  ies.interfaces[0].vrrp_backup.push_back(ip("2001:db8:16::fe"));
+  ies.interfaces[1].address_v6 = prefix("2001:db8:20::fe/64");
+  ies.interfaces[1].shunt_next_hop_v6 = ip("2001:db8:34::2");
+  config.tunnels[0].local_gateway = ip("2001:db8:20::1");
+  config.tunnels[0].remote_gateway = ip("2001:db8:10::1");
+  config.tunnels[0].routed_prefixes.push_back(prefix("2001:db8:1::/64"));
+  const auto services = service_specs(config);
+  EXPECT_EQ(services[0].interfaces[0].addresses,
+            (std::vector{prefix("192.168.34.1/30"), prefix("2001:db8:34::1/64")}));
+  EXPECT_TRUE(services[0].interfaces[0].shunt);
+  const auto spec = steering_spec(config, config.tunnel_groups.front());
+  ASSERT_TRUE(spec);
+  EXPECT_EQ(spec->public_side.prefixes,
+            (std::vector{prefix("10.10.20.254/32"), prefix("2001:db8:20::fe/128"),
+                         prefix("2001:db8:20::1/128")}));
+  EXPECT_EQ(spec->public_side.shunt_next_hop_v6, ip("2001:db8:34::2"));
+  EXPECT_EQ(spec->public_side.virtual_next_hops.size(), 2U);
+  EXPECT_EQ(spec->private_side.prefixes.size(), 2U);
+  const auto setup = isa_setup(config, config.tunnel_groups.front(), Slot{1}, 1400);
+  EXPECT_EQ(setup.public_interfaces.size(), 2U);
+  EXPECT_EQ(setup.public_mtu, 1400);
+  EXPECT_EQ(setup.gateways, std::vector{ip("2001:db8:20::1")});
+}
+
+TEST(Specs, WhatTheOperatorChoseForPacketsReachesTheIsa) {
+  config::Config config = sample();
+  config.tunnels[0].packets = {.clear_df_bit = true,
+                               .ip_mtu = 1400,
+                               .icmp_generation = {.enabled = false},
+                               .public_tcp_mss_auto = true};
+  config.tunnels[0].ike_policy.nat_keep_alive_interval = std::chrono::seconds(120);
+  const auto options = tunnel_options(config, config.tunnel_groups[0], 0, false);
+  EXPECT_TRUE(options.clear_df_bit);
+  EXPECT_EQ(options.ip_mtu, 1400);
+  EXPECT_EQ(options.icmp_v4.count, 0);
+  EXPECT_EQ(options.icmp_v6.count, 100);
+  EXPECT_TRUE(options.public_tcp_mss_auto);
+  EXPECT_EQ(options.nat_keep_alive, std::chrono::seconds(120));
+  config.tunnels[0].ike_policy.nat_force_keep_alive = false;
+  EXPECT_EQ(tunnel_options(config, config.tunnel_groups[0], 0, false).nat_keep_alive, Duration{});
+  EXPECT_EQ(tunnel_options(config, config.tunnel_groups[0], 0, true).nat_keep_alive,
+            std::chrono::seconds(120));
+}
+
 TEST(Specs, AGroupWithoutTunnelSapsHasNoSteering) {
   config::Config config = sample();
   config.services[1].interfaces.pop_back();

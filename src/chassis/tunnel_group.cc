@@ -38,14 +38,16 @@ TunnelGroup::~TunnelGroup() = default;
 Result<void> TunnelGroup::start() {
   const config::Config& config = *parts_.config;
   const auto steering = steering_spec(config, *parts_.group);
-  const auto isa = isa_spec(config, *parts_.group);
+  auto isa = isa_spec(config, *parts_.group);
   if (!steering || !isa) {
     return failure(
         fmt::format("tunnel-group {}: no public and private tunnel SAP, or no ISA", id().value));
   }
   IsaListener& listener = *this;
-  isa_ = std::make_unique<IsaPort>(platform_, *isa, isa_setup(config, *parts_.group, parts_.slot),
-                                   listener);
+  const uint16_t public_mtu = platform_.services.mtu(isa->public_service);
+  isa->mtu = std::max(public_mtu, platform_.services.mtu(isa->private_service));
+  isa_ = std::make_unique<IsaPort>(
+      platform_, *isa, isa_setup(config, *parts_.group, parts_.slot, public_mtu), listener);
   ike::GroupSettings ike_group = ike_settings(config, *parts_.group, parts_.slot,
                                               parts_.identity->incarnation(), *parts_.credentials);
   ike_group.cookie_key = protocol_key(parts_.master_key, "ike cookie 1");

@@ -1,6 +1,7 @@
 // The tunnel group as MCS sees it: records in, records out.
 #include <algorithm>
 
+#include "chassis/specs.h"
 #include "chassis/tunnel_group.h"
 
 namespace segw::chassis {
@@ -67,7 +68,13 @@ void TunnelGroup::note_position(Spi spi, uint64_t next) {
 }
 
 isa::InstallSa TunnelGroup::install_message(const esp::ChildSa& sa, bool outbound) const {
-  isa::InstallSa message{.sa = sa, .outbound = outbound, .may_seal = may_seal(sa.holders)};
+  const auto ike_sa = state_.ike_sas.find(sa.ike_sa);
+  const bool behind_nat = ike_sa != state_.ike_sas.end() && ike_sa->second.local_behind_nat;
+  isa::InstallSa message{
+      .sa = sa,
+      .options = tunnel_options(*parts_.config, *parts_.group, sa.tunnel, behind_nat),
+      .outbound = outbound,
+      .may_seal = may_seal(sa.holders)};
   const auto window = state_.windows.find(sa.inbound_spi);
   const uint64_t reported = window == state_.windows.end() ? 1 : window->second.outbound_next;
   const auto floor = floors_.find(sa.inbound_spi);

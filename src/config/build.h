@@ -41,6 +41,7 @@ std::vector<McPeer> build_peers(const View& root, const Config& config);        
 void build_services(const View& root, const PortsMap& ports, Config& config);   // build_service.cc
 void build_tunnels(const View& root, const IpsecParts& parts, Config& config);  // build_tunnel.cc
 TunnelTemplates build_templates(const View& ipsec, const IpsecTransforms& transforms);
+PacketOptions packet_options(const View& entry);                                 // build_ts_list.cc
 TsLists build_ts_lists(const View& ipsec);                                       // build_ts_list.cc
 void build_gateways(const View& root, const IpsecParts& parts, Config& config);  // build_gateway.cc
 

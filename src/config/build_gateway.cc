@@ -106,11 +106,15 @@ class GatewayBuilder {
     const Service* service = find_service(config_, gateway.delivery_service);
     const Interface* outside =
         service == nullptr ? nullptr : find_interface(*service, interface.text("interface-name"));
-    if (outside == nullptr || !outside->address) return;  // filed where the interface stands
-    if (!outside->address->contains(*address)) {
+    if (outside == nullptr) return;  // filed where the interface stands
+    const auto& subnet = address->is_v4() ? outside->address : outside->address_v6;
+    if (!subnet) {
+      leaf.refuse(fmt::format("interface \"{}\" has no {} address", outside->name,
+                              address->is_v4() ? "ipv4" : "ipv6"));
+    } else if (!subnet->contains(*address)) {
       leaf.refuse(fmt::format("is not in the subnet of interface \"{}\" ({})", outside->name,
-                              outside->address->text()));
-    } else if (outside->address->address == *address) {
+                              subnet->text()));
+    } else if (subnet->address == *address) {
       leaf.refuse(fmt::format("is the address of interface \"{}\" itself", outside->name));
     }
   }

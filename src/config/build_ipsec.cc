@@ -71,7 +71,13 @@ IkePolicy ike_policy(const View& entry, const IkeTransforms& transforms) {
     policy.dpd_reply_only = dpd.flag("reply-only");
   }
   policy.nat_traversal = entry.at("nat-traversal").exists();
-  policy.nat_traversal_force = entry.at("nat-traversal").flag("force");
+  const View nat = entry.at("nat-traversal");
+  policy.nat_traversal_force = nat.flag("force");
+  if (nat.at("keep-alive-interval").exists()) {
+    policy.nat_keep_alive_interval =
+        std::chrono::seconds(nat.number<uint16_t>("keep-alive-interval"));
+  }
+  policy.nat_force_keep_alive = !nat.exists() || nat.flag("force-keep-alive");
   policy.options = build_ike_options(entry);
   if (entry.at("pfs").exists()) policy.pfs = read_group(entry.at("pfs").at("dh-group"));
   return policy;

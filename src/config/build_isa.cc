@@ -75,6 +75,8 @@ std::vector<TunnelGroup> build_tunnel_groups(const View& root) {
     if (entry.at("spi-range-index").exists()) {
       group.spi_range_index = entry.number<uint8_t>("spi-range-index");
     }
+    group.reassembly_wait =
+        std::chrono::milliseconds(entry.at("reassembly").number<uint16_t>("max-wait-time"));
     read_engines(entry, group, taken);
     // A group whose engine the operator has taken away is down.
     if (std::ranges::any_of(group.isas, [&](IsaId isa) { return disabled.contains(isa); })) {

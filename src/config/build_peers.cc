@@ -18,10 +18,20 @@ bool is_own(const Config& config, const IpAddress& address) {
   for (const Service& service : config.services) {
     if (service.kind == Service::Kind::Vprn) continue;
     for (const Interface& interface : service.interfaces) {
-      if (interface.address && interface.address->address == address) return true;
+      const auto& own = address.is_v4() ? interface.address : interface.address_v6;
+      if (own && own->address == address) return true;
     }
   }
   return false;
+}
+
+// The address of interface "system", of the family of `peer`.
+IpAddress system_address(const Config& config, const IpAddress& peer) {
+  if (peer.is_v4()) return config.system_address;
+  for (const Interface& interface : config.services.front().interfaces) {
+    if (interface.name == "system" && interface.address_v6) return interface.address_v6->address;
+  }
+  return config.system_address;
 }
 
 std::map<uint16_t, std::string> sync_tags(const View& sync) {
@@ -84,8 +94,8 @@ void read_addresses(const View& entry, const Config& config, McPeer& peer) {
       source.refuse("is no address of an interface of router \"Base\" or an IES");
     }
   } else {
-    peer.source_address = config.system_address;
-    if (config.system_address.unspecified()) {
+    peer.source_address = system_address(config, peer.address);
+    if (peer.source_address.unspecified()) {
       source.refuse("must be set, since interface \"system\" has no address");
     }
   }

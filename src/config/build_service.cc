@@ -58,7 +58,9 @@ void attach_tunnel(const View& entry, const View& sap, Service::Kind kind, Conte
                            tunnel.is_public ? "public" : "private"));
   }
   if (tunnel.is_public) {
-    if (!interface.address) entry.refuse("a public tunnel interface needs an ipv4 primary address");
+    if (!interface.address && !interface.address_v6) {
+      entry.refuse("a public tunnel interface needs an ipv4 primary address");
+    }
     return;
   }
   if (kind != Service::Kind::Vprn) sap.refuse("a private tunnel SAP belongs in a VPRN");
@@ -87,14 +89,15 @@ void attach(const View& entry, Service::Kind kind, Context& context, Interface& 
   }
 }
 
-void read_vrrp(const View& ipv4, Interface& interface) {
-  for (const View& router : ipv4.each("vrrp")) {
+void read_vrrp(const View& ip, const std::optional<IpPrefix>& subnet, Interface& interface) {
+  for (const View& router : ip.each("vrrp")) {
     const std::vector<View> backups = router.each("backup");
     if (backups.empty()) router.refuse("backup expected");
     for (const View& backup : backups) {
       const auto address = IpAddress::parse(backup.value());
       if (!address) continue;
-      if (!interface.address || !interface.address->contains(*address)) {
+      const IpPrefix link_local{.address = *IpAddress::parse("fe80::"), .length = 10};
+      if (!(subnet && subnet->contains(*address)) && !link_local.contains(*address)) {
         backup.refuse("is not in the interface's subnet");
       }
       interface.vrrp_backup.push_back(*address);
@@ -103,10 +106,10 @@ void read_vrrp(const View& ipv4, Interface& interface) {
 }
 
 // One nexthop object serves the configured tunnels and those made on demand.
-void read_shunt(const View& entry, Interface& interface) {
+void read_shunt(const View& entry, std::optional<IpAddress>& next_hop) {
   const auto configured = entry.address("static-tunnel-redundant-nexthop");
   const auto on_demand = entry.address("dynamic-tunnel-redundant-nexthop");
-  interface.shunt_next_hop = configured ? configured : on_demand;
+  next_hop = configured ? configured : on_demand;
   if (configured && on_demand && *configured != *on_demand) {
     entry.at("dynamic-tunnel-redundant-nexthop")
         .refuse(
@@ -125,16 +128,27 @@ void read_interface(const View& entry, Service& service, Context& context) {
     interface.address =
         IpPrefix{.address = *address, .length = primary.number<uint8_t>("prefix-length")};
   }
+  const View ipv6 = entry.at("ipv6");
+  for (const View& each : ipv6.each("address")) {
+    const auto address = each.address("ipv6-address");
+    if (!address) continue;
+    interface.address_v6 =
+        IpPrefix{.address = *address, .length = each.number<uint8_t>("prefix-length")};
+  }
   attach(entry, service.kind, context, interface);
-  read_vrrp(ipv4, interface);
+  read_vrrp(ipv4, interface.address, interface);
+  read_vrrp(ipv6, interface.address_v6, interface);
   if (!interface.tunnel_sap) {
     if (entry.flag("tunnel")) entry.at("tunnel").refuse("a sap tunnel-N.private:T expected");
     for (const auto* leaf :
          {"static-tunnel-redundant-nexthop", "dynamic-tunnel-redundant-nexthop"}) {
-      if (entry.at(leaf).exists()) entry.at(leaf).refuse("is for interfaces with a tunnel SAP");
+      for (const View& at : {entry.at(leaf), ipv6.at(leaf)}) {
+        if (at.exists()) at.refuse("is for interfaces with a tunnel SAP");
+      }
     }
   }
-  read_shunt(entry, interface);
+  read_shunt(entry, interface.shunt_next_hop);
+  read_shunt(ipv6, interface.shunt_next_hop_v6);
   service.interfaces.push_back(std::move(interface));
 }
 
@@ -151,6 +165,9 @@ void read_routes(const View& routes, Service& service) {
     const auto prefix = route.prefix("ip-prefix");
     const auto next_hop = next_hops.front().address("ip-address");
     if (!prefix || !next_hop) continue;
+    if (prefix->address.family() != next_hop->family()) {
+      next_hops.front().refuse("is of another IP version than the route");
+    }
     service.routes.push_back(StaticRoute{.prefix = *prefix, .next_hop = *next_hop});
   }
 }

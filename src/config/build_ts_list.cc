@@ -91,6 +91,8 @@ IcmpGeneration icmp_generation(const View& view) {
                         .interval = std::chrono::seconds(view.number<uint16_t>("interval"))};
 }
 
+}  // namespace
+
 PacketOptions packet_options(const View& entry) {
   PacketOptions options{
       .clear_df_bit = entry.flag("clear-df-bit"),
@@ -106,10 +108,17 @@ PacketOptions packet_options(const View& entry) {
   if (entry.at("encapsulated-ip-mtu").exists()) {
     options.encapsulated_ip_mtu = entry.number<uint16_t>("encapsulated-ip-mtu");
   }
+  const View inwards = entry.at("private-tcp-mss-adjust");
+  if (inwards.exists()) {
+    options.private_tcp_mss_adjust = entry.number<uint16_t>("private-tcp-mss-adjust");
+  }
+  const View outwards = entry.at("public-tcp-mss-adjust");
+  options.public_tcp_mss_auto = outwards.value() == "auto";
+  if (outwards.exists() && !options.public_tcp_mss_auto) {
+    options.public_tcp_mss_adjust = entry.number<uint16_t>("public-tcp-mss-adjust");
+  }
   return options;
 }
-
-}  // namespace
 
 TsLists build_ts_lists(const View& ipsec) {
   TsLists lists;

@@ -23,14 +23,28 @@ const Interface* public_side(const Service& service, TunnelGroupId group) {
   return nullptr;
 }
 
+bool written(const View& side) { return side.at("any").exists() || side.at("address").exists(); }
+
 std::vector<SecurityPolicyEntry> security_entries(const View& policy) {
   std::vector<SecurityPolicyEntry> entries;
   for (const View& entry : policy.each("entry")) {
-    entries.push_back(SecurityPolicyEntry{.id = entry.number<uint16_t>("entry-id"),
-                                          .local = entry.at("local-ip").prefix("address"),
-                                          .remote = entry.at("remote-ip").prefix("address")});
+    const auto id = entry.number<uint16_t>("entry-id");
+    const View local = entry.at("local-ip-v6");
+    const View remote = entry.at("remote-ip-v6");
+    const bool v6 = local.exists() || remote.exists();
+    // Of IPv4 it says nothing if it says something of IPv6 only.
+    if (!v6 || written(entry.at("local-ip")) || written(entry.at("remote-ip"))) {
+      entries.push_back(SecurityPolicyEntry{.id = id,
+                                            .local = entry.at("local-ip").prefix("address"),
+                                            .remote = entry.at("remote-ip").prefix("address")});
+    }
+    if (!v6) continue;
+    const IpPrefix any{.address = *IpAddress::from_bytes(Bytes(16)), .length = 0};
+    entries.push_back(SecurityPolicyEntry{.id = id,
+                                          .local = local.prefix("address").value_or(any),
+                                          .remote = remote.prefix("address").value_or(any)});
   }
-  std::ranges::sort(entries, {}, &SecurityPolicyEntry::id);
+  std::ranges::stable_sort(entries, {}, &SecurityPolicyEntry::id);
   return entries;
 }
 
@@ -116,6 +130,7 @@ class TunnelBuilder {
     tunnel.private_service_id = vprn.view.number<uint32_t>("service-id");
     tunnel.enabled = entry.enabled() && vprn.view.enabled();
     tunnel.replay_window = entry.number<uint16_t>("replay-window");
+    tunnel.packets = packet_options(entry);
     read_keys(entry.at("key-exchange").at("dynamic"), tunnel);
     read_endpoint(entry.at("tunnel-endpoint"), tunnel);
     read_policy(vprn, entry.at("security-policy").at("id"), tunnel);
@@ -159,6 +174,10 @@ class TunnelBuilder {
     const View delivery = endpoint.at("delivery-service");
     tunnel.delivery_service = delivery.value();
     if (!delivery.exists() || !local.exists()) return;
+    if (endpoint.at("remote-ip-address").exists() &&
+        tunnel.local_gateway.family() != tunnel.remote_gateway.family()) {
+      endpoint.refuse("local-gateway-address and remote-ip-address are of two IP versions");
+    }
     if (!ends_.emplace(tunnel.delivery_service, tunnel.local_gateway, tunnel.remote_gateway)
              .second) {
       endpoint.refuse("another tunnel has the same two addresses");
@@ -174,10 +193,16 @@ class TunnelBuilder {
     if (outside == nullptr) {
       delivery.refuse(fmt::format("service \"{}\" has no sap tunnel-{}.public:T",
                                   tunnel.delivery_service, tunnel.group.value));
-    } else if (outside->address && !outside->address->contains(tunnel.local_gateway)) {
+      return;
+    }
+    const auto& subnet = tunnel.local_gateway.is_v4() ? outside->address : outside->address_v6;
+    if (!subnet) {
+      local.refuse(fmt::format("interface \"{}\" has no {} address", outside->name,
+                               tunnel.local_gateway.is_v4() ? "ipv4" : "ipv6"));
+    } else if (!subnet->contains(tunnel.local_gateway)) {
       local.refuse(fmt::format("is not in the subnet of interface \"{}\" ({})", outside->name,
-                               outside->address->text()));
-    } else if (outside->address && outside->address->address == tunnel.local_gateway) {
+                               subnet->text()));
+    } else if (subnet->address == tunnel.local_gateway) {
       local.refuse(fmt::format("is the address of interface \"{}\" itself", outside->name));
     }
   }

@@ -23,9 +23,17 @@ class AddressCheck {
         primary.at("address").refuse("another interface of this routing instance has it");
       }
     }
+    const View ipv6 = entry.at("ipv6");
+    for (const View& each : ipv6.each("address")) {
+      const auto address = each.address("ipv6-address");
+      if (address && !addresses_.insert(*address).second) {
+        each.refuse("another interface of this routing instance has it");
+      }
+    }
     for (const auto* leaf :
          {"static-tunnel-redundant-nexthop", "dynamic-tunnel-redundant-nexthop"}) {
       if (entry.at(leaf).exists()) neighbour(entry.at(leaf), entry.address(leaf));
+      if (ipv6.at(leaf).exists()) neighbour(ipv6.at(leaf), ipv6.address(leaf));
     }
   }
 
@@ -65,9 +73,10 @@ std::optional<IpPrefix> connected(const Config& config, std::string_view instanc
   for (const Service& service : config.services) {
     if (routing_instance(service) != instance) continue;
     for (const Interface& interface : service.interfaces) {
-      if (interface.tunnel_sap || interface.loopback || !interface.address) continue;
-      if (!interface.address->contains(address)) continue;
-      found = interface.address;
+      if (interface.tunnel_sap || interface.loopback) continue;
+      const auto& subnet = address.is_v4() ? interface.address : interface.address_v6;
+      if (!subnet || !subnet->contains(address)) continue;
+      found = subnet;
       if (found->address == address) return found;  // its owner says most
     }
   }

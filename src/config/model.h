@@ -56,7 +56,8 @@ struct TunnelGroup {  // isa tunnel-group
   bool responder_only = false;
   std::optional<uint8_t> spi_range_index;  // 1..4
   uint8_t active_isa_number = 1;
-  std::vector<IsaId> isas;  // multi-active isa
+  std::vector<IsaId> isas;                                     // multi-active isa
+  Duration reassembly_wait = std::chrono::milliseconds(1200);  // reassembly max-wait-time
 };
 
 struct IkeTransform {
@@ -78,6 +79,8 @@ struct IkePolicy {
   std::optional<ike::Group> pfs;
   bool nat_traversal = false;
   bool nat_traversal_force = false;
+  std::optional<Duration> nat_keep_alive_interval;
+  bool nat_force_keep_alive = true;
   bool dpd = false;
   Duration dpd_interval = std::chrono::seconds(30);
   uint8_t dpd_max_retries = 3;
@@ -139,6 +142,28 @@ struct SecurityPolicyEntry {
   std::optional<IpPrefix> remote;
 };
 
+struct IcmpGeneration {
+  bool enabled = true;
+  uint16_t message_count = 100;
+  Duration interval = std::chrono::seconds(10);
+};
+
+// What the data plane does with the packets of a tunnel.
+struct PacketOptions {
+  bool clear_df_bit = false;
+  bool copy_traffic_class_upon_decapsulation = false;
+  std::optional<uint16_t> ip_mtu;
+  std::optional<uint16_t> encapsulated_ip_mtu;
+  bool propagate_pmtu_v4 = true;
+  bool propagate_pmtu_v6 = true;
+  Duration pmtu_discovery_aging = std::chrono::seconds(900);
+  IcmpGeneration icmp_generation;
+  IcmpGeneration icmp6_generation;
+  std::optional<uint16_t> private_tcp_mss_adjust;
+  std::optional<uint16_t> public_tcp_mss_adjust;
+  bool public_tcp_mss_auto = false;
+};
+
 struct IpsecTunnel {  // sap tunnel-N.private:T ipsec-tunnel NAME
   std::string name;
   bool enabled = false;
@@ -157,26 +182,8 @@ struct IpsecTunnel {  // sap tunnel-N.private:T ipsec-tunnel NAME
   std::vector<SecurityPolicyEntry> security_policy;
   uint32_t security_policy_id = 0;
   uint16_t replay_window = 128;
+  PacketOptions packets;
   std::vector<IpPrefix> routed_prefixes;  // static-routes route … ipsec-tunnel NAME
-};
-
-struct IcmpGeneration {
-  bool enabled = true;
-  uint16_t message_count = 100;
-  Duration interval = std::chrono::seconds(10);
-};
-
-// What the data plane does with the packets of a tunnel.
-struct PacketOptions {
-  bool clear_df_bit = false;
-  bool copy_traffic_class_upon_decapsulation = false;
-  std::optional<uint16_t> ip_mtu;
-  std::optional<uint16_t> encapsulated_ip_mtu;
-  bool propagate_pmtu_v4 = true;
-  bool propagate_pmtu_v6 = true;
-  Duration pmtu_discovery_aging = std::chrono::seconds(900);
-  IcmpGeneration icmp_generation;
-  IcmpGeneration icmp6_generation;
 };
 
 struct TunnelTemplate {  // ipsec tunnel-template N
@@ -233,8 +240,10 @@ struct Interface {  // of the base router, an IES or a VPRN
   std::string device;  // by the ports file
   bool loopback = false;
   std::optional<IpPrefix> address;
+  std::optional<IpPrefix> address_v6;
   // static-, or else dynamic-tunnel-redundant-nexthop; of tunnel interfaces.
   std::optional<IpAddress> shunt_next_hop;
+  std::optional<IpAddress> shunt_next_hop_v6;
   struct TunnelSap {
     TunnelGroupId group;
     bool is_public = false;

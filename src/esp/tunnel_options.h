@@ -6,6 +6,13 @@
 
 namespace segw::esp {
 
+// So many ICMP errors in an interval, for one SA.
+struct IcmpLimit {
+  uint16_t count = 100;  // 0: none
+  Duration interval = std::chrono::seconds(10);
+  auto operator<=>(const IcmpLimit&) const = default;
+};
+
 // How a tunnel treats packets beside protecting them: what its operator chose, of this chassis
 // alone. Not negotiated and not part of an SA's record: the other chassis has its own.
 struct TunnelOptions {
@@ -20,6 +27,8 @@ struct TunnelOptions {
   bool public_tcp_mss_auto = false;
   uint16_t private_tcp_mss = 0;  // for SYNs that go into it
   Duration nat_keep_alive{};     // after so much silence of ours; zero: none
+  IcmpLimit icmp_v4;             // icmp-generation, icmp6-generation: packets too big
+  IcmpLimit icmp_v6;
   auto operator<=>(const TunnelOptions&) const = default;
 };
 

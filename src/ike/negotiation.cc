@@ -4,6 +4,7 @@
 
 #include "crypto/crypto.h"
 #include "esp/algorithm.h"
+#include "esp/selectors.h"
 
 namespace segw::ike {
 namespace {
@@ -138,11 +139,22 @@ std::optional<esp::TrafficSelector> intersection(const esp::TrafficSelector& a,
   if (a.protocol != 0 && b.protocol != 0 && a.protocol != b.protocol) return std::nullopt;
   esp::TrafficSelector both;
   both.protocol = a.protocol != 0 ? a.protocol : b.protocol;
+  const bool opaque = esp::opaque_ports(a) || esp::opaque_ports(b);
   both.port_first = std::max(a.port_first, b.port_first);
   both.port_last = std::min(a.port_last, b.port_last);
   both.first = std::max(a.first, b.first);
   both.last = std::min(a.last, b.last);
-  if (both.port_first > both.port_last || both.last < both.first) return std::nullopt;
+  if (both.last < both.first) return std::nullopt;
+  if (opaque) {
+    // RFC 7296 3.13.1: OPAQUE is part of all ports, and of nothing else.
+    const auto takes = [](const esp::TrafficSelector& selector) {
+      return esp::all_ports(selector) || esp::opaque_ports(selector);
+    };
+    both.port_first = 0xFFFF;
+    both.port_last = 0;
+    return takes(a) && takes(b) ? std::optional(both) : std::nullopt;
+  }
+  if (both.port_first > both.port_last) return std::nullopt;
   return both;
 }
 

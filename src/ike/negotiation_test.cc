@@ -294,7 +294,12 @@ INSTANTIATE_TEST_SUITE_P(
         NarrowRow{"OtherProtocol", {with(kNet, 17, 0, 65535)}, {with(kNet, 6, 0, 65535)}, {}},
         NarrowRow{
             "Ports", {with(kNet, 6, 80, 90)}, {with(kNet, 6, 85, 99)}, {with(kNet, 6, 85, 90)}},
-        NarrowRow{"OpaquePorts", {kNet}, {with(kNet, 6, 65535, 0)}, {}},
+        NarrowRow{"OpaquePortsOfAll", {kNet}, {with(kNet, 6, 65535, 0)}, {with(kNet, 6, 65535, 0)}},
+        NarrowRow{"OpaquePortsOfSome", {with(kNet, 6, 80, 90)}, {with(kNet, 6, 65535, 0)}, {}},
+        NarrowRow{"Ipv6",
+                  {range("2001:db8::", "2001:db8::ffff")},
+                  {kSix, kAll},
+                  {range("2001:db8::", "2001:db8::ffff")}},
         NarrowRow{"Twice", {kNet}, {kNet, kNet}, {kNet}},
         NarrowRow{"BackwardsRange", {kAll}, {range("10.0.0.9", "10.0.0.1")}, {}}),
     [](const auto& row) { return row.param.name; });

@@ -39,8 +39,6 @@ namespace segw::isa {
 constexpr size_t kBatchMax = 32;       // packets for which the deadline is checked once
 constexpr size_t kBufferedMax = 4096;  // packets kept while Buffering
 constexpr Duration kActivityInterval = std::chrono::milliseconds(100);
-constexpr uint32_t kTooBigMax = 100;  // packets too big told of, of one SA in kTooBigInterval
-constexpr Duration kTooBigInterval = std::chrono::seconds(10);
 
 struct Output {
   std::vector<Bytes> to_public;
@@ -81,8 +79,12 @@ class Engine {
     uint64_t rate = 0;  // packets a second, outbound
     Instant low_reported{};
     Instant last_sent{};  // ESP or a NAT keep-alive
-    uint32_t too_big_told = 0;
-    Instant too_big_since{};
+    struct Told {
+      uint32_t count = 0;
+      Instant since{};
+    };
+    Told told_v4;  // of packets too big
+    Told told_v6;
   };
 
   struct Control;  // visitor over ToIsa

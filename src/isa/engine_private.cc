@@ -86,11 +86,10 @@ void Engine::too_big(Sa& sa, const esp::IpPacket& packet, const Bytes& inner, si
                      Instant now, Output& out) {
   drop("private-too-big");
   if (!esp::may_be_told(packet)) return;
-  if (now >= sa.too_big_since + kTooBigInterval) {
-    sa.too_big_since = now;
-    sa.too_big_told = 0;
-  }
-  if (++sa.too_big_told > kTooBigMax) return drop("private-too-big-untold");
+  const esp::IcmpLimit& limit = packet.is_v4() ? sa.options.icmp_v4 : sa.options.icmp_v6;
+  Sa::Told& told = packet.is_v4() ? sa.told_v4 : sa.told_v6;
+  if (now >= told.since + limit.interval) told = {.count = 0, .since = now};
+  if (++told.count > limit.count) return drop("private-too-big-untold");
   // From our address on that side; without one, in the name of the destination.
   IpAddress from = packet.destination;
   for (const IpPrefix& own : setup_.private_interfaces) {

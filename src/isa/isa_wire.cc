@@ -69,6 +69,9 @@ void write(wire::Writer& out, const esp::TunnelOptions& options) {
   out.u16(options.public_tcp_mss).u8(options.public_tcp_mss_auto ? 1 : 0);
   out.u16(options.private_tcp_mss);
   out.u64(static_cast<uint64_t>(options.nat_keep_alive.count()));
+  for (const esp::IcmpLimit& limit : {options.icmp_v4, options.icmp_v6}) {
+    out.u16(limit.count).u64(static_cast<uint64_t>(limit.interval.count()));
+  }
 }
 
 IkeDatagram read_ike(wire::Reader& in) {
@@ -204,6 +207,10 @@ esp::TunnelOptions read_options(wire::Reader& in) {
   options.public_tcp_mss_auto = read_bool(in, "public-tcp-mss-auto");
   options.private_tcp_mss = in.u16("private-tcp-mss");
   options.nat_keep_alive = read_span(in, kSpanMax, "nat-keep-alive");
+  for (esp::IcmpLimit* limit : {&options.icmp_v4, &options.icmp_v6}) {
+    limit->count = in.u16("icmp-count");
+    limit->interval = read_span(in, kSpanMax, "icmp-interval");
+  }
   return options;
 }
 

@@ -26,7 +26,9 @@ std::vector<ToIsa> every_command() {
                                    .public_tcp_mss = 1300,
                                    .public_tcp_mss_auto = true,
                                    .private_tcp_mss = 1301,
-                                   .nat_keep_alive = std::chrono::seconds(120)};
+                                   .nat_keep_alive = std::chrono::seconds(120),
+                                   .icmp_v4 = {.count = 5, .interval = std::chrono::seconds(1)},
+                                   .icmp_v6 = {.count = 0, .interval = std::chrono::seconds(2)}};
   return {Setup{.id = {.slot = 1, .mda = 2},
                 .slot = {1},
                 .public_interfaces = {prefix},

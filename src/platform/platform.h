@@ -126,9 +126,9 @@ class Streams {
 // ---- Services: the interfaces and routes that an IES or VPRN needs --------------------------
 
 struct ServiceInterface {
-  std::string name;    // as in the configuration ("int-SeGW-3-S-2")
-  std::string device;  // network device, by the ports file; empty: loopback
-  IpPrefix address;    // primary address with its prefix length
+  std::string name;                 // as in the configuration ("int-SeGW-3-S-2")
+  std::string device;               // network device, by the ports file; empty: loopback
+  std::vector<IpPrefix> addresses;  // at most one of each family
   bool shunt = false;  // packets arriving here are looked up in the shunt table (rule 24)
 };
 
@@ -150,6 +150,8 @@ class Services {
   // forwarding on, rp_filter and redirects off on shunts. Error: the first thing that is missing
   // ("port 1/1/2 (eth1): no such device"); then nothing half done is left.
   virtual Result<void> apply(const std::vector<ServiceSpec>& services) = 0;
+  // The largest packet that every device of the service carries, at most 9000.
+  [[nodiscard]] virtual uint16_t mtu(const std::string& /*service*/) { return 1500; }
 };
 
 // ---- ISAs -----------------------------------------------------------------------------------
@@ -159,9 +161,10 @@ struct IsaSpec {
   TunnelGroupId group;
   std::string public_service;  // "Base", or a VPRN's name
   std::string private_service;
-  IpPrefix public_interface;  // address of the public tunnel interface (its ISA answers ping there)
-  IpPrefix private_interface;  // zero length and address: none
-  uint16_t mtu = 1500;         // of the private TUN device
+  // Addresses of the tunnel interfaces (the ISA answers ping there), at most one of each family.
+  std::vector<IpPrefix> public_interfaces;
+  std::vector<IpPrefix> private_interfaces;
+  uint16_t mtu = 1500;  // of the private TUN device
 };
 
 class IsaHandler {
@@ -199,6 +202,7 @@ struct SteeringSide {
   std::string service;
   std::vector<IpPrefix> prefixes;           // local gateway addresses, or protected prefixes
   std::optional<IpAddress> shunt_next_hop;  // static-tunnel-redundant-nexthop
+  std::optional<IpAddress> shunt_next_hop_v6;
   std::vector<VirtualNextHop> virtual_next_hops;
 };
 
@@ -214,7 +218,7 @@ struct SteeringSpec {
 struct SteeringState {
   Target from_service = Target::Blackhole;  // packets that came in by the service's own interfaces
   Target from_shunt = Target::Blackhole;  // packets that came in by a shunt: Tun or Blackhole only
-  bool virtual_next_hops = false;  // answer ARP and announce (gratuitous ARP on change to true)
+  bool virtual_next_hops = false;         // answer ARP and ND, announce on change to true
   auto operator<=>(const SteeringState&) const = default;
 };
 

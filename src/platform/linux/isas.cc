@@ -126,6 +126,11 @@ Result<Queues> open_queues(ServicePlace& place, const std::string& name, uint16_
   auto kept = open_tun_queue(place.where, name);
   if (!kept) return tl::unexpected(kept.error());
   if (auto detached = detach_queue(*kept, name); !detached) return tl::unexpected(detached.error());
+  // Nothing but what we route goes there: no addresses, solicitations or listener reports.
+  const std::string folder6 = "net/ipv6/conf/" + name + "/";
+  set_sysctl(place.where, folder6 + "addr_gen_mode", "1");
+  set_sysctl(place.where, folder6 + "accept_ra", "0");
+  set_sysctl(place.where, folder6 + "router_solicitations", "0");
   const unsigned device = place.netlink->device_index(name);
   if (auto sized = place.netlink->set_mtu(device, mtu); !sized)
     return tl::unexpected(sized.error());

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
@@ -25,6 +26,8 @@ constexpr size_t kDumpBufferSize = 65536;
 constexpr uint8_t kProtocol = 193;
 // Each answer of the kernel takes room in the socket's queue: all of a batch may be errors.
 constexpr size_t kBatchMessages = 128;
+
+uint8_t kernel_family(IpFamily family) { return family == IpFamily::V4 ? AF_INET : AF_INET6; }
 
 class Message {
  public:
@@ -56,7 +59,7 @@ class Message {
 
 void put_route(Message& message, const Route& route) {
   auto* body = message.extra<rtmsg>();
-  body->rtm_family = AF_INET;
+  body->rtm_family = kernel_family(route.prefix.address.family());
   body->rtm_dst_len = route.prefix.length;
   body->rtm_table = RT_TABLE_UNSPEC;
   body->rtm_protocol = kProtocol;
@@ -70,14 +73,19 @@ void put_route(Message& message, const Route& route) {
   if (route.gateway) message.put(RTA_GATEWAY, *route.gateway);
 }
 
+IpAddress address_of(const nlattr* attribute) {
+  const auto* bytes = static_cast<const uint8_t*>(mnl_attr_get_payload(attribute));
+  return IpAddress::from_bytes({bytes, mnl_attr_get_payload_len(attribute)}).value_or(IpAddress{});
+}
+
 int take_attribute(const nlattr* attribute, void* data) {
   Route& route = *static_cast<Route*>(data);
+  const uint16_t type = mnl_attr_get_type(attribute);
+  if (type == RTA_DST) route.prefix.address = address_of(attribute);
+  if (type == RTA_GATEWAY) route.gateway = address_of(attribute);
   if (mnl_attr_get_payload_len(attribute) != sizeof(uint32_t)) return MNL_CB_OK;
   const uint32_t value = mnl_attr_get_u32(attribute);
-  switch (mnl_attr_get_type(attribute)) {
-    case RTA_DST:
-      route.prefix.address = IpAddress::v4(ntohl(value));
-      break;
+  switch (type) {
     case RTA_TABLE:
       route.table = value;
       break;
@@ -86,9 +94,6 @@ int take_attribute(const nlattr* attribute, void* data) {
       break;
     case RTA_NH_ID:
       route.nexthop_id = value;
-      break;
-    case RTA_GATEWAY:
-      route.gateway = IpAddress::v4(ntohl(value));
       break;
     default:
       break;
@@ -99,8 +104,11 @@ int take_attribute(const nlattr* attribute, void* data) {
 int take_route(const nlmsghdr* header, void* data) {
   if (header->nlmsg_type != RTM_NEWROUTE) return MNL_CB_OK;
   const auto* body = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(header));
-  if (body->rtm_family != AF_INET || body->rtm_protocol != kProtocol) return MNL_CB_OK;
-  Route route{.prefix = {.address = {}, .length = body->rtm_dst_len}, .table = body->rtm_table};
+  const bool v6 = body->rtm_family == AF_INET6;
+  if ((!v6 && body->rtm_family != AF_INET) || body->rtm_protocol != kProtocol) return MNL_CB_OK;
+  // A default route has no destination attribute.
+  const IpAddress any = v6 ? *IpAddress::from_bytes(Bytes(16)) : IpAddress{};
+  Route route{.prefix = {.address = any, .length = body->rtm_dst_len}, .table = body->rtm_table};
   if (mnl_attr_parse(header, sizeof(rtmsg), take_attribute, &route) == MNL_CB_ERROR) {
     return MNL_CB_ERROR;
   }
@@ -144,31 +152,56 @@ Result<void> Netlink::talk(nlmsghdr* message, const std::string& what, int accep
   }
 }
 
+namespace {
+
+struct Link {
+  unsigned index = 0;
+  uint32_t mtu = 0;
+};
+
+int take_link_attribute(const nlattr* attribute, void* data) {
+  if (mnl_attr_get_type(attribute) == IFLA_MTU) {
+    static_cast<Link*>(data)->mtu = mnl_attr_get_u32(attribute);
+  }
+  return MNL_CB_OK;
+}
+
+int take_link(const nlmsghdr* header, void* data) {
+  if (header->nlmsg_type != RTM_NEWLINK) return MNL_CB_OK;
+  const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(header));
+  static_cast<Link*>(data)->index = static_cast<unsigned>(link->ifi_index);
+  return mnl_attr_parse(header, sizeof(ifinfomsg), take_link_attribute, data);
+}
+
+// An answer and an acknowledgement, or an error alone.
+Link ask_link(mnl_socket* socket, unsigned port, uint32_t sequence, Message& message) {
+  Link found;
+  message.get()->nlmsg_seq = sequence;
+  if (mnl_socket_sendto(socket, message.get(), message.get()->nlmsg_len) < 0) return {};
+  std::array<char, 32768> buffer{};
+  while (true) {
+    const ssize_t size = mnl_socket_recvfrom(socket, buffer.data(), buffer.size());
+    if (size < 0) return {};
+    if (mnl_cb_run(buffer.data(), static_cast<size_t>(size), sequence, port, take_link, &found) <=
+        0) {
+      return found;
+    }
+  }
+}
+
+}  // namespace
+
 unsigned Netlink::device_index(const std::string& name) {
-  struct Found {
-    unsigned index = 0;
-  } found;
   Message message(RTM_GETLINK, 0);
   message.extra<ifinfomsg>();
   message.put(IFLA_IFNAME, name);
-  message.get()->nlmsg_seq = ++sequence_;
-  if (mnl_socket_sendto(socket_, message.get(), message.get()->nlmsg_len) < 0) return 0;
-  // An answer and an acknowledgement, or an error alone.
-  std::array<char, 32768> buffer{};
-  const auto take = [](const nlmsghdr* header, void* data) {
-    if (header->nlmsg_type == RTM_NEWLINK) {
-      const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(header));
-      static_cast<Found*>(data)->index = static_cast<unsigned>(link->ifi_index);
-    }
-    return MNL_CB_OK;
-  };
-  while (true) {
-    const ssize_t size = mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
-    if (size < 0) return 0;
-    if (mnl_cb_run(buffer.data(), static_cast<size_t>(size), sequence_, port_, take, &found) <= 0) {
-      return found.index;
-    }
-  }
+  return ask_link(socket_, port_, ++sequence_, message).index;
+}
+
+uint32_t Netlink::mtu(unsigned device) {
+  Message message(RTM_GETLINK, 0);
+  message.extra<ifinfomsg>()->ifi_index = static_cast<int>(device);
+  return ask_link(socket_, port_, ++sequence_, message).mtu;
 }
 
 Result<void> Netlink::up(unsigned device) {
@@ -199,7 +232,9 @@ Result<void> Netlink::address(Do what, unsigned device, const IpPrefix& address)
   Message message(add ? RTM_NEWADDR : RTM_DELADDR,
                   add ? static_cast<uint16_t>(NLM_F_CREATE | NLM_F_REPLACE) : uint16_t{0});
   auto* body = message.extra<ifaddrmsg>();
-  body->ifa_family = AF_INET;
+  body->ifa_family = kernel_family(address.address.family());
+  // The other chassis never has it, and an address that is still tentative cannot be bound to.
+  if (!address.address.is_v4()) body->ifa_flags = IFA_F_NODAD;
   body->ifa_prefixlen = address.length;
   body->ifa_index = device;
   message.put(IFA_LOCAL, address.address);
@@ -210,7 +245,7 @@ Result<void> Netlink::address(Do what, unsigned device, const IpPrefix& address)
 Result<void> Netlink::replace(const Nexthop& nexthop) {
   Message message(RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE);
   auto* body = message.extra<nhmsg>();
-  body->nh_family = AF_INET;
+  body->nh_family = kernel_family(family_of_nexthop(nexthop.id));
   body->nh_protocol = kProtocol;
   message.put(NHA_ID, nexthop.id);
   if (nexthop.device == 0) {
@@ -296,7 +331,7 @@ Result<void> Netlink::acknowledged(uint32_t last, int accepted_errno) {
 
 Result<std::vector<Route>> Netlink::own_routes() {
   Message message(RTM_GETROUTE, NLM_F_DUMP);
-  message.extra<rtmsg>()->rtm_family = AF_INET;
+  message.extra<rtmsg>()->rtm_family = AF_UNSPEC;
   message.get()->nlmsg_seq = ++sequence_;
   if (mnl_socket_sendto(socket_, message.get(), message.get()->nlmsg_len) < 0) {
     return failure(fmt::format("routes: {}", std::strerror(errno)));
@@ -314,12 +349,13 @@ Result<std::vector<Route>> Netlink::own_routes() {
   }
 }
 
-Result<void> Netlink::rule(Do what, const std::string& device, uint32_t table, uint32_t priority) {
+Result<void> Netlink::rule(Do what, IpFamily family, const std::string& device, uint32_t table,
+                           uint32_t priority) {
   const bool add = what == Do::Add;
   Message message(add ? RTM_NEWRULE : RTM_DELRULE,
                   add ? static_cast<uint16_t>(NLM_F_CREATE | NLM_F_EXCL) : uint16_t{0});
   auto* body = message.extra<fib_rule_hdr>();
-  body->family = AF_INET;
+  body->family = kernel_family(family);
   body->action = FR_ACT_TO_TBL;
   body->table = RT_TABLE_UNSPEC;
   message.put(FRA_IIFNAME, device);

@@ -1,6 +1,6 @@
 #pragma once
 
-// What we say to the kernel by rtnetlink, in one namespace. IPv4. Every call waits for the kernel's
+// What we say to the kernel by rtnetlink, in one namespace. Every call waits for the kernel's
 // answer; errors are the kernel's words.
 
 #include <cstdint>
@@ -19,6 +19,13 @@ struct nlmsghdr;
 namespace segw::platform::os {
 
 constexpr uint32_t kMainTable = 254;
+
+// A nexthop object is of one family for its life; ours have it in their id, so that the keeper too
+// can turn one to blackhole.
+constexpr uint32_t kNexthopV6 = 4;
+constexpr IpFamily family_of_nexthop(uint32_t id) {
+  return (id & kNexthopV6) != 0 ? IpFamily::V6 : IpFamily::V4;
+}
 
 struct Nexthop {
   uint32_t id = 0;
@@ -40,6 +47,7 @@ class Netlink {
   ~Netlink();
 
   [[nodiscard]] unsigned device_index(const std::string& name);  // 0: none
+  [[nodiscard]] uint32_t mtu(unsigned device);                   // 0: unknown
   Result<void> up(unsigned device);
   Result<void> set_mtu(unsigned device, uint32_t mtu);
   Result<void> move(unsigned device, int namespace_fd);
@@ -54,10 +62,11 @@ class Netlink {
   // after an error the rest is still done, and the first error is told.
   Result<void> replace_all(const std::vector<Route>& routes);
   Result<void> remove_all(const std::vector<Route>& routes);
-  // The IPv4 routes of ours in all tables.
+  // The routes of ours in all tables, both families.
   Result<std::vector<Route>> own_routes();
   // Packets that came in by `device` are looked up in `table` first.
-  Result<void> rule(Do what, const std::string& device, uint32_t table, uint32_t priority);
+  Result<void> rule(Do what, IpFamily family, const std::string& device, uint32_t table,
+                    uint32_t priority);
 
  private:
   explicit Netlink(mnl_socket* socket);

@@ -3,11 +3,28 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 namespace segw::platform::os {
 namespace {
 
 constexpr const char* kBase = "Base";
 constexpr const char* kLoopback = "lo";
+constexpr uint16_t kMtuDefault = 1500;
+
+Result<void> add_addresses(Netlink& netlink, unsigned device, const ServiceInterface& interface) {
+  for (const IpPrefix& address : interface.addresses) {
+    if (auto added = netlink.address(Netlink::Do::Add, device, address); !added) return added;
+  }
+  return {};
+}
+
+std::set<IpFamily> families_of(const ServiceInterface& interface) {
+  std::set<IpFamily> families;
+  for (const IpPrefix& address : interface.addresses) families.insert(address.address.family());
+  return families;
+}
 
 }  // namespace
 
@@ -62,6 +79,9 @@ Result<void> NamespaceServices::apply_one(ServicePlace& place) {
   set_sysctl(place.where, "net/ipv4/conf/all/send_redirects", "0");
   set_sysctl(place.where, "net/ipv4/conf/default/send_redirects", "0");
   set_sysctl(place.where, "net/ipv4/conf/all/accept_redirects", "0");
+  set_sysctl(place.where, "net/ipv6/conf/all/forwarding", "1");
+  set_sysctl(place.where, "net/ipv6/conf/all/accept_redirects", "0");
+  set_sysctl(place.where, "net/ipv6/conf/default/accept_redirects", "0");
   for (const ServiceInterface& interface : place.spec.interfaces) {
     if (auto applied = apply_interface(place, interface); !applied) return applied;
   }
@@ -97,20 +117,42 @@ Result<void> NamespaceServices::apply_interface(ServicePlace& place,
                                                 const ServiceInterface& interface) {
   Netlink& netlink = *place.netlink;
   if (interface.device.empty()) {
-    return netlink.address(Netlink::Do::Add, netlink.device_index(kLoopback), interface.address);
+    return add_addresses(netlink, netlink.device_index(kLoopback), interface);
   }
   const auto device = bring(place, interface);
   if (!device) return tl::unexpected(device.error());
   if (auto up = netlink.up(*device); !up) return up;
-  if (auto added = netlink.address(Netlink::Do::Add, *device, interface.address); !added) {
-    return added;
-  }
+  const std::string folder6 = "net/ipv6/conf/" + interface.device + "/";
+  set_sysctl(place.where, folder6 + "accept_redirects", "0");
+  set_sysctl(place.where, folder6 + "accept_ra", "0");
+  if (auto added = add_addresses(netlink, *device, interface); !added) return added;
   const std::string folder = "net/ipv4/conf/" + interface.device + "/";
   set_sysctl(place.where, folder + "rp_filter", "0");
   set_sysctl(place.where, folder + "send_redirects", "0");
   set_sysctl(place.where, folder + "accept_redirects", "0");
   if (!interface.shunt) return {};
-  return netlink.rule(Netlink::Do::Add, interface.device, kShuntTable, kShuntRulePriority);
+  for (const IpFamily family : families_of(interface)) {
+    auto added =
+        netlink.rule(Netlink::Do::Add, family, interface.device, kShuntTable, kShuntRulePriority);
+    if (!added) return added;
+  }
+  return {};
+}
+
+uint16_t NamespaceServices::mtu(const std::string& service) {
+  constexpr uint32_t kMost = 9000;
+  uint32_t least = kMost;
+  bool known = false;
+  ServicePlace* place = find(service);
+  if (place == nullptr) return kMtuDefault;
+  for (const ServiceInterface& interface : place->spec.interfaces) {
+    if (interface.device.empty()) continue;
+    const uint32_t mtu = place->netlink->mtu(place->netlink->device_index(interface.device));
+    if (mtu == 0) continue;
+    known = true;
+    least = std::min(least, mtu);
+  }
+  return known ? static_cast<uint16_t>(least) : kMtuDefault;
 }
 
 ServicePlace* NamespaceServices::find(const std::string& service) {
@@ -136,11 +178,15 @@ void NamespaceServices::clean_base(ServicePlace& place) {
     const std::string device = interface.device.empty() ? kLoopback : interface.device;
     const unsigned index = netlink.device_index(device);
     if (index == 0) continue;
-    if (interface.shunt &&
-        !netlink.rule(Netlink::Do::Remove, device, kShuntTable, kShuntRulePriority)) {
-      continue;
+    for (const IpFamily family : families_of(interface)) {
+      if (interface.shunt &&
+          !netlink.rule(Netlink::Do::Remove, family, device, kShuntTable, kShuntRulePriority)) {
+        continue;
+      }
     }
-    if (!netlink.address(Netlink::Do::Remove, index, interface.address)) continue;
+    for (const IpPrefix& address : interface.addresses) {
+      if (!netlink.address(Netlink::Do::Remove, index, address)) continue;
+    }
   }
 }
 

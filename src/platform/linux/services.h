@@ -24,6 +24,7 @@ class NamespaceServices final : public Services {
  public:
   explicit NamespaceServices(std::string prefix) : prefix_(std::move(prefix)) {}
   Result<void> apply(const std::vector<ServiceSpec>& services) override;
+  [[nodiscard]] uint16_t mtu(const std::string& service) override;
   [[nodiscard]] ServicePlace* find(const std::string& service);
   [[nodiscard]] std::vector<std::string> made_namespaces() const;
   // Gives the devices back to the base router and takes the namespaces away.

@@ -3,12 +3,13 @@
 #include <map>
 
 #include "platform/linux/arp_responder.h"
+#include "platform/linux/ndp_responder.h"
 #include "platform/linux/services.h"
 
 namespace segw::platform::os {
 
-// Four nexthop objects for each group: public and private side, from the service and from the
-// shunt.
+// Four nexthop objects for each group and family: public and private side, from the service and
+// from the shunt. Where the kernel has no IPv6 there are those of IPv4 only.
 class NexthopSteering final : public Steering {
  public:
   NexthopSteering(Loop& loop, NamespaceServices& services, Log& log, int keeper_socket)
@@ -21,16 +22,24 @@ class NexthopSteering final : public Steering {
   void withdraw();
 
  private:
-  struct SideState {
-    ServicePlace* place = nullptr;
+  struct Family {
+    IpFamily family = IpFamily::V4;
     uint32_t service_nexthop = 0;
     uint32_t shunt_nexthop = 0;
-    unsigned tun = 0;
     unsigned shunt_device = 0;
     std::optional<IpAddress> shunt_gateway;
+  };
+  struct SideState {
+    ServicePlace* place = nullptr;
+    unsigned tun = 0;
+    std::vector<Family> families;
     std::vector<IpPrefix> prefixes;
-    std::map<std::string, std::vector<IpAddress>> virtual_next_hops;  // by device
+    std::map<std::string, std::vector<IpAddress>> virtual_next_hops;  // by device, IPv4
+    std::map<std::string, std::vector<IpAddress>> virtual_next_hops_v6;
     std::map<std::string, std::unique_ptr<ArpResponder>> responders;
+    std::map<std::string, std::unique_ptr<NdpResponder>> responders_v6;
+
+    [[nodiscard]] const Family* of(const IpPrefix& prefix) const;
   };
   struct Group {
     SideState public_side;
@@ -41,7 +50,14 @@ class NexthopSteering final : public Steering {
                             const std::string& tun);
   void set_side(SideState& side, const SteeringState& state);
   Result<void> remove_left_over(const Group& group);
-  void point(SideState& side, uint32_t nexthop, Target target);
+  static Result<void> declare_families(SideState& side, const SteeringSide& spec,
+                                       uint32_t first_id);
+  static Result<void> declare_routes(SideState& side);
+  Result<void> declare_virtual_next_hops(SideState& side, const SteeringSide& spec);
+  void point(const SideState& side, const Family& family, uint32_t nexthop, Target target);
+  // Two routes, with their blackholes, in the order in which they are added.
+  [[nodiscard]] static std::vector<Route> reverse_routes(const Group& group,
+                                                         const std::vector<IpPrefix>& prefixes);
 
   Loop& loop_;
   NamespaceServices& services_;

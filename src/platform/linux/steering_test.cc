@@ -34,15 +34,20 @@ class SteeringTest : public ::testing::Test {
     if (geteuid() != 0) GTEST_SKIP() << "needs root: makes a network namespace";
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, keeper_.data()), 0);
     ServiceSpec spec{.name = "VPRN-T", .interfaces = {}, .routes = {}};
-    spec.interfaces.push_back({.name = "loop", .device = "", .address = prefix("192.0.2.9/32")});
+    spec.interfaces.push_back(
+        {.name = "loop", .device = "", .addresses = {prefix("192.0.2.9/32")}});
     ASSERT_TRUE(services_.apply({spec}));
     place_ = services_.find("VPRN-T");
     run("link add shunt0 type veth peer name far0");
     run("addr add 10.99.0.1/24 dev shunt0");
+    run("addr add 2001:db8:99::1/64 dev shunt0 nodad");
     run("link set shunt0 up");
     run("link set far0 up");
-    place_->spec.interfaces.push_back(
-        {.name = "shunt", .device = "shunt0", .address = prefix("10.99.0.1/24"), .shunt = true});
+    place_->spec.interfaces.push_back({.name = "shunt",
+                                       .device = "shunt0",
+                                       .addresses = {prefix("10.99.0.1/24"),
+                                                     prefix("2001:db8:99::1/64")},
+                                       .shunt = true});
     const IsaId isa{.slot = 9, .mda = 1};
     for (const std::string& name : {public_tun_name(isa), private_tun_name(isa)}) {
       auto queue = open_tun_queue(place_->where, name);
@@ -52,12 +57,14 @@ class SteeringTest : public ::testing::Test {
     }
     SteeringSpec steering{.group = {1}, .isa = isa, .public_side = {}, .private_side = {}};
     steering.public_side = {.service = "VPRN-T",
-                            .prefixes = {prefix("10.10.20.1/32")},
+                            .prefixes = {prefix("10.10.20.1/32"), prefix("2001:db8:20::1/128")},
                             .shunt_next_hop = prefix("10.99.0.2/32").address,
+                            .shunt_next_hop_v6 = prefix("2001:db8:99::2/128").address,
                             .virtual_next_hops = {}};
     steering.private_side = {.service = "VPRN-T",
-                             .prefixes = {prefix("192.168.1.0/24")},
+                             .prefixes = {prefix("192.168.1.0/24"), prefix("2001:db8:1::/64")},
                              .shunt_next_hop = std::nullopt,
+                             .shunt_next_hop_v6 = std::nullopt,
                              .virtual_next_hops = {}};
     const auto declared = steering_.declare(steering);
     ASSERT_TRUE(declared) << declared.error().text;
@@ -94,6 +101,33 @@ TEST_F(SteeringTest, AReplacedNexthopMovesEveryRouteOfTheSide) {
   EXPECT_NE(route("10.10.20.1").find("via 10.99.0.2 dev shunt0"), std::string::npos);
   // A side without a shunt next hop drops.
   EXPECT_EQ(route("192.168.1.7").find("dev"), std::string::npos);
+}
+
+TEST_F(SteeringTest, Ipv6IsSteeredLikeIpv4) {
+  run("-6 route add default via 2001:db8:99::3");
+  EXPECT_EQ(route("2001:db8:1::7").find(" dev "), std::string::npos);
+  steering_.set({1}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  EXPECT_NE(route("2001:db8:20::1").find("isa9-1pub"), std::string::npos);
+  EXPECT_NE(route("2001:db8:1::7").find("isa9-1prv"), std::string::npos);
+  steering_.set({1}, {.from_service = Target::Shunt, .from_shunt = Target::Blackhole});
+  EXPECT_NE(route("2001:db8:20::1").find("via 2001:db8:99::2 dev shunt0"), std::string::npos);
+  // A side without a shunt next hop drops: nothing follows the default route.
+  EXPECT_EQ(route("2001:db8:1::7").find("2001:db8:99::3"), std::string::npos);
+  steering_.set({1}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  queues_.clear();  // the last reader of both devices
+  EXPECT_EQ(route("2001:db8:1::7").find("2001:db8:99::3"), std::string::npos);
+  EXPECT_EQ(route("2001:db8:20::1").find("2001:db8:99::3"), std::string::npos);
+}
+
+TEST_F(SteeringTest, ReverseRoutesOfIpv6ComeAndGo) {
+  steering_.set({1}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  const std::vector<IpPrefix> client{prefix("2001:db8:77::/64"), prefix("10.77.0.0/16")};
+  steering_.add_routes({1}, client);
+  EXPECT_NE(route("2001:db8:77::7").find("isa9-1prv"), std::string::npos);
+  EXPECT_NE(route("10.77.0.7").find("isa9-1prv"), std::string::npos);
+  steering_.remove_routes({1}, client);
+  EXPECT_EQ(route("2001:db8:77::7").find("isa9-1prv"), std::string::npos);
+  EXPECT_EQ(route("10.77.0.7").find("isa9-1prv"), std::string::npos);
 }
 
 TEST_F(SteeringTest, ALostTunLeavesBlackholesNotTheDefaultRoute) {

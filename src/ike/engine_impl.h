@@ -191,10 +191,11 @@ class EngineImpl final : public Engine {
   Instant child_born(Spi spi);
   Duration age_of(const IkeSa& sa);
   Duration age_of(const esp::ChildSa& sa);
-  Task next_task(const IkeSa& sa);
-  void add_ends(const IkeSa& sa, const Runtime& run, Task& next);
-  void add_rekeys(const IkeSa& sa, const Runtime& run, Task& next);
-  void add_entries(const IkeSa& sa, const Runtime& run, const TunnelSettings& settings, Task& next);
+  Task next_task(const IkeSa& sa, Instant now);
+  void add_ends(const IkeSa& sa, const Runtime& run, Instant now, Task& next);
+  void add_rekeys(const IkeSa& sa, const Runtime& run, Instant now, Task& next);
+  void add_entries(const IkeSa& sa, const Runtime& run, const TunnelSettings& settings, Instant now,
+                   Task& next);
   void schedule(const IkeSa& sa);
   void on_timer();
   void on_due(IkeSa& sa, Instant now);

@@ -171,7 +171,7 @@ void EngineImpl::proceed(IkeSpi spi) {
   const auto at = tables_.ike_sas.find(spi);
   if (at == tables_.ike_sas.end() || !active_) return;
   const Instant now = platform_.clock.now();
-  if (!at->second.pending && next_task(at->second).at <= now) return on_due(at->second, now);
+  if (!at->second.pending && next_task(at->second, now).at <= now) return on_due(at->second, now);
   schedule(at->second);
 }
 

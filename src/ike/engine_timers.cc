@@ -84,7 +84,9 @@ void EngineImpl::back_off(BackOff& again, Duration first, Duration most) {
   again.until = platform_.clock.now() + wait;
 }
 
-EngineImpl::Task EngineImpl::next_task(const IkeSa& sa) {
+// All of it at one `now`: a clock that moves meanwhile would make everything due lie ahead for
+// ever.
+EngineImpl::Task EngineImpl::next_task(const IkeSa& sa, Instant now) {
   const Runtime& run = runtime(sa);
   switch (sa.state) {
     case IkeState::HalfOpen:
@@ -101,17 +103,16 @@ EngineImpl::Task EngineImpl::next_task(const IkeSa& sa) {
   }
   if (sa.pending && run.heard) return {.kind = Task::Kind::Resend, .at = run.resend_at};
   Task next;
-  add_ends(sa, run, next);
+  add_ends(sa, run, now, next);
   // Redundancy rule 18: nothing is asked of a client that was not heard since an unclean takeover.
   if (!run.heard || sa.state != IkeState::Established) return next;
   if (run.sync_wanted) return {.kind = Task::Kind::SyncMessageIds, .at = Instant{}};
   if (sa.address_unverified) return {.kind = Task::Kind::CheckAddress, .at = Instant{}};
-  add_rekeys(sa, run, next);
+  add_rekeys(sa, run, now, next);
   const TunnelSettings* settings = tunnel(sa);
   if (settings == nullptr) return next;
-  add_entries(sa, run, *settings, next);
+  add_entries(sa, run, *settings, now, next);
   if (settings->dpd) {
-    const Instant now = platform_.clock.now();
     consider(run.last_heard + settings->dpd_interval, now, next.at,
              [&] { next = {.kind = Task::Kind::Liveness, .at = next.at}; });
   }
@@ -119,8 +120,7 @@ EngineImpl::Task EngineImpl::next_task(const IkeSa& sa) {
 }
 
 // Hard lifetimes, and what was decided to be deleted.
-void EngineImpl::add_ends(const IkeSa& sa, const Runtime& run, Task& next) {
-  const Instant now = platform_.clock.now();
+void EngineImpl::add_ends(const IkeSa& sa, const Runtime& run, Instant now, Task& next) {
   const auto end_ike = [&](Instant at) {
     consider(at, now, next.at, [&] { next = {.kind = Task::Kind::EndIke, .at = next.at}; });
   };
@@ -140,8 +140,7 @@ void EngineImpl::add_ends(const IkeSa& sa, const Runtime& run, Task& next) {
   }
 }
 
-void EngineImpl::add_rekeys(const IkeSa& sa, const Runtime& run, Task& next) {
-  const Instant now = platform_.clock.now();
+void EngineImpl::add_rekeys(const IkeSa& sa, const Runtime& run, Instant now, Task& next) {
   if (sa.rekey_after.count() > 0) {
     consider(std::max(run.born + sa.rekey_after - kAtOnce, run.ike_rekey.until), now, next.at,
              [&] { next = {.kind = Task::Kind::RekeyIke, .at = next.at}; });
@@ -160,9 +159,8 @@ void EngineImpl::add_rekeys(const IkeSa& sa, const Runtime& run, Task& next) {
 
 // A tunnel that we keep up has a CHILD SA for each entry of its security policy.
 void EngineImpl::add_entries(const IkeSa& sa, const Runtime& run, const TunnelSettings& settings,
-                             Task& next) {
+                             Instant now, Task& next) {
   if (!settings.auto_establish || !settings.enabled) return;
-  const Instant now = platform_.clock.now();
   const Instant first = run.born + (sa.we_initiated ? Duration{} : kClientsTurn);
   const size_t entries =
       std::min(settings.local_selectors.size(), settings.remote_selectors.size());
@@ -184,7 +182,7 @@ void EngineImpl::add_entries(const IkeSa& sa, const Runtime& run, const TunnelSe
 void EngineImpl::schedule(const IkeSa& sa) {
   Runtime& run = runtime(sa);
   const Instant now = platform_.clock.now();
-  const Instant due = next_task(sa).at;
+  const Instant due = next_task(sa, now).at;
   due_.erase({run.due, sa.our_spi()});
   // Overdue: something is in its way (a commit, the duty not to send), so it is tried again.
   run.due = due > now ? due : now + kRetry;
@@ -211,7 +209,7 @@ void EngineImpl::on_timer() {
 void EngineImpl::on_due(IkeSa& sa, Instant now) {
   const Runtime& run = runtime(sa);
   if (run.committing || run.request_committing) return schedule(sa);
-  const Task task = next_task(sa);
+  const Task task = next_task(sa, now);
   if (task.at > now) return schedule(sa);
   perform(sa, task, now);
 }

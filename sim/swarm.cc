@@ -141,7 +141,6 @@ SeedOutcome run_seed(uint64_t seed, Duration length,
   ClusterOptions options = draw_options(rng);
   draw_rare(seed, options);
   options.dynamic = Rng(seed, "dynamic").below(4) == 0;
-  if (options.dynamic) options.gateway_begins = 0;  // a gateway's clients begin
   draw_families(seed, options);
   Cluster cluster(seed, options);
   if (echo) cluster.world().echo(echo);

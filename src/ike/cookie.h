@@ -7,7 +7,7 @@
 //   cookie = epoch (4) | HMAC-SHA-256(secret of the epoch, nonce, address, SPI)
 //
 // The epoch is the secret's version: it counts the wall clock in kCookieEpoch. A clock that is
-// wrong costs a client one more round trip, nothing else (decision 0060).
+// wrong costs a client one more round trip, nothing else (decision 0070).
 
 #include <chrono>
 #include <optional>

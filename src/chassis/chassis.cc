@@ -180,6 +180,7 @@ Result<void> ChassisImpl::make_group(const config::TunnelGroup& group) {
       .link = nullptr,
       .credentials = options_.credentials ? options_.credentials : std::make_shared<Credentials>(),
       .identity = &identity_,
+      .trace = &trace_,
       .slot = {},
       .master_key = {},
       .known_activation = known_activation(group.id)};

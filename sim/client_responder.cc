@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kNonceSize = 32;
 constexpr uint16_t kIkePort = 500;
 constexpr uint8_t kIdIpv4 = 1;
+constexpr uint8_t kIdIpv6 = 5;
 constexpr uint16_t kTemporaryFailure = 43;
 constexpr uint16_t kChildSaNotFound = 44;
 constexpr size_t kProtocolAt = 5;  // of the first proposal (RFC 7296 3.3.1)
@@ -104,7 +105,7 @@ void Client::answer_auth(const IkeHeader& header, ByteView message) {
          shared_key_auth(spec_.ike_suite.prf, spec_.pre_shared_key.view(), incoming_->request,
                          incoming_->own_nonce, incoming_->sa.keys.auth_in.view(), id->body));
   if (expected != auth->body) return note("the gateway that begins does not prove its key");
-  Bytes own_id{kIdIpv4, 0, 0, 0};
+  Bytes own_id{spec_.outer.is_v4() ? kIdIpv4 : kIdIpv6, 0, 0, 0};
   append(own_id, spec_.outer.bytes());
   Bytes proof{2, 0, 0, 0};
   append(proof,

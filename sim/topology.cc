@@ -201,8 +201,7 @@ ClientSpec client_spec(const ClusterOptions& options, uint8_t index) {
   spec.probe_interval = options.probe_interval;
   spec.chore_min = options.chore_min;
   spec.chore_max = options.chore_max;
-  spec.waits =
-      (options.gateway_begins >> index & 1) != 0 && !spec.behind_nat && !options.dynamic;
+  spec.waits = (options.gateway_begins >> index & 1) != 0 && !spec.behind_nat && !options.dynamic;
   return spec;
 }
 

@@ -43,11 +43,11 @@ class SteeringTest : public ::testing::Test {
     run("addr add 2001:db8:99::1/64 dev shunt0 nodad");
     run("link set shunt0 up");
     run("link set far0 up");
-    place_->spec.interfaces.push_back({.name = "shunt",
-                                       .device = "shunt0",
-                                       .addresses = {prefix("10.99.0.1/24"),
-                                                     prefix("2001:db8:99::1/64")},
-                                       .shunt = true});
+    place_->spec.interfaces.push_back(
+        {.name = "shunt",
+         .device = "shunt0",
+         .addresses = {prefix("10.99.0.1/24"), prefix("2001:db8:99::1/64")},
+         .shunt = true});
     const IsaId isa{.slot = 9, .mda = 1};
     for (const std::string& name : {public_tun_name(isa), private_tun_name(isa)}) {
       auto queue = open_tun_queue(place_->where, name);

@@ -113,7 +113,7 @@ void isa_seeds(Corpus& corpus) {
   append(plain, Bytes{1, 2, 2, 4});
   Bytes plain6 = in6;
   append(plain6, Bytes{1, 2, 2, 41});
-  for (const uint8_t over : {0, 1}) {  // IPv4, IPv6 outside
+  for (const uint8_t over : std::initializer_list<uint8_t>{0, 1}) {  // IPv4, IPv6 outside
     const std::string name = over == 0 ? "_over_v4" : "_over_v6";
     const auto add = [&](const char* fuzzer, const std::string& what, Bytes steps) {
       steps.insert(steps.begin(), over);

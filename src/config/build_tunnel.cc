@@ -44,7 +44,10 @@ std::vector<SecurityPolicyEntry> security_entries(const View& policy) {
                                           .local = local.prefix("address").value_or(any),
                                           .remote = remote.prefix("address").value_or(any)});
   }
-  std::ranges::stable_sort(entries, {}, &SecurityPolicyEntry::id);
+  // Of one entry, IPv4 first.
+  std::ranges::sort(entries, {}, [](const SecurityPolicyEntry& entry) {
+    return std::pair(entry.id, entry.local && !entry.local->address.is_v4());
+  });
   return entries;
 }
 

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <functional>
 
+#include "apps/command_line.h"
 #include "daemons.h"
 #include "guest.h"
 #include "keys.h"
@@ -86,6 +86,19 @@ Result<> do_exec(const Request& request) {
   fmt::print("{}", answer->output);
   fmt::print(stderr, "{}", answer->errors);
   std::exit(answer->exit_code);  // NOLINT(concurrency-mt-unsafe): the command's own
+}
+
+// The chassis' console: segw finds it by the state folder, in whatever namespace.
+Result<> do_segw(const Request& request) {
+  const auto lab = open_with_node(request);
+  if (!lab) return tl::unexpected(lab.error());
+  if (lab->topology.node(request.node)->kind != NodeKind::Chassis) {
+    return failure(fmt::format("{} is no chassis", request.node));
+  }
+  std::vector<std::string> argv = {lab->state.programs + "/segw", "--state",
+                                   (lab->state.node_folder(request.node) / "state").string()};
+  argv.insert(argv.end(), request.command.begin(), request.command.end());
+  return tl::unexpected(become(argv, lab->state.netns(request.node)));
 }
 
 Result<> do_ps(const Request& request) {
@@ -247,6 +260,9 @@ void declare(Commands& commands, Request& request) {
   commands.add_with_node("exec", "run a command in a node: exec NODE -- COMMAND …", do_exec)
       ->add_option("COMMAND", request.command, "program and arguments")
       ->required();
+  commands.add_with_node("segw", "a command for a chassis: segw NODE show version", do_segw)
+      ->add_option("COMMAND", request.command, "words of segw; options of its own behind --")
+      ->required();
   commands.add("ps", "what runs where", do_ps);
   commands.add("show", "the topology as text", do_show);
   commands.add_with_node("path", "the folder of a node: logs, state, sockets", do_path);
@@ -288,7 +304,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   Commands commands(app, request);
   declare(commands, request);
-  CLI11_PARSE(app, argc, argv);
+  if (const auto ends = app::parse_arguments(app, argc, argv)) return *ends;
   if (const auto done = commands.perform(); !done) {
     fmt::print(stderr, "segw-lab: {}\n", done.error().text);
     return 1;

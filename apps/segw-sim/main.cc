@@ -3,11 +3,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdio>
 #include <optional>
 
+#include "apps/command_line.h"
 #include "base/planted.h"
 #include "planted_table.h"
 #include "sim/swarm.h"
@@ -199,7 +199,7 @@ int main(int argc, char** argv) {
   app.add_flag("--planted-all", planted_all, "show that each planted bug is caught");
   app.add_option("--planted-seeds", seeds_max, "seeds to try for each planted bug");
   app.add_flag("--verbose", verbose, "the whole history; with --seeds a line for each seed");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto ends = segw::app::parse_arguments(app, argc, argv)) return *ends;
   const Duration length = std::chrono::seconds(length_s);
   fmt::print("SEED={} VERSION={}\n", seeds.empty() ? std::to_string(seed) : seeds, SEGW_VERSION);
   if (planted_all) return segw::sim::run_planted_table(length, seeds_max);

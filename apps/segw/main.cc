@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -12,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "apps/command_line.h"
 #include "check.h"
+#include "cli/command_tree.h"
 #include "control_client.h"
 #include "mcs_key.h"
 
@@ -86,8 +87,18 @@ int generate(const std::vector<std::string>& words, std::string state) {
   return 0;
 }
 
+std::string footer() {
+  std::string text = "Commands of a running chassis, words may be cut short:\n";
+  for (const std::string_view form : cli::command_forms()) text += fmt::format("  {}\n", form);
+  return text +
+         "Without a running chassis:\n"
+         "  check FILE --ports FILE [--pki FOLDER]\n"
+         "  tools mcs-key generate [--state DIR]";
+}
+
 int main(int argc, char** argv) {
-  CLI::App app("Operates an OpenSeGW chassis: show …, info, tools …");
+  CLI::App app("Operates an OpenSeGW chassis: show …, info, clear …, tools …");
+  app.footer(footer());
   std::string state = "/var/lib/opensegw";
   std::string socket;
   bool json = false;
@@ -102,13 +113,16 @@ int main(int argc, char** argv) {
   checker->add_option("FILE", config_file, "Configuration")->required();
   checker->add_option("--ports", ports_file, "Ports file")->required();
   checker->add_option("--pki", pki_folder, "PKI folder; its files are checked too");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto ends = parse_arguments(app, argc, argv)) return *ends;
 
   if (checker->parsed()) return check(config_file, ports_file, pki_folder);
   std::vector<std::string> words = app.remaining();
   if (is_generate(words)) return generate(words, state);
   json = std::erase(words, "--json") != 0 || json;
-  if (words.empty()) return fail("no command; segw --help says what there is");
+  if (words.empty()) {
+    (void)fail("no command; segw --help says what there is");
+    return kWrongUsage;
+  }
   const auto line = command_line(words);
   if (!line) return fail(line.error().text);
   return run(socket.empty() ? state + "/control" : socket, *line + (json ? " | json" : ""));

@@ -73,6 +73,9 @@ void sync_folder(const std::string& path) {
 Result<std::string> generate_mcs_key(const std::string& state_folder) {
   std::string path = state_folder + "/mcs.key";
   struct stat found{};
+  if (::stat(state_folder.c_str(), &found) != 0 || !S_ISDIR(found.st_mode)) {
+    return failure(fmt::format("there is no folder {0}: install -d -m 0700 {0}", state_folder));
+  }
   if (::lstat(path.c_str(), &found) == 0) {
     return failure(path + " exists; it is not overwritten");
   }

@@ -1,8 +1,9 @@
 #!/bin/sh
-# segw as its operator runs it, without a segwd: segw_test.sh SEGW SOURCE_DIR
+# segw as its operator runs it, without a running segwd: segw_test.sh SEGW SOURCE_DIR SEGWD
 set -eu
 segw=$1
 source=$2
+segwd=$3
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 fail() {
@@ -33,4 +34,31 @@ cmp -s "$dir/mcs.key" "$dir/copy" || fail "the key is as it was"
 
 if "$segw" --state "$dir" show version 2>"$dir/err"; then fail "without segwd nothing is shown"; fi
 grep -q "no segwd listens on $dir/control" "$dir/err" || fail "says that there is no segwd"
+
+exit_code() { # of a command that is called wrongly
+  set +e
+  "$@" >"$dir/out" 2>"$dir/err"
+  echo $?
+}
+[ "$(exit_code "$segw")" = 2 ] || fail "no command is wrong usage"
+[ "$(exit_code "$segw" check)" = 2 ] || fail "a missing argument is wrong usage"
+[ "$(exit_code "$segw" --nonsense)" = 1 ] || fail "an unknown word is the console's to refuse"
+[ "$(exit_code "$segwd" --state "$dir")" = 2 ] || fail "segwd without a configuration is wrong usage"
+[ "$(exit_code "$segw" --help)" = 0 ] || fail "help is no error"
+for words in "show ipsec tunnel" "clear ipsec tunnel <name>" "tools mcs-key generate"; do
+  grep -qF "$words" "$dir/out" || fail "help names '$words'"
+done
+[ "$(exit_code "$segw" tools mcs-key generate --state "$dir/none")" = 1 ] || fail "no folder, no key"
+[ "$(cat "$dir/err")" = "segw: there is no folder $dir/none: install -d -m 0700 $dir/none" ] ||
+  fail "says that the folder is missing"
+
+# Without CAP_SYS_ADMIN, as any user that is not root.
+if [ "$(id -u)" = 0 ]; then
+  [ "$(exit_code setpriv --bounding-set=-sys_admin "$segwd" --config x)" = 2 ] ||
+    fail "segwd needs root"
+else
+  [ "$(exit_code "$segwd" --config x)" = 2 ] || fail "segwd needs root"
+fi
+[ "$(cat "$dir/err")" = "segwd: must be started as root: it makes network namespaces, devices and \
+routes" ] || fail "segwd says so in one line"
 echo ok

@@ -1,11 +1,12 @@
 // segwd --config FILE: one chassis. Without a keeper it starts segw-keeper, which starts it again.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <vector>
 
+#include "apps/command_line.h"
 #include "daemon.h"
+#include "platform/linux/network_namespace.h"
 
 namespace {
 
@@ -38,7 +39,13 @@ int main(int argc, char** argv) {
   app.add_flag("--allow-key-export", options.allow_key_export,
                "labs only: `tools lab export-keys` tells all keys");
   app.add_option("--keeper-fd", options.keeper_fd, "set by segw-keeper")->group("");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto ends = segw::app::parse_arguments(app, argc, argv)) return *ends;
+  if (!segw::platform::os::may_change_network()) {
+    std::fprintf(
+        stderr,
+        "segwd: must be started as root: it makes network namespaces, devices and routes\n");
+    return segw::app::kWrongUsage;
+  }
   if (options.keeper_fd < 0) return become_keeper(argc, argv);
   return segw::daemon::run(options);
 }

@@ -159,4 +159,10 @@ Result<Command> parse_command(std::string_view line) {
                              fmt::join(steps_at(candidates, words.size()), ", ")));
 }
 
+std::vector<std::string_view> command_forms() {
+  std::vector<std::string_view> forms;
+  for (const Form& form : kForms) forms.push_back(form.words);
+  return forms;
+}
+
 }  // namespace segw::cli

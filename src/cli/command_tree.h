@@ -47,4 +47,7 @@ struct Command {
 // what was expected at the first word that does not fit.
 [[nodiscard]] Result<Command> parse_command(std::string_view line);
 
+// All commands, <name> where an argument stands; one a line is what `segw --help` shows.
+[[nodiscard]] std::vector<std::string_view> command_forms();
+
 }  // namespace segw::cli

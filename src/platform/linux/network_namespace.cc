@@ -70,6 +70,11 @@ Result<NetworkNamespace> NetworkNamespace::named(const std::string& name) {
   return NetworkNamespace(std::move(fd));
 }
 
+bool may_change_network() {
+  const auto own = open_namespace("/proc/self/ns/net");
+  return own.valid() && ::setns(own.get(), CLONE_NEWNET) == 0;
+}
+
 void NetworkNamespace::inside(const std::function<void()>& work) const {
   const FileDescriptor back(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
   SEGW_ASSERT(back.valid());

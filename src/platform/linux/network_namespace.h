@@ -25,6 +25,9 @@ class NetworkNamespace {
   FileDescriptor fd_;
 };
 
+// Whether this process may change our own namespace, and enter it again after it was in another.
+[[nodiscard]] bool may_change_network();
+
 // Takes the name away; the namespace goes with its last user.
 void remove_named_namespace(const std::string& name);
 

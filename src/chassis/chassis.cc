@@ -79,6 +79,9 @@ class ChassisImpl final : public Chassis {
   }
   Result<std::string> clear_tunnel(std::string_view name) override;
   Result<std::string> clear_client(std::string_view gateway, std::string_view client) override;
+  Result<std::string> perform_on_tunnel(std::string_view name, ike::TunnelAction action) override;
+  Result<std::string> perform_on_client(std::string_view gateway, std::string_view client,
+                                        ike::TunnelAction action) override;
   Result<std::string> trace(const IpAddress& peer, TraceMode mode) override {
     return trace_.set(peer, mode);
   }
@@ -96,6 +99,11 @@ class ChassisImpl final : public Chassis {
     SecretBytes master_key;
     std::unique_ptr<mcs::PeerLink> link;
   };
+
+  using WithTunnel = std::function<Result<std::string>(TunnelGroup&, uint32_t number)>;
+  Result<std::string> with_tunnel(std::string_view name, const WithTunnel& then);
+  Result<std::string> with_client(std::string_view gateway, std::string_view client,
+                                  const WithTunnel& then);
 
   Result<void> bring_up();
   Result<void> make_peers();
@@ -238,24 +246,54 @@ Status ChassisImpl::status() const {
   return status;
 }
 
-Result<std::string> ChassisImpl::clear_tunnel(std::string_view name) {
+Result<std::string> ChassisImpl::with_tunnel(std::string_view name, const WithTunnel& then) {
   for (uint32_t index = 0; index < config_->tunnels.size(); ++index) {
     if (config_->tunnels[index].name != name) continue;
     for (const auto& group : groups_) {
-      if (group->id() == config_->tunnels[index].group) return group->clear_tunnel(index);
+      if (group->id() == config_->tunnels[index].group) return then(*group, index);
     }
   }
   return failure(fmt::format("ipsec-tunnel \"{}\" is not configured", name));
 }
 
-Result<std::string> ChassisImpl::clear_client(std::string_view gateway, std::string_view client) {
+// A client's tunnel has a number like a configured one.
+Result<std::string> ChassisImpl::with_client(std::string_view gateway, std::string_view client,
+                                             const WithTunnel& then) {
   for (const config::IpsecGateway& each : config_->gateways) {
     if (each.name != gateway) continue;
     for (const auto& group : groups_) {
-      if (group->id() == each.group) return group->clear_client(each, client);
+      if (group->id() != each.group) continue;
+      const auto number = group->tunnel_of(each, client);
+      return number ? then(*group, *number) : tl::unexpected(number.error());
     }
   }
   return failure(fmt::format("ipsec-gateway \"{}\" is not configured", gateway));
+}
+
+Result<std::string> ChassisImpl::clear_tunnel(std::string_view name) {
+  return with_tunnel(
+      name, [](TunnelGroup& group, uint32_t number) { return group.clear_tunnel(number); });
+}
+
+Result<std::string> ChassisImpl::clear_client(std::string_view gateway, std::string_view client) {
+  return with_client(gateway, client, [](TunnelGroup& group, uint32_t number) {
+    return group.clear_tunnel(number);
+  });
+}
+
+Result<std::string> ChassisImpl::perform_on_tunnel(std::string_view name,
+                                                   ike::TunnelAction action) {
+  return with_tunnel(name, [action](TunnelGroup& group, uint32_t number) {
+    return group.perform(number, action);
+  });
+}
+
+Result<std::string> ChassisImpl::perform_on_client(std::string_view gateway,
+                                                   std::string_view client,
+                                                   ike::TunnelAction action) {
+  return with_client(gateway, client, [action](TunnelGroup& group, uint32_t number) {
+    return group.perform(number, action);
+  });
 }
 
 Result<std::string> ChassisImpl::export_keys() const {

@@ -11,6 +11,7 @@
 #include "chassis/peer_trace.h"
 #include "chassis/status.h"
 #include "config/model.h"
+#include "ike/tunnel_action.h"
 #include "mcs/records.h"
 #include "platform/platform.h"
 
@@ -35,6 +36,11 @@ class Chassis {
   // told. A client is named by its endpoint, its identity or the name of its entry.
   virtual Result<std::string> clear_tunnel(std::string_view name) = 0;
   virtual Result<std::string> clear_client(std::string_view gateway, std::string_view client) = 0;
+  // tools perform ipsec tunnel NAME …, tools perform ipsec gateway NAME tunnel CLIENT …
+  virtual Result<std::string> perform_on_tunnel(std::string_view name,
+                                                ike::TunnelAction action) = 0;
+  virtual Result<std::string> perform_on_client(std::string_view gateway, std::string_view client,
+                                                ike::TunnelAction action) = 0;
   // tools debug ipsec peer ADDRESS
   virtual Result<std::string> trace(const IpAddress& peer, TraceMode mode) = 0;
   // What this chassis holds of a group's surviving state; nothing if there is no such group.

@@ -25,6 +25,7 @@
 #include "chassis/status.h"
 #include "config/model.h"
 #include "ike/engine.h"
+#include "ike/tunnel_action.h"
 #include "mcs/mcs_service.h"
 #include "mimp/mimp_service.h"
 #include "platform/platform.h"
@@ -55,7 +56,10 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void force_switchover(std::function<void(Result<std::string>)> done);
 
   Result<std::string> clear_tunnel(uint32_t number);
-  Result<std::string> clear_client(const config::IpsecGateway& gateway, std::string_view client);
+  Result<std::string> perform(uint32_t number, ike::TunnelAction action);
+  // The number of the tunnel that this client of the gateway made.
+  [[nodiscard]] Result<uint32_t> tunnel_of(const config::IpsecGateway& gateway,
+                                           std::string_view client) const;
 
   [[nodiscard]] TunnelGroupId id() const { return parts_.group->id; }
   [[nodiscard]] const mcs::GroupState& state() const override { return state_; }
@@ -132,6 +136,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void move_child(esp::ChildSa& sa, const Endpoint& remote);
   void hold_keys(std::vector<esp::Holder>& holders) const;
   void fill_tunnels(Status& status) const;
+  [[nodiscard]] std::vector<Spi> children_in_use(const ike::IkeSa& sa) const;
   [[nodiscard]] static TunnelStatus tunnel_status(const config::IpsecTunnel& tunnel);
   [[nodiscard]] GatewayStatus gateway_status(const config::IpsecGateway& gateway) const;
   [[nodiscard]] static GatewayTunnelStatus client_status(const config::IpsecGateway& gateway,

@@ -39,6 +39,8 @@ std::string algorithm(const ike::IkeSuite& suite) {
                      static_cast<unsigned>(suite.group));
 }
 
+constexpr const char* kNotActing = "this chassis does not act for the tunnel group";
+
 bool is_shown(const ike::IkeSa& sa) {
   return sa.state != ike::IkeState::HalfOpen && sa.state != ike::IkeState::Closed;
 }
@@ -242,7 +244,7 @@ void TunnelGroup::fill_tunnels(Status& status) const {
 }
 
 Result<std::string> TunnelGroup::clear_tunnel(uint32_t number) {
-  if (!mimp::acting(role_)) return failure("this chassis does not act for the tunnel group");
+  if (!mimp::acting(role_)) return failure(kNotActing);
   const auto stands = [&](const auto& entry) {
     return entry.second.tunnel == number && is_shown(entry.second);
   };
@@ -251,8 +253,50 @@ Result<std::string> TunnelGroup::clear_tunnel(uint32_t number) {
   return std::string("the tunnel's SAs are being deleted");
 }
 
-Result<std::string> TunnelGroup::clear_client(const config::IpsecGateway& gateway,
-                                              std::string_view client) {
+// Not those that another one has replaced: they go by themselves.
+std::vector<Spi> TunnelGroup::children_in_use(const ike::IkeSa& sa) const {
+  std::vector<Spi> spis;
+  for (const Spi spi : sa.children) {
+    const auto child = state_.child_sas.find(spi);
+    if (child != state_.child_sas.end() && !child->second.rekeyed) spis.push_back(spi);
+  }
+  return spis;
+}
+
+Result<std::string> TunnelGroup::perform(uint32_t number, ike::TunnelAction action) {
+  if (!mimp::acting(role_)) return failure(kNotActing);
+  const auto at = std::ranges::find_if(state_.ike_sas, [&](const auto& entry) {
+    return entry.second.tunnel == number && entry.second.state == ike::IkeState::Established;
+  });
+  if (at == state_.ike_sas.end()) return failure("the tunnel has no established IKE SA");
+  // Copies: the engine changes the tables.
+  const IkeSpi ike_sa = at->first;
+  const std::vector<Spi> children = children_in_use(at->second);
+  const bool of_children =
+      action == ike::TunnelAction::RekeyChild || action == ike::TunnelAction::DeleteChild;
+  if (of_children && children.empty()) return failure("the tunnel has no CHILD SA");
+  switch (action) {
+    case ike::TunnelAction::RekeyChild:
+      for (const Spi spi : children) engine_->rekey_child(spi);
+      return fmt::format("CHILD SAs being rekeyed: {}", children.size());
+    case ike::TunnelAction::RekeyIke:
+      engine_->rekey_ike(ike_sa);
+      return std::string("the IKE SA is being rekeyed");
+    case ike::TunnelAction::DeleteChild:
+      for (const Spi spi : children) engine_->delete_child(spi);
+      return fmt::format("CHILD SAs being deleted: {}", children.size());
+    case ike::TunnelAction::DeleteIke:
+      engine_->delete_ike(ike_sa);
+      return std::string("the IKE SA is being deleted");
+    case ike::TunnelAction::Liveness:
+      break;
+  }
+  engine_->ask_liveness(ike_sa);
+  return std::string("the client is being asked whether it lives");
+}
+
+Result<uint32_t> TunnelGroup::tunnel_of(const config::IpsecGateway& gateway,
+                                        std::string_view client) const {
   const auto means = [&](const auto& entry) {
     const ike::IkeSa& sa = entry.second;
     if (!sa.dynamic || sa.dynamic->gateway != gateway.local_gateway || !is_shown(sa)) return false;
@@ -265,7 +309,7 @@ Result<std::string> TunnelGroup::clear_client(const config::IpsecGateway& gatewa
     return failure(
         fmt::format("ipsec-gateway \"{}\" has no tunnel of \"{}\"", gateway.name, client));
   }
-  return clear_tunnel(at->second.tunnel);
+  return at->second.tunnel;
 }
 
 void TunnelGroup::fill(Status& status) const {

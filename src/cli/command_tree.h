@@ -34,6 +34,11 @@ enum class Action : uint8_t {
   TraceDetail,
   TraceKeys,
   TraceOff,
+  RekeyChild,  // these five: with a tunnel's name, or a gateway's and a client's
+  RekeyIke,
+  DeleteChild,
+  DeleteIke,
+  Liveness,
   ShowTrace,
 };
 

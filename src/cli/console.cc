@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "cli/tables.h"
 
@@ -97,6 +98,15 @@ Answer show_version(const chassis::Status& status, const Command& command) {
   return done(fmt::format("OpenSeGW {} on {}\n", SEGW_VERSION, status.system_name));
 }
 
+std::optional<ike::TunnelAction> tunnel_action(Action action) {
+  if (action == Action::RekeyChild) return ike::TunnelAction::RekeyChild;
+  if (action == Action::RekeyIke) return ike::TunnelAction::RekeyIke;
+  if (action == Action::DeleteChild) return ike::TunnelAction::DeleteChild;
+  if (action == Action::DeleteIke) return ike::TunnelAction::DeleteIke;
+  if (action == Action::Liveness) return ike::TunnelAction::Liveness;
+  return std::nullopt;
+}
+
 std::optional<TunnelGroupId> parse_group(std::string_view text) {
   uint16_t id = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
@@ -142,7 +152,12 @@ void Console::perform(const Command& command, const Done& done) {
     case Action::Trace:
     case Action::TraceDetail:
     case Action::TraceKeys:
-    case Action::TraceOff: {
+    case Action::TraceOff:
+    case Action::RekeyChild:
+    case Action::RekeyIke:
+    case Action::DeleteChild:
+    case Action::DeleteIke:
+    case Action::Liveness: {
       const auto result = act(command);
       const Answer answer = result ? cli::done(*result) : refused(result.error().text);
       return done(answer.first, answer.second);
@@ -212,9 +227,20 @@ std::pair<int, std::string> Console::show(const Command& command) const {
     case Action::TraceDetail:
     case Action::TraceKeys:
     case Action::TraceOff:
+    case Action::RekeyChild:
+    case Action::RekeyIke:
+    case Action::DeleteChild:
+    case Action::DeleteIke:
+    case Action::Liveness:
       break;
   }
   return refused("this command shows nothing");
+}
+
+Result<std::string> Console::perform_on_tunnel(const Command& command, ike::TunnelAction action) {
+  const auto& names = command.arguments;
+  if (names.size() == 1) return chassis_.perform_on_tunnel(names.front(), action);
+  return chassis_.perform_on_client(names.front(), names.back(), action);
 }
 
 // Commands that answer at once.
@@ -229,6 +255,7 @@ Result<std::string> Console::act(const Command& command) {
     return line(chassis_.trace(*peer, mode));
   };
   const Action action = command.action;
+  if (const auto asked = tunnel_action(action)) return line(perform_on_tunnel(command, *asked));
   if (action == Action::ExportKeys) return chassis_.export_keys();
   if (action == Action::ClearTunnel) return line(chassis_.clear_tunnel(command.arguments.front()));
   if (action == Action::ClearClient) {

@@ -37,6 +37,7 @@ class Console {
   [[nodiscard]] std::pair<int, std::string> show(const Command& command) const;
   void force_switchover(const Command& command, const Done& done);
   Result<std::string> act(const Command& command);
+  Result<std::string> perform_on_tunnel(const Command& command, ike::TunnelAction action);
 
   chassis::Chassis& chassis_;
   config::Loaded loaded_;

@@ -154,6 +154,8 @@ class Engine {
   virtual void rekey_child(Spi inbound_spi) = 0;
   virtual void rekey_ike(IkeSpi our_spi) = 0;
   virtual void delete_child(Spi inbound_spi) = 0;
+  virtual void delete_ike(IkeSpi our_spi) = 0;
+  virtual void ask_liveness(IkeSpi our_spi) = 0;
   // Planned handover: no requests of our own, and nothing is answered, until activate().
   virtual void pause() = 0;
   // The handover was given up: goes on as before pause(), with what waits for its commit.

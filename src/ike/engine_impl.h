@@ -52,6 +52,8 @@ class EngineImpl final : public Engine {
   void rekey_child(Spi inbound_spi) override;
   void rekey_ike(IkeSpi our_spi) override;
   void delete_child(Spi inbound_spi) override;
+  void delete_ike(IkeSpi our_spi) override;
+  void ask_liveness(IkeSpi our_spi) override;
   void pause() override;
   void resume() override;
   [[nodiscard]] const Counters& counters() const override { return counters_; }
@@ -66,6 +68,7 @@ class EngineImpl final : public Engine {
     bool committing = false;          // an answer waits for the in-sync set
     bool request_committing = false;  // a request of ours does
     bool heard = false;               // we may ask this client (redundancy rule 18)
+    bool liveness_wanted = false;     // whatever the time
     Instant born{};                   // when age was zero
     Instant due{};                    // next thing to do for this SA
     Instant last_heard{};             // authenticated, from the client

@@ -220,6 +220,21 @@ void EngineImpl::delete_child(Spi inbound_spi) {
   commit(Changes{.child_sas = {inbound_spi}}, [this, owner] { proceed(owner); });
 }
 
+void EngineImpl::delete_ike(IkeSpi our_spi) {
+  const auto at = tables_.ike_sas.find(our_spi);
+  if (!active_ || at == tables_.ike_sas.end()) return;
+  at->second.delete_after = kAtOnce + age_of(at->second);
+  commit(Changes{.ike_sas = {our_spi}}, [this, our_spi] { proceed(our_spi); });
+}
+
+// Not part of the table: the next chassis need not know that somebody was curious.
+void EngineImpl::ask_liveness(IkeSpi our_spi) {
+  const auto at = tables_.ike_sas.find(our_spi);
+  if (!active_ || at == tables_.ike_sas.end()) return;
+  runtime(at->second).liveness_wanted = true;
+  proceed(our_spi);
+}
+
 void EngineImpl::ask_delete_ike(IkeSa& sa) {
   send_request(sa, {.kind = Kind::DeleteIke}, Exchange::Informational,
                {payload::Delete{.protocol = kProtocolIke, .spis = {}}});

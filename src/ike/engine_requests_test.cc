@@ -161,6 +161,56 @@ TEST(IkeClear, WaitsForARequestThatIsUnderWay) {
   EXPECT_NE(Client::find<payload::Delete>(*client.open(sent[0].message)), nullptr);
 }
 
+TEST(IkeAskedNow, LivenessWithoutDpdIsAskedOnce) {
+  Gateway gateway;
+  Client client;
+  ASSERT_TRUE(client.connect(gateway));
+  gateway.host.sent.clear();
+  gateway.engine->ask_liveness(gateway.only_ike().our_spi());
+  ASSERT_EQ(gateway.host.sent.size(), 1U);
+  const Bytes request = gateway.host.sent[0].message;
+  EXPECT_TRUE(client.open(request)->empty());
+  EXPECT_TRUE(gateway.ask(answer_to(client, request)).empty());
+  EXPECT_TRUE(gateway.run_for(20min).empty());
+}
+
+TEST(IkeAskedNow, LivenessWaitsForTheRequestThatIsUnderWay) {
+  Gateway gateway(with_dpd());
+  Client client;
+  ASSERT_TRUE(client.connect(gateway));
+  const auto first = gateway.run_for(10s);
+  ASSERT_EQ(first.size(), 1U);
+  gateway.host.sent.clear();
+  gateway.engine->ask_liveness(gateway.only_ike().our_spi());
+  EXPECT_TRUE(gateway.host.sent.empty());
+  EXPECT_EQ(gateway.give(answer_to(client, first[0].message)).size(), 1U);
+}
+
+TEST(IkeAskedNow, TheIkeSaIsDeletedWithItsChildSas) {
+  Gateway gateway;
+  Client client;
+  ASSERT_TRUE(client.connect(gateway));
+  gateway.host.sent.clear();
+  gateway.engine->delete_ike(gateway.only_ike().our_spi());
+  ASSERT_EQ(gateway.host.sent.size(), 1U);
+  const auto asked = client.open(gateway.host.sent[0].message);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(Client::find<payload::Delete>(*asked)->protocol, kProtocolIke);
+  gateway.give(answer_to(client, gateway.host.sent[0].message));
+  EXPECT_TRUE(gateway.state.ike_sas.empty());
+  EXPECT_TRUE(gateway.host.installed.empty());
+}
+
+TEST(IkeAskedNow, WhatIsNotThereIsNoMatter) {
+  Gateway gateway;
+  gateway.engine->delete_ike(IkeSpi{5});
+  gateway.engine->ask_liveness(IkeSpi{5});
+  gateway.engine->rekey_ike(IkeSpi{5});
+  gateway.engine->rekey_child(Spi{5});
+  gateway.engine->delete_child(Spi{5});
+  EXPECT_TRUE(gateway.host.sent.empty());
+}
+
 TEST(IkePause, NothingIsAnsweredUntilItResumes) {
   Gateway gateway(with_dpd());
   Client client;

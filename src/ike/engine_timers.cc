@@ -110,12 +110,12 @@ EngineImpl::Task EngineImpl::next_task(const IkeSa& sa, Instant now) {
   if (sa.address_unverified) return {.kind = Task::Kind::CheckAddress, .at = Instant{}};
   add_rekeys(sa, run, now, next);
   const TunnelSettings* settings = tunnel(sa);
-  if (settings == nullptr) return next;
-  add_entries(sa, run, *settings, now, next);
-  if (settings->dpd) {
-    consider(run.last_heard + settings->dpd_interval, now, next.at,
-             [&] { next = {.kind = Task::Kind::Liveness, .at = next.at}; });
-  }
+  if (settings != nullptr) add_entries(sa, run, *settings, now, next);
+  const auto ask_liveness = [&](Instant at) {
+    consider(at, now, next.at, [&] { next = {.kind = Task::Kind::Liveness, .at = next.at}; });
+  };
+  if (settings != nullptr && settings->dpd) ask_liveness(run.last_heard + settings->dpd_interval);
+  if (run.liveness_wanted) ask_liveness(now);
   return next;
 }
 
@@ -241,7 +241,9 @@ void EngineImpl::perform(IkeSa& sa, const Task& task, Instant now) {
       begin_child(sa, task.entry);
       return schedule(sa);
     case Task::Kind::Liveness:
-      send_request(sa, {.kind = Kind::Liveness}, Exchange::Informational, {});
+      if (send_request(sa, {.kind = Kind::Liveness}, Exchange::Informational, {})) {
+        runtime(sa).liveness_wanted = false;
+      }
       return schedule(sa);
     case Task::Kind::SyncMessageIds:
       begin_sync(sa);

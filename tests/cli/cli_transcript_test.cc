@@ -42,6 +42,15 @@ class StillChassis : public chassis::Chassis {
     if (gateway != "gw-1" || client != "enb10") return failure("no such client");
     return std::string("the tunnel's SAs are being deleted");
   }
+  Result<std::string> perform_on_tunnel(std::string_view name, ike::TunnelAction action) override {
+    if (name != "tunnel-1") return failure("ipsec-tunnel \"" + std::string(name) + "\" is unknown");
+    return "action " + std::to_string(static_cast<int>(action));
+  }
+  Result<std::string> perform_on_client(std::string_view gateway, std::string_view client,
+                                        ike::TunnelAction action) override {
+    if (gateway != "gw-1" || client != "enb10") return failure("no such client");
+    return "action " + std::to_string(static_cast<int>(action)) + " on a client";
+  }
   Result<std::string> trace(const IpAddress& peer, chassis::TraceMode mode) override {
     if (mode == chassis::TraceMode::Off) return failure(peer.text() + " is not traced");
     return peer.text() + " is traced in mode " + std::to_string(static_cast<int>(mode));

@@ -2,7 +2,6 @@
 which may be killed then; `finish` waits until it is done, and says what is wrong if it isn't."""
 
 import re
-import time
 
 from client import pings
 from segwlab import LabError, wait_until
@@ -16,6 +15,9 @@ class Event:
     keeps_child = True
     keeps_ike = True
     auths = 0  # IKE_AUTH exchanges that belong to it
+
+    def prepare(self, run):
+        """While the tunnel is up and its gateway lives."""
 
     def begin(self, run):
         pass
@@ -206,19 +208,3 @@ class NatRebinding(Event):
 
     def finish(self, run):
         RekeyChild.finish(self, run)
-
-
-class Move(Event):
-    """MOBIKE: the client's address goes away, another is there."""
-
-    def __init__(self, to):
-        self.to = to
-
-    def begin(self, run):
-        run.lab.exec(run.case.client, "ip", "address", "add", f"{self.to}/24", "dev", "eth0")
-        time.sleep(0.2)
-        run.lab.exec(run.case.client, "ip", "address", "del", f"{run.case.local}/24", "dev", "eth0")
-
-    def finish(self, run):
-        wait_until("the IKE SA at its new address", lambda: (
-            (sa := run.client.established(run.case.id)) and sa["local-host"] != run.case.local), SOON)

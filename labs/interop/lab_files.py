@@ -11,25 +11,32 @@
                   core                           one address for each case
 
 Case n has outer address 10.10.x.n, inner address 192.168.1.n, and core host 10.2.2.n, so all tunnels
-of a lab can be up at once, even those of one client."""
+of a lab can be up at once, even those of one client. With IPv6 its addresses are 2001:db8:10::n,
+2001:db8:1::n and 2001:db8:2::n."""
 
 from textwrap import indent
 
+import lab_gateway
+import lab_six
 import pki
 from segwlab import ROOT
 
-GATEWAY = "10.10.20.1"
+GATEWAY, GATEWAY_6 = "10.10.20.1", "2001:db8:20::1"
+OPEN_GATEWAY = "10.10.20.2"  # takes clients at any address
 PEERS = ROOT / "build/peers"  # where `./dev lab interop` unpacks packages
-INNER = ("192.168.1.0/24", "192.168.2.0/24", "10.2.2.0/24")
+INNER = ("192.168.1.0/24", "192.168.2.0/24", "10.2.2.0/24", "2001:db8:1::/64", "2001:db8:2::/64")
 
 # Where each client's outer addresses are, and what they look like from the gateway.
 OUTER = {"client": "10.10.10.{}", "guest": "10.10.11.{}", "behind": "10.10.12.{}",
          "mobile": "172.16.1.{}", "libreswan": "10.10.13.{}", "openiked": "10.10.14.{}",
-         "stranger": "10.10.15.{}"}
+         "stranger": "10.10.15.{}", "tiny": "10.10.16.{}", "wary": "10.10.17.{}"}
+OUTER_6 = {"client": "2001:db8:10::{:x}", "guest": "2001:db8:11::{:x}"}
 LOCAL = OUTER | {"behind": "192.168.77.{}"}
 LINK = {"client": "172.16.1.100", "guest": "172.16.1.103", "nat": "172.16.1.104",
         "mobile": "172.16.1.105", "libreswan": "172.16.1.106", "openiked": "172.16.1.107",
-        "stranger": "172.16.1.108"}
+        "stranger": "172.16.1.108", "tiny": "172.16.1.109", "wary": "172.16.1.110"}
+LINK_6 = {"client": "2001:db8:16::100", "guest": "2001:db8:16::103"}
+MOVED = LINK["mobile"]  # where a client is that has lost its address
 
 
 def block(head, *lines):
@@ -78,15 +85,18 @@ def tunnel(case, number):
 
 
 def security_policy(case, number):
-    entries = case.policy_entries or [(f"{case.core}/32", f"{inner}/32") for inner in case.inners]
+    bits = case.host_bits
+    entries = case.policy_entries or [(f"{case.core}/{bits}", f"{inner}/{bits}")
+                                      for inner in case.inners]
+    suffix = "-v6" if case.inner_6 else ""
     return block(f"security-policy {number}", *(
-        block(f"entry {place + 1}", block("local-ip", f"address {local}"),
-              block("remote-ip", f"address {remote}"))
+        block(f"entry {place + 1}", block(f"local-ip{suffix}", f"address {local}"),
+              block(f"remote-ip{suffix}", f"address {remote}"))
         for place, (local, remote) in enumerate(entries)))
 
 
 def routes(case):
-    return "".join(block(f"route {inner}/32 route-type unicast",
+    return "".join(block(f"route {inner}/{case.host_bits} route-type unicast",
                          block(f'ipsec-tunnel "{case.id}"', "admin-state enable"))
                    for inner in case.inners)
 
@@ -204,11 +214,31 @@ def client_routes(cases):
     """Networks of the clients' outer addresses, and the link addresses behind which they are."""
     nets = {}
     for case in cases:
-        if case.client != "mobile":
+        if case.client != "mobile" and not case.outer_6:
             net = OUTER[case.client].format(0)
-            nets[net] = LINK["nat" if case.client == "behind" else case.client]
-    return "".join(f'route {net}/24 route-type unicast next-hop "{via}" admin-state enable\n'
+            nets[f"{net}/24"] = LINK["nat" if case.client == "behind" else case.client]
+    if with_stranger(cases):
+        nets[OUTER["stranger"].format(0) + "/24"] = LINK["stranger"]
+    return next_hops(nets)
+
+
+def client_routes_6(cases):
+    return next_hops({OUTER_6[case.client].format(0) + "/64": LINK_6[case.client]
+                      for case in cases if case.outer_6})
+
+
+def next_hops(nets):
+    return "".join(f'route {net} route-type unicast next-hop "{via}" admin-state enable\n'
                    for net, via in nets.items())
+
+
+def with_stranger(cases):
+    """Somebody who forges IKE_SA_INIT requests."""
+    return any(case.under_attack or case.client == "wary" for case in cases)
+
+
+def with_six(cases):
+    return any(case.families != "4in4" for case in cases)
 
 
 def by_certificate(cases):
@@ -217,7 +247,7 @@ def by_certificate(cases):
 
 def chassis(side, cases):
     """The configuration of chassis a or b."""
-    numbered = [(case, case.number) for case in cases]
+    numbered = [(case, case.number) for case in cases if not case.is_dynamic]
     authorities, profiles = pki.profiles() if by_certificate(cases) else ("", "")
     parts = SIDES[side] | {
         "responder_only": str(all(case.responder_only for case in cases)).lower(),
@@ -227,7 +257,10 @@ def chassis(side, cases):
         "tunnel_routes": indent("".join(routes(case) for case, _ in numbered), " " * 8),
         "security": indent(f"security pki {{\n{indent(authorities, ' ' * 4)}}}\n", " " * 4),
         "ipsec": indent(profiles + "".join(ipsec_part(*one) for one in numbered), " " * 4)}
-    return CHASSIS.format(**parts).lstrip()
+    text = CHASSIS.format(**parts).lstrip() + lab_gateway.chassis(cases, OPEN_GATEWAY)
+    if with_six(cases):
+        text += lab_six.chassis(side, indent(client_routes_6(cases), " " * 8))
+    return text
 
 
 # --- strongSwan ---
@@ -245,7 +278,8 @@ def swanctl(cases):
 
 
 def connection(case):
-    child = {"local_ts": f"{case.inner}/32", "remote_ts": f"{case.core}/32",
+    child = {"local_ts": f"{case.inner}/{case.host_bits}",
+             "remote_ts": f"{case.core}/{case.host_bits}",
              "esp_proposals": case.esp[0].proposal(), "start_action": "none",
              "rekey_time": "0"} | case.child
     children = block(case.id, *(f"{key} = {value}" for key, value in child.items()))
@@ -302,7 +336,8 @@ def write_client(home, client, cases):
         return "kind: host"
     (home / "swanctl.conf").write_text(swanctl(cases))
     inside = ", inside: uml" if client == "guest" else ""
-    return f"kind: strongswan{inside}, swanctl: {client}/swanctl.conf, settings: {CHARON}"
+    settings = ", ".join(f"{key}: '{value}'" for key, value in (CHARON | SETTINGS.get(client, {})).items())
+    return f"kind: strongswan{inside}, swanctl: {client}/swanctl.conf, settings: {{{settings}}}"
 
 
 def client_node_routes(client, cases):
@@ -313,6 +348,8 @@ def client_node_routes(client, cases):
         ours = [f"{case.gateway}/32 {via} src {case.outer}" for case in cases]
     else:
         ours = [f"10.10.20.0/24 {via}"]
+    if with_six(cases):
+        ours.append("2001:db8:20::/64 via 2001:db8:16::254")
     # Where no daemon makes a route, what IPsec policies apply to needs one.
     return ours + ([f"10.2.2.0/24 {via}"] if client in ("libreswan", "openiked") else [])
 
@@ -320,16 +357,18 @@ def client_node_routes(client, cases):
 # --- the topology ---
 
 # Quick repetitions: a case waits for one of them where an answer was lost.
-CHARON = ("{retransmit_timeout: '1.0', retransmit_base: '1.4', retransmit_tries: '7', "
-          "keep_alive: '5', fragment_size: '1280'}")
+CHARON = {"retransmit_timeout": "1.0", "retransmit_base": "1.4", "retransmit_tries": "7",
+          "keep_alive": "5", "fragment_size": "1280"}
+SETTINGS = {"tiny": {"fragment_size": "576"},
+            "wary": {"cookie_threshold": "1"}}
 
 
 def node_lines(client, cases, daemon):
     """The YAML of one client, and of its link."""
     outer = [case.local for case in cases if client not in ("mobile", "behind", "stranger")]
     inner = [address for case in cases for address in case.inners]
-    lo = ", ".join(f"{address}/32" for address in outer + inner)
-    routes = ", ".join(client_node_routes(client, cases))
+    lo = ", ".join(f'"{address}/{128 if ":" in address else 32}"' for address in outer + inner)
+    routes = ", ".join(f'"{route}"' for route in client_node_routes(client, cases))
     node = f"  {client}: {{{daemon}, loopback: [{lo}], routes: [{routes}]}}\n"
     if client == "behind":
         addresses = ", ".join(f"{case.local}/24" for case in cases)
@@ -343,7 +382,10 @@ def node_lines(client, cases, daemon):
                 f'addresses: {{nat: {LINK["nat"]}/24}}}}\n')
     else:
         addresses = [LINK[client]] + [case.local for case in cases if client == "mobile"]
-        addresses = ", ".join(f"{address}/24" for address in addresses)
+        addresses = [f"{address}/24" for address in addresses]
+        if with_six(cases):
+            addresses.append(f"{LINK_6[client]}/64")
+        addresses = ", ".join(f'"{address}"' for address in addresses)
         link = (f'  - {{name: {client}, ends: ["switch:{client}", "{client}:eth0"], '
                 f'addresses: {{{client}: [{addresses}]}}}}\n')
     return node, link
@@ -359,7 +401,7 @@ nodes:
   coresw: {{kind: bridge}}
   core:
     kind: host
-    routes: [192.168.1.0/24 via 10.2.2.254, 192.168.2.0/24 via 10.2.2.254]
+    routes: [192.168.1.0/24 via 10.2.2.254, 192.168.2.0/24 via 10.2.2.254{core_routes}]
 links:
 {links}  - {{name: pub_a, ends: ["switch:a", "a:pub"]}}
   - {{name: pub_b, ends: ["switch:b", "b:pub"]}}
@@ -384,7 +426,8 @@ def write_lab(folder, cases):
     certificates = folder / "pki"
     if by_certificate(cases):
         pki.make_files(certificates)
-    for client, theirs in by_client(cases).items():
+    present = by_client(cases) | ({"stranger": []} if with_stranger(cases) else {})
+    for client, theirs in present.items():
         home = folder / client
         home.mkdir(exist_ok=True)
         if by_certificate(theirs):
@@ -392,9 +435,14 @@ def write_lab(folder, cases):
         node, link = node_lines(client, theirs, write_client(home, client, theirs))
         clients += node
         links += link
-    core = ", ".join(f"{case.core}/24" for case in cases)
+    core = ", ".join(f'"{case.core}/{64 if case.inner_6 else 24}"' for case in cases)
+    core_routes = ""
+    if with_six(cases):
+        core += ', "10.2.2.251/24", "2001:db8:2::fe/64"'  # also where no case has one
+        core_routes = ', "2001:db8:1::/64 via 2001:db8:2::254"'
     (folder / "lab.yaml").write_text(TOPOLOGY.format(
-        ipv6="false", clients=clients, links=links, core=core, pki=certificates))
+        ipv6=str(with_six(cases)).lower(), clients=clients, links=links, core=core,
+        core_routes=core_routes, pki=certificates))
     (folder / "ports").write_text(PORTS)
     for side in SIDES:
         (folder / f"{side}.cfg").write_text(chassis(side, cases))

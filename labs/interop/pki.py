@@ -82,7 +82,7 @@ def make_files(folder):
         for end in ("gw", "client"):
             authority.issue(f"{kind}-{end}")
         authority.revoke()
-    root = Authority(folder, "ed25519", "chain-ca").begin()
+    root = Authority(folder, "rsa", "chain-ca").begin()
     middle = root.below("chain-middle")
     for end in ("gw", "client"):
         middle.issue(f"chain-{end}")

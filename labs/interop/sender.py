@@ -1,5 +1,5 @@
 """Sends frames that no honest host sends: what a capture has, mutated, or IKE_SA_INIT requests of forged
-sources. Runs in the stranger's namespace; ends with one line of JSON."""
+sources that nobody goes on with. Runs in the stranger's namespace; ends with one line of JSON."""
 
 import json
 import random
@@ -153,10 +153,40 @@ def flood(link, job):
     return {"sent": sent, "seconds": time.monotonic() - began}
 
 
+# A point that is on the curve: that of group 19 from which all others come.
+GENERATOR_19 = bytes.fromhex("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+                             "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
+
+
+def ike_payload(following, body):
+    return struct.pack("!BBH", following, 0, 4 + len(body)) + body
+
+
+def first_request(rng):
+    """An IKE_SA_INIT that everybody here answers: AES-256-GCM, HMAC-SHA2-256, group 19."""
+    transforms = (struct.pack("!BBHBBHHH", 3, 0, 12, 1, 0, 20, 0x800e, 256)
+                  + struct.pack("!BBHBBH", 3, 0, 8, 2, 0, 5) + struct.pack("!BBHBBH", 0, 0, 8, 4, 0, 19))
+    proposal = struct.pack("!BBHBBBB", 0, 0, 8 + len(transforms), 1, 1, 0, 3) + transforms
+    body = (ike_payload(34, proposal) + ike_payload(40, struct.pack("!HH", 19, 0) + GENERATOR_19)
+            + ike_payload(0, rng.randbytes(32)))
+    return rng.randbytes(8) + struct.pack("!8xBBBBII", 33, 0x20, 34, 8, 0, 28 + len(body)) + body
+
+
+def half_open(link, job):
+    """Begins IKE SAs, a source each, and does not go on."""
+    rng = random.Random(job["seed"])
+    destination = socket.inet_aton(job["destination"])
+    for number, source in enumerate(job["sources"]):
+        link.send(ip_packet(socket.inet_aton(source), destination, UDP,
+                            udp(500, 500, first_request(rng)), number=number))
+        time.sleep(0.002)
+    return {"sent": len(job["sources"])}
+
+
 def main():
     job = json.loads(Path(sys.argv[1]).read_text())
     link = Link(job["device"], job["to"])
-    print(json.dumps({"mutate": mutate, "flood": flood}[job["what"]](link, job)))
+    print(json.dumps({"mutate": mutate, "flood": flood, "half_open": half_open}[job["what"]](link, job)))
 
 
 if __name__ == "__main__":

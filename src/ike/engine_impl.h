@@ -73,6 +73,8 @@ class EngineImpl final : public Engine {
     Instant due{};                    // next thing to do for this SA
     Instant last_heard{};             // authenticated, from the client
     Instant closed_at{};              // since when a Closed one only repeats its last answer
+    Instant
+        asked_at{};  // when the pending request left first, or the one of another chassis came here
     Instant resend_at{};
     uint32_t resends = 0;
     bool sync_wanted = false;    // the client may have gone further than we know (RFC 6311)

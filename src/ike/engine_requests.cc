@@ -50,6 +50,7 @@ bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending, Exchange exchan
   }
   Runtime& run = runtime(sa);
   run.resends = 0;
+  run.asked_at = platform_.clock.now();
   run.resend_at = platform_.clock.now() + kResendFirst;
   run.request_committing = true;
   // Redundancy rule 15: own requests, liveness too, are committed before they leave.

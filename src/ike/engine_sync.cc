@@ -77,7 +77,10 @@ bool EngineImpl::on_sync_request(IkeSa& sa, const Datagram& datagram, const Head
   return true;
 }
 
+// Only who speaks and does not answer may be out of step: numbers do not mend a broken path, and
+// strongSwan 5.9.8 ends an IKE SA with AES-GCM when it is to answer message ID 0 a second time.
 bool EngineImpl::syncs_instead(const IkeSa& sa, const Runtime& run) const {
+  if (run.last_heard <= run.asked_at) return false;
   return sa.peer_supports_message_id_sync && sa.state == IkeState::Established && !run.synced;
 }
 

@@ -125,6 +125,21 @@ TEST_F(SyncedIke, WithoutATakeoverNobodyIsAsked) {
   EXPECT_TRUE(asked(one_.run_for(30s)).empty());
 }
 
+TEST_F(SyncedIke, WhoSpeaksAndDoesNotAnswerIsAskedAfterThreeRepetitions) {
+  connect();
+  one_.engine->ask_liveness(one_.only_ike().our_spi());
+  EXPECT_TRUE(asked(one_.run_for(1s)).empty());
+  one_.engine->heard(one_.only_ike().our_spi());
+  EXPECT_TRUE(asked(one_.run_for(28s)).empty());
+  EXPECT_EQ(asked(one_.run_for(2s)).size(), 1U);
+}
+
+TEST_F(SyncedIke, WhoIsSilentIsAskedTheSameAgain) {
+  connect();
+  one_.engine->ask_liveness(one_.only_ike().our_spi());
+  EXPECT_TRUE(asked(one_.run_for(60s)).empty());
+}
+
 // ---- as the peer ----
 
 TEST_F(SyncedIke, AClustersRequestIsAnsweredWithTheHigherNumbers) {

@@ -39,6 +39,7 @@ EngineImpl::Runtime& EngineImpl::runtime(const IkeSa& sa) {
     at->second.born = now - sa.age;
     at->second.last_heard = now;
     at->second.closed_at = now;
+    at->second.asked_at = now;
     at->second.resend_at = now;  // a request that another chassis left unanswered: at once
     at->second.heard = clean_;
     // Redundancy rule 19: the client may have gone on with a chassis that told nobody.

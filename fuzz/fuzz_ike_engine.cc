@@ -123,6 +123,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
              ->ask(client.request(ike::Exchange::Auth,
                                   ike::testing::with(client.auth_payloads(),
                                                      {ike::NotifyType::MessageIdSyncSupported,
+                                                      ike::NotifyType::ReplayCounterSyncSupported,
                                                       ike::NotifyType::MobikeSupported})))
              .empty());
     return std::pair(std::move(gateway), Client(client));

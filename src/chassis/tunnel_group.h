@@ -93,6 +93,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void use_outbound(Spi inbound_spi) override;
   void remove(Spi inbound_spi) override;
   std::optional<uint64_t> next_iv(const ike::IkeSa& sa) override;
+  [[nodiscard]] Position position(Spi inbound_spi) const override;
+  void raise_edge(Spi inbound_spi, uint64_t edge) override;
   void moved(const ike::IkeSa& sa) override;
   void on_tunnel_state(uint32_t tunnel, bool up) override;
 

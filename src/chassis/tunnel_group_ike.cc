@@ -82,6 +82,21 @@ std::optional<uint64_t> TunnelGroup::next_iv(const ike::IkeSa& sa) {
   return uint64_t{parts_.slot.value} << kSlotShift | uint64_t{iv_epoch_} << kEpochShift | counter++;
 }
 
+TunnelGroup::Position TunnelGroup::position(Spi inbound_spi) const {
+  const auto at = state_.windows.find(inbound_spi);
+  if (at == state_.windows.end()) return {};
+  return {.outbound_next = at->second.outbound_next, .inbound_highest = at->second.inbound_highest};
+}
+
+void TunnelGroup::raise_edge(Spi inbound_spi, uint64_t edge) {
+  if (!state_.child_sas.contains(inbound_spi)) return;
+  const esp::SaWindow raised{.inbound_spi = inbound_spi, .inbound_highest = edge, .seen = {}};
+  isa_->send(isa::SetWindow{.window = raised});  // it knows better what it accepted above
+  if (edge <= position(inbound_spi).inbound_highest) return;
+  merge_window(raised);
+  if (sync_) sync_->send_windows({state_.windows.at(inbound_spi)});
+}
+
 void TunnelGroup::move_child(esp::ChildSa& sa, const Endpoint& remote) {
   sa.remote = remote.address;
   if (sa.encapsulation) sa.encapsulation->remote_port = remote.port;

@@ -78,7 +78,9 @@ isa::InstallSa TunnelGroup::install_message(const esp::ChildSa& sa, bool outboun
   const auto window = state_.windows.find(sa.inbound_spi);
   const uint64_t reported = window == state_.windows.end() ? 1 : window->second.outbound_next;
   const auto floor = floors_.find(sa.inbound_spi);
-  message.outbound_next = floor == floors_.end() ? reported : std::max(reported, floor->second);
+  message.outbound_next = std::max(reported, sa.outbound_floor);
+  if (floor != floors_.end())
+    message.outbound_next = std::max(message.outbound_next, floor->second);
   if (window != state_.windows.end()) message.inbound_edge = window->second.inbound_highest;
   return message;
 }

@@ -108,6 +108,7 @@ struct ChildSa {
   Duration rekey_after{};    // the age at which we rekey it; 0: not we
   Duration delete_after{};   // the age at which we delete it although it is not too old; 0: not
   bool rekeyed_by_us = false;
+  uint64_t outbound_floor = 0;  // nothing below is sealed: the client does not accept it (RFC 6311)
 };
 
 // What moves while an SA is used; never part of the commit (redundancy rule 20).

@@ -161,6 +161,13 @@ PpkChoice choose_ppk(const AuthSettings& auth, const IkeSa& sa,
                      const std::vector<Payload>& payloads) {
   PpkChoice choice;
   const auto* named = find_notify(payloads, NotifyType::PpkIdentity);
+  // RFC 8784 3: "If no PPK_IDENTITY notification is found and the peers successfully exchanged
+  // USE_PPK notifications in the IKE_SA_INIT exchange, then the responder MUST send back an
+  // AUTHENTICATION_FAILED notification and then fail the negotiation."
+  if (sa.peer_offer.ppk && named == nullptr && !sa.we_initiated) {
+    choice.refused = "auth-ppk-unnamed";
+    return choice;
+  }
   if (sa.peer_offer.ppk && named != nullptr) {
     if (sa.we_initiated) {
       choice.ppk = find_ppk(auth, auth.ppk_id);  // the answer confirms it without naming it

@@ -131,6 +131,14 @@ class Host {
   virtual void remove(Spi inbound_spi) = 0;
   // The next 64-bit IV for an SK payload sent on this IKE SA (rule 12); nothing: must not send.
   virtual std::optional<uint64_t> next_iv(const IkeSa& sa) = 0;
+  // What is known here of an SA's numbers; what the ISA has not said yet may be 100 ms old.
+  struct Position {
+    uint64_t outbound_next = 1;
+    uint64_t inbound_highest = 0;
+  };
+  [[nodiscard]] virtual Position position(Spi inbound_spi) const = 0;
+  // Nothing at or below `edge` is accepted any more: the client skipped it (RFC 6311).
+  virtual void raise_edge(Spi inbound_spi, uint64_t edge) = 0;
   // The client is known to be at a new address (NAT rebinding): the children of `sa` follow.
   virtual void moved(const IkeSa& sa) = 0;
   virtual void on_tunnel_state(uint32_t tunnel, bool up) = 0;

@@ -92,6 +92,8 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
   remove_own_attempts(sa.tunnel, IkeState::Connecting, changes);
   sa.peer_supports_message_id_sync =
       find_notify(request.payloads, NotifyType::MessageIdSyncSupported) != nullptr;
+  sa.peer_supports_replay_counter_sync =
+      find_notify(request.payloads, NotifyType::ReplayCounterSyncSupported) != nullptr;
   ChildOffer offer = child_offer(request);
   offer.exchange = ChildExchange::WithAuth;
   offer.nonces = {.initiator = sa.initiator_nonce, .responder = sa.responder_nonce};
@@ -102,8 +104,13 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
     counters_.add("refused-" + std::to_string(static_cast<uint16_t>(*refusal)));
     answers.emplace_back(notify(*refusal, refusal_data));
   }
+  // RFC 6311 5: "the responder MUST NOT assert support of a capability unless such support was
+  // asserted by the initiator."
   if (sa.peer_supports_message_id_sync) {
     answers.emplace_back(notify(NotifyType::MessageIdSyncSupported));
+  }
+  if (sa.peer_supports_replay_counter_sync) {
+    answers.emplace_back(notify(NotifyType::ReplayCounterSyncSupported));
   }
   sa.mobike = find_notify(request.payloads, NotifyType::MobikeSupported) != nullptr;
   if (sa.mobike) answers.emplace_back(notify(NotifyType::MobikeSupported));

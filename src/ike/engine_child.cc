@@ -211,6 +211,19 @@ bool EngineImpl::take_over_from(IkeSa& sa, Request& request, const payload::Noti
   return true;
 }
 
+// The client asks again: it has not the successor that we made at first, because it gave that
+// request up (RFC 6311) or an answer was lost. It is told with a delete.
+void EngineImpl::drop_earlier_successors(const IkeSa& sa, Spi old, Spi latest, Changes& changes) {
+  for (const Spi spi : sa.children) {
+    const auto at = tables_.child_sas.find(spi);
+    if (at == tables_.child_sas.end() || spi == latest) continue;
+    if (at->second.replaces != old || at->second.initiator || at->second.rekeyed) continue;
+    counters_.add("child-rekeyed-again");
+    at->second.delete_after = kAtOnce + age_of(at->second);
+    changes.child_sas.push_back(spi);
+  }
+}
+
 void EngineImpl::on_new_child(IkeSa& sa, Request& request, const payload::Nonce& nonce) {
   const TunnelSettings* settings = tunnel(sa);
   if (settings == nullptr) return refuse(sa, request, NotifyType::NoAdditionalSas);
@@ -228,6 +241,7 @@ void EngineImpl::on_new_child(IkeSa& sa, Request& request, const payload::Nonce&
   const Spi spi = std::get<Spi>(made);
   const auto old = tables_.child_sas.find(offer.replaces);
   if (old != tables_.child_sas.end()) {
+    if (old->second.rekeyed) drop_earlier_successors(sa, old->first, spi, changes);
     old->second.rekeyed = true;
     changes.child_sas.push_back(old->first);
     counters_.add("child-rekeyed");

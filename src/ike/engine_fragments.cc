@@ -30,8 +30,9 @@ bool EngineImpl::wanted_fragment(IkeSa& sa, const Datagram& datagram, const Head
   }
   if (header.message_id == sa.next_request_in && sa.state != IkeState::Closed) return true;
   const bool again = sa.last_answer && header.message_id == sa.last_answer->message_id;
-  // RFC 7383 2.6.1: of a message that was answered only the fragment with number 1 is answered
-  // again, the others are discarded.
+  // RFC 7383 2.6.1: a fragment of a request that was answered "MUST only trigger a retransmission
+  // of the response message (fragmented or not) if the Fragment Number field in the received
+  // fragment is set to 1; otherwise, it MUST be ignored."
   if (!again || part.number != 1) {
     drop(again ? "fragment-of-answered" : "message-id");
     return false;
@@ -47,7 +48,8 @@ bool EngineImpl::wanted_fragment(IkeSa& sa, const Datagram& datagram, const Head
 }
 
 void EngineImpl::on_fragment(IkeSa& sa, const Datagram& datagram, const Header& header) {
-  // RFC 7383 2.3: a peer that did not say that it can, or was not told that we can, sends none.
+  // RFC 7383 2.4: "IKE fragmentation MUST NOT be used unless both peers have indicated their
+  // support for it."
   if (!sa.fragmentation) return drop("fragment-not-agreed");
   const auto part = decode_part(datagram.message, header);
   if (!part) return drop("fragment-" + part.error().field);

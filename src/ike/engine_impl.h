@@ -80,6 +80,10 @@ class EngineImpl final : public Engine {
     bool sync_wanted = false;    // the client may have gone further than we know (RFC 6311)
     uint32_t sync_attempts = 0;  // unanswered
     bool synced = false;         // since the last response to another request
+    bool replay_wanted = false;  // its numbers may have gone further than we know
+    // What may be refused when the client has skipped numbers. A chassis that takes over meanwhile
+    // knows less, and asks itself.
+    std::map<Spi, uint64_t> edges_asked;
     BackOff ike_rekey;
     std::map<Spi, BackOff> child_rekeys;
     std::map<uint32_t, BackOff> entries;  // of the security policy that lack a CHILD SA
@@ -97,6 +101,7 @@ class EngineImpl final : public Engine {
       CreateChild,
       Liveness,
       SyncMessageIds,
+      SyncReplayCounters,
       CheckAddress
     };
     Kind kind = Kind::Nothing;
@@ -288,6 +293,7 @@ class EngineImpl final : public Engine {
   esp::ChildSa& keep_child(IkeSa& sa, const TunnelSettings& settings, ChildParts parts,
                            Changes& changes);
   static ChildOffer child_offer(const Request& request);
+  void drop_earlier_successors(const IkeSa& sa, Spi old, Spi latest, Changes& changes);
   bool take_over_from(IkeSa& sa, Request& request, const payload::Notify& rekeys, Spi& old);
 
   // engine_rekey.cc
@@ -301,6 +307,7 @@ class EngineImpl final : public Engine {
   std::optional<Spi> take_child(IkeSa& sa, const PendingRequest& done,
                                 const std::vector<Payload>& payloads, const Nonces& nonces,
                                 Changes& changes);
+  void forget_unmade(const PendingRequest& done, Changes& changes);
   void settle_child_rekey(const PendingRequest& done, Spi made, const Bytes& lowest,
                           Changes& changes);
   void child_refused(IkeSa& sa, const PendingRequest& done, const payload::Notify* refusal);
@@ -341,6 +348,10 @@ class EngineImpl final : public Engine {
   [[nodiscard]] bool syncs_instead(const IkeSa& sa, const Runtime& run) const;
   void on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads);
   void abandon_request(IkeSa& sa);
+  std::vector<Payload> replay_request(const IkeSa& sa);
+  void begin_replay_sync(IkeSa& sa);
+  void raise_edges(const IkeSa& sa);
+  void on_replay_sync(IkeSa& sa, const std::vector<Payload>& payloads, Changes& changes);
 
   // engine_mobike.cc
   bool on_addresses(IkeSa& sa, const Request& request, std::vector<Payload>& answers);
@@ -351,6 +362,7 @@ class EngineImpl final : public Engine {
   void on_informational(IkeSa& sa, Request& request);
   void on_delete(IkeSa& sa, const payload::Delete& gone, std::vector<Bytes>& ours,
                  Changes& changes);
+  static void note_gone(IkeSa& sa, const Bytes& theirs);
 
   platform::Platform& platform_;
   GroupSettings settings_;

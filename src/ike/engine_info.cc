@@ -1,5 +1,6 @@
 // INFORMATIONAL as responder (RFC 7296 1.4): liveness and deletes.
 #include "ike/engine_impl.h"
+#include "wire/reader.h"
 
 namespace segw::ike {
 
@@ -36,6 +37,7 @@ void EngineImpl::on_informational(IkeSa& sa, Request& request) {
   if (!on_addresses(sa, request, answers)) {
     return answer(sa, request, answers, std::move(changes));
   }
+  on_replay_sync(sa, request.payloads, changes);
   if (!ours.empty()) {
     answers.emplace_back(payload::Delete{.protocol = kProtocolEspSa, .spis = std::move(ours)});
   }
@@ -48,10 +50,12 @@ void EngineImpl::on_delete(IkeSa& sa, const payload::Delete& gone, std::vector<B
                            Changes& changes) {
   for (const Bytes& theirs : gone.spis) {
     const std::vector<Spi> children = sa.children;
+    bool known = false;
     for (const Spi spi : children) {
       const auto at = tables_.child_sas.find(spi);
       if (at == tables_.child_sas.end()) continue;
       if (spi_bytes(at->second.outbound_spi) != theirs) continue;
+      known = true;
       // RFC 7296 1.4.1: where both ends close it at once, "the responses ... MUST NOT include
       // delete payloads for those SAs".
       const bool crossed =
@@ -59,7 +63,17 @@ void EngineImpl::on_delete(IkeSa& sa, const payload::Delete& gone, std::vector<B
       if (!crossed) ours.push_back(spi_bytes(spi));
       remove_child(spi, true, changes);
     }
+    if (!known) note_gone(sa, theirs);
   }
+}
+
+// RFC 7296 2.25: requests and answers may overtake each other.
+void EngineImpl::note_gone(IkeSa& sa, const Bytes& theirs) {
+  if (!sa.pending || theirs.size() != sizeof(uint32_t)) return;
+  const bool makes = sa.pending->kind == Kind::CreateChild || sa.pending->kind == Kind::RekeyChild;
+  if (!makes || sa.pending->gone.size() >= kGoneMax) return;
+  wire::Reader in(theirs);
+  sa.pending->gone.push_back(Spi{in.u32("spi")});
 }
 
 }  // namespace segw::ike

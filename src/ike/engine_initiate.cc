@@ -255,6 +255,7 @@ void EngineImpl::begin_auth(IkeSa& sa, const TunnelSettings& settings) {
   });
   if (only) payloads.emplace_back(notify(NotifyType::InitialContact));
   payloads.emplace_back(notify(NotifyType::MessageIdSyncSupported));
+  payloads.emplace_back(notify(NotifyType::ReplayCounterSyncSupported));
   payloads.emplace_back(
       offer_child(settings.child_proposals, pending.new_child, ChildExchange::WithAuth));
   if (!settings.local_selectors.empty() && !settings.remote_selectors.empty()) {
@@ -292,6 +293,8 @@ void EngineImpl::finish_auth(IkeSa& sa, const PendingRequest& done,
   sa.remote_id = verdict.identity;
   sa.peer_supports_message_id_sync =
       find_notify(payloads, NotifyType::MessageIdSyncSupported) != nullptr;
+  sa.peer_supports_replay_counter_sync =
+      find_notify(payloads, NotifyType::ReplayCounterSyncSupported) != nullptr;
   sa.state = IkeState::Established;
   const Nonces nonces{.initiator = sa.initiator_nonce, .responder = sa.responder_nonce};
   const auto made = take_child(sa, done, payloads, nonces, changes);

@@ -26,13 +26,15 @@ Bytes addresses_of(const Endpoint& from, const Endpoint& to) {
 bool EngineImpl::on_addresses(IkeSa& sa, const Request& request, std::vector<Payload>& answers) {
   if (!sa.mobike) return true;
   const Datagram& datagram = request.datagram;
-  // RFC 4555 4.2.5: the response "MUST include" the COOKIE2 of the request, unmodified.
+  // RFC 4555 3.7: "the recipient of an INFORMATIONAL request MUST copy the notification as-is to
+  // the response."
   const auto* cookie = find_notify(request.payloads, NotifyType::Cookie2);
   if (cookie != nullptr && cookie->data.size() <= kCookie2Max) {
     answers.emplace_back(notify(NotifyType::Cookie2, cookie->data));
   }
-  // RFC 4555 3.9: if the addresses differ from those that the initiator sent, the responder MUST
-  // reply with UNEXPECTED_NAT_DETECTED.
+  // RFC 4555 3.9: "The exchange responder MUST verify that the contents of the NO_NATS_ALLOWED
+  // notification match the addresses in the IP header. If they do not match, a response containing
+  // an UNEXPECTED_NAT_DETECTED notification is sent."
   const auto* no_nats = find_notify(request.payloads, NotifyType::NoNatsAllowed);
   if (no_nats != nullptr && no_nats->data != addresses_of(datagram.remote, datagram.local)) {
     counters_.add("moves-refused-nat");
@@ -43,6 +45,8 @@ bool EngineImpl::on_addresses(IkeSa& sa, const Request& request, std::vector<Pay
   const auto* source = find_notify(request.payloads, NotifyType::NatDetectionSourceIp);
   const auto* destination = find_notify(request.payloads, NotifyType::NatDetectionDestinationIp);
   const bool detects = source != nullptr && destination != nullptr;
+  // RFC 4555 3.8: "if the request includes them, the responder MUST also include them in the
+  // response".
   if (detects) {
     answers.emplace_back(
         notify(NotifyType::NatDetectionSourceIp, nat_detection(spis, datagram.local)));
@@ -80,6 +84,8 @@ void EngineImpl::check_address(IkeSa& sa) {
 void EngineImpl::finish_check(IkeSa& sa, const PendingRequest& done,
                               const std::vector<Payload>& payloads) {
   const auto* cookie = find_notify(payloads, NotifyType::Cookie2);
+  // RFC 4555 3.7: "the original sender MUST verify that the value is the same one as sent. If the
+  // values do not match, the IKE_SA MUST be closed."
   if (cookie == nullptr || !crypto::equal_constant_time(cookie->data, done.nonce)) {
     counters_.add("address-unproven");
     return end(sa);

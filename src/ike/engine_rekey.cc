@@ -40,6 +40,13 @@ std::optional<Group> first_group(const std::vector<ChildProposal>& ours) {
   return ours.empty() ? std::nullopt : ours.front().pfs;
 }
 
+bool is_gone(const PendingRequest& done, const std::vector<Payload>& answer) {
+  const auto* sa = first_of<payload::Sa>(answer);
+  if (sa == nullptr || sa->proposals.empty()) return false;
+  return std::ranges::any_of(
+      done.gone, [&](const Spi& spi) { return spi_bytes(spi) == sa->proposals.front().spi; });
+}
+
 }  // namespace
 
 void EngineImpl::begin_child(IkeSa& sa, uint32_t entry) {
@@ -99,6 +106,18 @@ bool EngineImpl::ask_child(IkeSa& sa, PendingRequest pending, const TunnelSettin
   return send_request(sa, std::move(pending), Exchange::CreateChildSa, payloads);
 }
 
+// What the client agreed to, it has deleted before we knew.
+void EngineImpl::forget_unmade(const PendingRequest& done, Changes& changes) {
+  counters_.add("child-deleted-before-its-answer");
+  const auto old = tables_.child_sas.find(done.child);
+  if (done.kind != Kind::RekeyChild || old == tables_.child_sas.end()) return;
+  // To the client it is rekeyed, and ours to delete.
+  old->second.rekeyed = true;
+  old->second.rekeyed_by_us = true;
+  old->second.delete_after = kAtOnce + age_of(old->second);
+  changes.child_sas.push_back(old->first);
+}
+
 void EngineImpl::finish_child(IkeSa& sa, const PendingRequest& done,
                               const std::vector<Payload>& payloads) {
   const auto* refusal = first_error(payloads);
@@ -107,6 +126,10 @@ void EngineImpl::finish_child(IkeSa& sa, const PendingRequest& done,
   if (refusal != nullptr || nonce == nullptr) {
     commit(std::move(changes), [] {});
     return child_refused(sa, done, refusal);
+  }
+  if (is_gone(done, payloads)) {
+    forget_unmade(done, changes);
+    return commit(std::move(changes), [] {});
   }
   const bool was_up = !sa.children.empty();
   const Nonces nonces{.initiator = done.nonce, .responder = nonce->data};

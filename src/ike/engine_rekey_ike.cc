@@ -68,6 +68,9 @@ IkeSa& EngineImpl::keep_successor(const IkeSa& sa, SuccessorParts parts, Changes
   IkeSa& kept = tables_.ike_sas.insert_or_assign(spi, std::move(next)).first->second;
   runtime(kept).heard = true;
   runtime(kept).sync_wanted = false;
+  // Of the CHILD SAs that it inherits: as wanted as before.
+  const Runtime& before = runtime(sa);
+  runtime(kept).replay_wanted = before.replay_wanted || !before.edges_asked.empty();
   return kept;
 }
 

@@ -31,7 +31,8 @@ bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending, Exchange exchan
     drop("must-not-send");
     return false;
   }
-  // RFC 6311 5.1: a synchronisation has the message ID 0, so that no window refuses it.
+  // RFC 6311 5.1: "The request and the response MUST both be sent with a Message ID value of zero."
+  // RFC 7383 3: they "MUST NOT be sent fragmented"; they are smaller than any ikev2-fragment mtu.
   const bool synchronises = pending.kind == Kind::MessageIdSync;
   const Header header{.initiator = sa.initiator_spi,
                       .responder = sa.responder_spi,
@@ -137,6 +138,7 @@ void EngineImpl::finish(IkeSa& sa, const PendingRequest& done,
                         const std::vector<Payload>& payloads) {
   switch (done.kind) {
     case Kind::Liveness:
+      raise_edges(sa);  // if it asked for that, too
       return commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
     case Kind::DeleteChild:
       return finish_delete_child(sa, done);

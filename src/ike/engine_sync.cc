@@ -1,7 +1,9 @@
-// Message IDs after a takeover (RFC 6311): as the cluster we ask, as somebody's peer we answer.
-// What the numbers become is decided in message_id_sync.cc.
+// Message IDs and ESP numbers after a takeover (RFC 6311): as the cluster we ask, as somebody's
+// peer we answer. What the numbers become is decided in message_id_sync.cc and
+// replay_counter_sync.cc.
 #include "ike/engine_impl.h"
 #include "ike/message_id_sync.h"
+#include "ike/replay_counter_sync.h"
 
 namespace segw::ike {
 namespace {
@@ -56,6 +58,10 @@ bool EngineImpl::on_sync_request(IkeSa& sa, const Datagram& datagram, const Head
   set_ids(sa, result->ids);
   ++sa.authenticated_count;
   counters_.add("syncs-answered");
+  // RFC 6311 5.2: "the peer MUST process the Message ID notification first (which might cause the
+  // entire message to be dropped as a replay)."
+  Changes changes{.ike_sas = {sa.our_spi()}};
+  on_replay_sync(sa, *payloads, changes);
   const Header reply{.initiator = sa.initiator_spi,
                      .responder = sa.responder_spi,
                      .exchange = header.exchange,
@@ -65,15 +71,14 @@ bool EngineImpl::on_sync_request(IkeSa& sa, const Datagram& datagram, const Head
   auto response = seal(
       sa, reply, {notify(NotifyType::MessageIdSync, encode_message_id_sync(result->answer))}, *iv);
   runtime(sa).committing = true;
-  commit(Changes{.ike_sas = {sa.our_spi()}},
-         [this, spi = sa.our_spi(), response = std::move(response), local = datagram.local,
-          remote = datagram.remote] {
-           const auto at = runtimes_.find(spi);
-           if (at != runtimes_.end()) at->second.committing = false;
-           for (const Bytes& each : response) {
-             host_.send(Datagram{.local = local, .remote = remote, .message = each});
-           }
-         });
+  commit(std::move(changes), [this, spi = sa.our_spi(), response = std::move(response),
+                              local = datagram.local, remote = datagram.remote] {
+    const auto at = runtimes_.find(spi);
+    if (at != runtimes_.end()) at->second.committing = false;
+    for (const Bytes& each : response) {
+      host_.send(Datagram{.local = local, .remote = remote, .message = each});
+    }
+  });
   return true;
 }
 
@@ -112,13 +117,16 @@ void EngineImpl::begin_sync(IkeSa& sa) {
   PendingRequest pending;
   pending.kind = Kind::MessageIdSync;
   pending.nonce = encode_message_id_sync(asked->request);
-  const Bytes data = pending.nonce;
-  if (!send_request(sa, std::move(pending), Exchange::Informational,
-                    {notify(NotifyType::MessageIdSync, data)})) {
+  // RFC 6311 5.1: "Both the request and the response MUST NOT contain any additional payloads,
+  // other than an optional IPSEC_REPLAY_COUNTER_SYNC notification in the request."
+  std::vector<Payload> payloads = replay_request(sa);
+  payloads.insert(payloads.begin(), notify(NotifyType::MessageIdSync, pending.nonce));
+  if (!send_request(sa, std::move(pending), Exchange::Informational, payloads)) {
     return set_ids(sa, before);
   }
   Runtime& run = runtime(sa);
   run.sync_wanted = false;
+  run.replay_wanted = false;
   ++run.sync_attempts;
   counters_.add("syncs-asked");
 }
@@ -137,8 +145,87 @@ void EngineImpl::on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads)
   run.sync_attempts = 0;
   run.synced = true;
   counters_.add("syncs-done");
+  raise_edges(sa);
   commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
   proceed(sa.our_spi());
+}
+
+// What is added to a request that a client answers. The first attempt says from where its numbers
+// count: it skips some for each attempt that reaches it, and we refuse those of one only.
+std::vector<Payload> EngineImpl::replay_request(const IkeSa& sa) {
+  Runtime& run = runtime(sa);
+  if (!run.replay_wanted && run.edges_asked.empty()) return {};
+  std::vector<ReplayEdge> edges;
+  std::map<Spi, uint64_t> asked;
+  for (const Spi spi : sa.children) {
+    const auto child = tables_.child_sas.find(spi);
+    if (child == tables_.child_sas.end()) continue;
+    const uint64_t highest = host_.position(spi).inbound_highest;
+    edges.push_back(
+        {.highest = highest, .extended = child->second.suite.extended_sequence_numbers});
+    asked[spi] = highest;
+  }
+  const auto delta = delta_to_ask(edges);
+  if (!delta) {
+    counters_.add("replay-sync-not-possible");
+    run.replay_wanted = false;
+    return {};
+  }
+  if (run.edges_asked.empty()) {
+    for (auto& [spi, edge] : asked) edge += *delta;
+    run.edges_asked = std::move(asked);
+  }
+  counters_.add("replay-syncs-asked");
+  return {
+      notify(NotifyType::ReplayCounterSync, encode_replay_delta(*delta, edges.front().extended))};
+}
+
+// RFC 6311 5: where only this is wanted, "a regular IKEv2 Informational exchange using the current
+// Message ID values"; any answer to it will do.
+void EngineImpl::begin_replay_sync(IkeSa& sa) {
+  const Runtime& run = runtime(sa);
+  if (sa.pending || run.committing || run.request_committing) return;
+  const std::vector<Payload> payloads = replay_request(sa);
+  if (payloads.empty()) return;
+  if (send_request(sa, {.kind = Kind::Liveness}, Exchange::Informational, payloads)) {
+    runtime(sa).replay_wanted = false;
+  }
+}
+
+// Redundancy rule 19: "our inbound edge moves only after its answer".
+void EngineImpl::raise_edges(const IkeSa& sa) {
+  for (const auto& [spi, edge] : std::exchange(runtime(sa).edges_asked, {})) {
+    if (!tables_.child_sas.contains(spi)) continue;
+    host_.raise_edge(spi, edge);
+    counters_.add("replay-edges-raised");
+  }
+}
+
+// As the peer. The records say what is not used any more: a chassis that takes over goes on above.
+void EngineImpl::on_replay_sync(IkeSa& sa, const std::vector<Payload>& payloads, Changes& changes) {
+  const auto* asked = find_notify(payloads, NotifyType::ReplayCounterSync);
+  if (asked == nullptr) return;
+  const auto delta = decode_replay_delta(asked->data);
+  if (!sa.peer_supports_replay_counter_sync || !delta) {
+    return drop(delta ? "replay-sync-not-agreed" : "replay-sync-malformed");
+  }
+  counters_.add("replay-syncs-answered");
+  // RFC 6311 5.2: "it MUST increment the replay counters for all Child SAs associated with the
+  // current IKE SA by the amount requested by the cluster member."
+  for (const Spi spi : sa.children) {
+    const auto at = tables_.child_sas.find(spi);
+    if (at == tables_.child_sas.end()) continue;
+    esp::ChildSa& child = at->second;
+    const uint64_t next = std::max(host_.position(spi).outbound_next, child.outbound_floor);
+    const Advance to = advance(next, *delta, child.suite.extended_sequence_numbers);
+    if (to.next) child.outbound_floor = *to.next;
+    if (to.rekey && !child.rekeyed) {
+      counters_.add("replay-sync-rekeys");
+      child.rekey_after = kAtOnce + age_of(child);
+    }
+    host_.install(child);
+    changes.child_sas.push_back(spi);
+  }
 }
 
 }  // namespace segw::ike

@@ -44,6 +44,7 @@ EngineImpl::Runtime& EngineImpl::runtime(const IkeSa& sa) {
     at->second.heard = clean_;
     // Redundancy rule 19: the client may have gone on with a chassis that told nobody.
     at->second.sync_wanted = !clean_ && sa.peer_supports_message_id_sync;
+    at->second.replay_wanted = !clean_ && sa.peer_supports_replay_counter_sync;
   }
   return at->second;
 }
@@ -108,6 +109,7 @@ EngineImpl::Task EngineImpl::next_task(const IkeSa& sa, Instant now) {
   // Redundancy rule 18: nothing is asked of a client that was not heard since an unclean takeover.
   if (!run.heard || sa.state != IkeState::Established) return next;
   if (run.sync_wanted) return {.kind = Task::Kind::SyncMessageIds, .at = Instant{}};
+  if (run.replay_wanted) return {.kind = Task::Kind::SyncReplayCounters, .at = Instant{}};
   if (sa.address_unverified) return {.kind = Task::Kind::CheckAddress, .at = Instant{}};
   add_rekeys(sa, run, now, next);
   const TunnelSettings* settings = tunnel(sa);
@@ -248,6 +250,9 @@ void EngineImpl::perform(IkeSa& sa, const Task& task, Instant now) {
       return schedule(sa);
     case Task::Kind::SyncMessageIds:
       begin_sync(sa);
+      return schedule(sa);
+    case Task::Kind::SyncReplayCounters:
+      begin_replay_sync(sa);
       return schedule(sa);
     case Task::Kind::CheckAddress:
       check_address(sa);

@@ -43,8 +43,8 @@ std::vector<Bytes> protect_in_parts(const Header& header, const std::vector<Payl
     const size_t start = at * capacity;
     const ByteView piece = inside.subspan(start, std::min(capacity, inside.size() - start));
     const Part part{.number = static_cast<uint16_t>(at + 1), .total = static_cast<uint16_t>(total)};
-    // RFC 7383 2.5: in the first part the Next Payload field "MUST be set to the type of the first
-    // inner payload", in the others "this field MUST be set to zero."
+    // RFC 7383 2.5: in the first part the Next Payload field "MUST be set to the payload type of
+    // the first inner payload", in the others "this field MUST be set to zero."
     const uint8_t first = at == 0 ? chain.first : uint8_t{0};
     datagrams.push_back(
         protect_part(header, part, first, piece, suite, keys, direction, ivs[at], rng));
@@ -72,7 +72,7 @@ std::optional<Piece> Reassembler::add(const Key& key, uint32_t message_id, const
                                       Piece piece, Instant deadline) {
   const auto old = messages_.find(key);
   // RFC 7383 2.6: with a greater Total Fragments field "the receiver MUST discard all received
-  // fragments and start the reassembling procedure over with just the received" one.
+  // fragments and start the reassembly process over with just the received IKE Fragment message."
   if (old != messages_.end() &&
       (old->second.message_id != message_id || old->second.total < part.total)) {
     drop(key);

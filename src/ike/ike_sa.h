@@ -95,7 +95,11 @@ struct PendingRequest {
     auto operator<=>(const Rival&) const = default;
   };
   std::optional<Rival> rival;
+  // Deleted by the client although we have no such CHILD SA: it may be the one that the answer,
+  // which is late, will tell of. The client's SPIs.
+  std::vector<Spi> gone;
 };
+constexpr size_t kGoneMax = 16;
 
 // What the other party's IKE_SA_INIT message said about authentication, kept until IKE_AUTH.
 struct AuthOffer {
@@ -130,10 +134,11 @@ struct IkeSa {
   bool local_behind_nat = false;
   bool remote_behind_nat = false;
   bool peer_supports_message_id_sync = false;  // RFC 6311
-  bool fragmentation = false;                  // both said that they can (RFC 7383)
-  bool mobike = false;                         // the client may move (RFC 4555)
-  bool address_unverified = false;             // it did: the CHILD SAs follow when it is checked
-  uint32_t highest_m1 = 0;  // of the synchronisations that we answered as a cluster's peer
+  bool peer_supports_replay_counter_sync = false;
+  bool fragmentation = false;       // both said that they can (RFC 7383)
+  bool mobike = false;              // the client may move (RFC 4555)
+  bool address_unverified = false;  // it did: the CHILD SAs follow when it is checked
+  uint32_t highest_m1 = 0;          // of the synchronisations that we answered as a cluster's peer
   IkeSuite suite;
   IkeKeys keys;
   // Until it is established: what IKE_AUTH is computed over.

@@ -12,7 +12,7 @@
 
 namespace segw::ike {
 
-// Data of the notification IKEV2_MESSAGE_ID_SYNC (RFC 6311 8.2).
+// Data of the notification IKEV2_MESSAGE_ID_SYNC (RFC 6311 6.3).
 struct MessageIdSync {
   uint32_t nonce = 0;
   uint32_t send = 0;     // EXPECTED_SEND_REQ_MESSAGE_ID of whoever sends the notification

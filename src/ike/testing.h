@@ -114,6 +114,11 @@ class RecordingHost final : public Host {
   std::optional<uint64_t> next_iv(const IkeSa& /*sa*/) override {
     return may_send ? std::optional(iv++) : std::nullopt;
   }
+  [[nodiscard]] Position position(Spi inbound_spi) const override {
+    const auto at = positions.find(inbound_spi);
+    return at == positions.end() ? Position{} : at->second;
+  }
+  void raise_edge(Spi inbound_spi, uint64_t edge) override { edges[inbound_spi] = edge; }
   void moved(const IkeSa& sa) override { moves.push_back(sa.remote); }
   void on_tunnel_state(uint32_t tunnel, bool up) override { tunnels[tunnel] = up; }
 
@@ -131,6 +136,8 @@ class RecordingHost final : public Host {
   std::vector<Datagram> sent;
   std::map<Spi, esp::ChildSa> installed;
   std::set<Spi> outbound;
+  std::map<Spi, Position> positions;
+  std::map<Spi, uint64_t> edges;
   std::vector<Endpoint> moves;
   std::map<uint32_t, bool> tunnels;
 };

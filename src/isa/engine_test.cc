@@ -163,6 +163,20 @@ TEST_F(EngineTest, ASynchronisedWindowRefusesWhatTheOtherAccepted) {
   EXPECT_GT(sequence_of(from_core().to_public.at(0)), 40000U);
 }
 
+// RFC 6311: the client skipped numbers, or we do, while the SA is used.
+TEST_F(EngineTest, ASkipTakesPlaceWhileActing) {
+  act();
+  EXPECT_EQ(from_client(7).to_private.size(), 1U);
+  EXPECT_EQ(from_client(9).to_private.size(), 1U);
+  EXPECT_LT(sequence_of(from_core().to_public.at(0)), 1000000U);
+  tell(SetWindow{
+      .window = {.inbound_spi = ends_.gateway.inbound_spi, .inbound_highest = 500, .seen = {}}});
+  tell(InstallSa{.sa = ends_.gateway, .outbound = false, .outbound_next = 1000000});
+  EXPECT_TRUE(from_client(500).to_private.empty());
+  EXPECT_EQ(from_client(501).to_private.size(), 1U);
+  EXPECT_GE(sequence_of(from_core().to_public.at(0)), 1000000U);
+}
+
 TEST_F(EngineTest, AnSaThatMayNotSealOnlyReceives) {
   tell(InstallSa{.sa = ends_.gateway, .outbound = true, .may_seal = false});
   act();

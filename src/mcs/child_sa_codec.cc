@@ -121,6 +121,7 @@ void encode_child(const esp::ChildSa& sa, pb::ChildSa& out) {
   out.set_rekey_after_ns(sa.rekey_after.count());
   out.set_delete_after_ns(sa.delete_after.count());
   out.set_rekeyed_by_us(sa.rekeyed_by_us);
+  out.set_outbound_floor(sa.outbound_floor);
 }
 
 esp::ChildSa decode_child(const pb::ChildSa& in, TunnelGroupId group, Checker& check) {
@@ -162,6 +163,7 @@ esp::ChildSa decode_child(const pb::ChildSa& in, TunnelGroupId group, Checker& c
   sa.rekey_after = check.span(in.rekey_after_ns(), "rekey-after");
   sa.delete_after = check.span(in.delete_after_ns(), "delete-after");
   sa.rekeyed_by_us = in.rekeyed_by_us();
+  sa.outbound_floor = in.outbound_floor();
   return sa;
 }
 

@@ -69,6 +69,7 @@ void encode_pending(const ike::PendingRequest& pending, pb::Pending& out) {
   out.set_new_ike(pending.new_ike.value);
   out.set_cookie(text(pending.cookie));
   out.set_retold(pending.retold);
+  for (const Spi spi : pending.gone) out.add_gone(spi.value);
   if (!pending.rival) return;
   out.mutable_rival()->set_child(pending.rival->child.value);
   out.mutable_rival()->set_ike(pending.rival->ike.value);
@@ -104,6 +105,8 @@ ike::PendingRequest decode_pending(const pb::Pending& in, Checker& check) {
         .ike = IkeSpi{in.rival().ike()},
         .lowest_nonce = check.bytes(in.rival().lowest_nonce(), kNonceMax, "rival-nonce")};
   }
+  check.at_most(in.gone_size(), static_cast<int>(ike::kGoneMax), "gone");
+  for (int i = 0; check.ok() && i < in.gone_size(); ++i) pending.gone.emplace_back(in.gone(i));
   return pending;
 }
 
@@ -201,6 +204,7 @@ void encode_ike(const ike::IkeSa& sa, pb::IkeSa& out) {
   out.set_mobike(sa.mobike);
   out.set_address_unverified(sa.address_unverified);
   out.set_highest_m1(sa.highest_m1);
+  out.set_peer_supports_replay_counter_sync(sa.peer_supports_replay_counter_sync);
   out.set_rekey_after_ns(sa.rekey_after.count());
   out.set_delete_after_ns(sa.delete_after.count());
 }
@@ -254,6 +258,7 @@ ike::IkeSa decode_ike(const pb::IkeSa& in, TunnelGroupId group, Checker& check) 
   sa.mobike = in.mobike();
   sa.address_unverified = in.address_unverified();
   sa.highest_m1 = in.highest_m1();
+  sa.peer_supports_replay_counter_sync = in.peer_supports_replay_counter_sync();
   sa.rekey_after = check.span(in.rekey_after_ns(), "rekey-after");
   sa.delete_after = check.span(in.delete_after_ns(), "delete-after");
   return sa;

@@ -157,6 +157,7 @@ class Random {
     sa.rekey_after = span();
     sa.delete_after = span();
     sa.rekeyed_by_us = flip();
+    sa.outbound_floor = next();
     return sa;
   }
   ike::IkeSa ike() {
@@ -175,6 +176,7 @@ class Random {
     sa.local_behind_nat = flip();
     sa.remote_behind_nat = flip();
     sa.peer_supports_message_id_sync = flip();
+    sa.peer_supports_replay_counter_sync = flip();
     sa.fragmentation = flip();
     sa.mobike = flip();
     sa.address_unverified = flip();
@@ -313,6 +315,8 @@ class Random {
       out.rival->ike = IkeSpi{next()};
       out.rival->lowest_nonce = bytes(256);
     }
+    out.gone.resize(below(3));
+    for (Spi& spi : out.gone) spi = Spi{u32()};
     return out;
   }
   ike::Answer answer() {
@@ -335,12 +339,12 @@ inline bool same(const esp::ChildSa& a, const esp::ChildSa& b) {
     const auto& [group, ike_sa, tunnel, inbound_spi, outbound_spi, local, remote, encapsulation,
                  suite, inbound_key, outbound_key, local_selectors, remote_selectors, replay_window,
                  initiator, rekeyed, lifetime, age, grants, holders, reverse_route, replaces,
-                 outbound_from, rekey_after, delete_after, rekeyed_by_us] = sa;
+                 outbound_from, rekey_after, delete_after, rekeyed_by_us, outbound_floor] = sa;
     return std::tie(group, ike_sa, tunnel, inbound_spi, outbound_spi, local, remote, encapsulation,
                     suite, inbound_key, outbound_key, local_selectors, remote_selectors,
                     replay_window, initiator, rekeyed, lifetime, age, grants, holders,
                     reverse_route, replaces, outbound_from, rekey_after, delete_after,
-                    rekeyed_by_us);
+                    rekeyed_by_us, outbound_floor);
   };
   return all(a) == all(b);
 }
@@ -365,9 +369,9 @@ inline bool same(const std::optional<ike::PendingRequest>& a,
                  const std::optional<ike::PendingRequest>& b) {
   const auto all = [](const ike::PendingRequest& pending) {
     const auto& [kind, message_id, datagrams, child, entry, nonce, group, private_key, new_child,
-                 new_ike, cookie, retold, rival] = pending;
+                 new_ike, cookie, retold, rival, gone] = pending;
     return std::tie(kind, message_id, datagrams, child, entry, nonce, group, private_key, new_child,
-                    new_ike, cookie, retold, rival);
+                    new_ike, cookie, retold, rival, gone);
   };
   return a.has_value() == b.has_value() && (!a || all(*a) == all(*b));
 }
@@ -375,21 +379,22 @@ inline bool same(const std::optional<ike::PendingRequest>& a,
 inline bool same(const ike::IkeSa& a, const ike::IkeSa& b) {
   const auto all = [](const ike::IkeSa& sa) {
     const auto& [group, tunnel, initiator_spi, responder_spi, state, we_initiated, local, remote,
-                 local_behind_nat, remote_behind_nat, message_id_sync, fragmentation, mobike,
-                 address_unverified, highest_m1, suite, keys, initiator_nonce, responder_nonce,
-                 init_request, init_response, peer_offer, ppk_used, local_id, remote_id,
-                 next_request_in, next_request_out, last_answer, pending, children, lifetime, age,
-                 authenticated_count, holders, dynamic, rekey_after, delete_after] = sa;
+                 local_behind_nat, remote_behind_nat, message_id_sync, replay_sync, fragmentation,
+                 mobike, address_unverified, highest_m1, suite, keys, initiator_nonce,
+                 responder_nonce, init_request, init_response, peer_offer, ppk_used, local_id,
+                 remote_id, next_request_in, next_request_out, last_answer, pending, children,
+                 lifetime, age, authenticated_count, holders, dynamic, rekey_after, delete_after] =
+        sa;
     // Compared below.
     static_cast<void>(keys);
     static_cast<void>(last_answer);
     static_cast<void>(pending);
     return std::tie(group, tunnel, initiator_spi, responder_spi, state, we_initiated, local, remote,
-                    local_behind_nat, remote_behind_nat, message_id_sync, fragmentation, mobike,
-                    address_unverified, highest_m1, suite, initiator_nonce, responder_nonce,
-                    init_request, init_response, peer_offer, ppk_used, local_id, remote_id,
-                    next_request_in, next_request_out, children, lifetime, age, authenticated_count,
-                    holders, dynamic, rekey_after, delete_after);
+                    local_behind_nat, remote_behind_nat, message_id_sync, replay_sync,
+                    fragmentation, mobike, address_unverified, highest_m1, suite, initiator_nonce,
+                    responder_nonce, init_request, init_response, peer_offer, ppk_used, local_id,
+                    remote_id, next_request_in, next_request_out, children, lifetime, age,
+                    authenticated_count, holders, dynamic, rekey_after, delete_after);
   };
   return all(a) == all(b) && same(a.keys, b.keys) && same(a.last_answer, b.last_answer) &&
          same(a.pending, b.pending);

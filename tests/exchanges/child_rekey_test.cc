@@ -7,17 +7,6 @@ namespace {
 using namespace std::chrono_literals;
 using ike::Group;
 
-void rekey(Pair& pair, End end) { pair.side(end).engine().rekey_child(pair.side(end).child()); }
-void remove(Pair& pair, End end) { pair.side(end).engine().delete_child(pair.side(end).child()); }
-
-// Both ask at once, and each message waits for the test.
-void both(Pair& pair, const std::function<void(Pair&, End)>& gateway,
-          const std::function<void(Pair&, End)>& client) {
-  pair.hold();
-  gateway(pair, End::Gateway);
-  client(pair, End::Client);
-}
-
 void expect_one_rekey(Pair& pair) {
   EXPECT_EQ(pair.gateway().counted("child-rekeyed") + pair.client().counted("child-rekeyed"), 1U);
 }
@@ -59,17 +48,17 @@ Options narrow_groups() {
 
 const Scenario kScenarios[] = {
     {.name = "TheClientRekeys",
-     .play = [](Pair& pair) { rekey(pair, End::Client); },
+     .play = [](Pair& pair) { rekey_child(pair, End::Client); },
      .plain = expect_one_rekey},
     {.name = "TheGatewayRekeys",
-     .play = [](Pair& pair) { rekey(pair, End::Gateway); },
+     .play = [](Pair& pair) { rekey_child(pair, End::Gateway); },
      .plain = expect_one_rekey},
     {.name = "RekeyingWithANewExchangeOfKeys",
-     .play = [](Pair& pair) { rekey(pair, End::Gateway); },
+     .play = [](Pair& pair) { rekey_child(pair, End::Gateway); },
      .plain = expect_one_rekey,
      .options = {.pfs = Group::Ecp256}},
     {.name = "TheOtherEndWantsAnotherGroup",
-     .play = [](Pair& pair) { rekey(pair, End::Client); },
+     .play = [](Pair& pair) { rekey_child(pair, End::Client); },
      .plain =
          [](Pair& pair) {
            expect_one_rekey(pair);
@@ -80,7 +69,7 @@ const Scenario kScenarios[] = {
      .play =
          [](Pair& pair) {
            pair.hold();
-           rekey(pair, End::Gateway);
+           rekey_child(pair, End::Gateway);
            pair.lose(End::Gateway);
            pair.release();
          },
@@ -89,7 +78,7 @@ const Scenario kScenarios[] = {
      .play =
          [](Pair& pair) {
            pair.hold();
-           rekey(pair, End::Gateway);
+           rekey_child(pair, End::Gateway);
            pair.deliver(End::Gateway);
            pair.lose(End::Client);
            pair.release();
@@ -98,7 +87,7 @@ const Scenario kScenarios[] = {
     {.name = "BothRekey",
      .play =
          [](Pair& pair) {
-           both(pair, rekey, rekey);
+           both(pair, rekey_child, rekey_child);
            pair.deliver(End::Gateway);
            pair.deliver(End::Client);
            pair.deliver(End::Gateway);
@@ -108,7 +97,7 @@ const Scenario kScenarios[] = {
     {.name = "BothRekeyAndOneAnswerIsLate",
      .play =
          [](Pair& pair) {
-           both(pair, rekey, rekey);
+           both(pair, rekey_child, rekey_child);
            pair.deliver(End::Gateway);
            pair.deliver(End::Client);
            pair.deliver(End::Client);  // the gateway has its answer and goes on
@@ -119,7 +108,7 @@ const Scenario kScenarios[] = {
     {.name = "BothRekeyAndTheOtherAnswerIsLate",
      .play =
          [](Pair& pair) {
-           both(pair, rekey, rekey);
+           both(pair, rekey_child, rekey_child);
            pair.deliver(End::Gateway);
            pair.deliver(End::Client);
            pair.deliver(End::Gateway);
@@ -130,7 +119,7 @@ const Scenario kScenarios[] = {
     {.name = "BothRekeyAndOneRequestIsLate",
      .play =
          [](Pair& pair) {
-           both(pair, rekey, rekey);
+           both(pair, rekey_child, rekey_child);
            pair.deliver(End::Client);   // the client's request
            pair.deliver(End::Gateway);  // the gateway's, which is late
            pair.run_for(100ms);
@@ -139,55 +128,55 @@ const Scenario kScenarios[] = {
      .play =
          [](Pair& pair) {
            pair.hold();
-           rekey(pair, End::Gateway);
+           rekey_child(pair, End::Gateway);
            pair.lose(End::Gateway);  // it comes again in 2 s
-           rekey(pair, End::Client);
+           rekey_child(pair, End::Client);
            pair.deliver(End::Client);
            pair.deliver(End::Gateway);
            pair.release();
          }},
     {.name = "BothRekeyWithTheWrongGroup",
-     .play = [](Pair& pair) { both(pair, rekey, rekey); },
+     .play = [](Pair& pair) { both(pair, rekey_child, rekey_child); },
      .options = other_groups()},
     {.name = "BothRekeyAndOneChangesItsGroup",
      .play =
          [](Pair& pair) {
-           both(pair, rekey, rekey);
+           both(pair, rekey_child, rekey_child);
            pair.deliver(End::Client);
            pair.deliver(End::Gateway);
            pair.deliver(End::Gateway);
          },
      .options = narrow_groups()},
     {.name = "OneRekeysWhileTheOtherDeletes",
-     .play = [](Pair& pair) { both(pair, rekey, remove); },
+     .play = [](Pair& pair) { both(pair, rekey_child, remove_child); },
      .children = 1,
      .options = {.gateway_begins = true}},
     {.name = "OneDeletesWhileTheOtherRekeys",
-     .play = [](Pair& pair) { both(pair, remove, rekey); },
+     .play = [](Pair& pair) { both(pair, remove_child, rekey_child); },
      .children = 1,
      .options = {.gateway_begins = true}},
     {.name = "TheDeleteThatMeetsARekeyIsLost",
      .play =
          [](Pair& pair) {
-           both(pair, rekey, remove);
+           both(pair, rekey_child, remove_child);
            pair.lose(End::Client);
          },
      .options = {.gateway_begins = true}},
     {.name = "TheRekeyThatMeetsADeleteIsLost",
      .play =
          [](Pair& pair) {
-           both(pair, rekey, remove);
+           both(pair, rekey_child, remove_child);
            pair.lose(End::Gateway);
          },
      .options = {.gateway_begins = true}},
     {.name = "TheClientDeletes",
-     .play = [](Pair& pair) { remove(pair, End::Client); },
+     .play = [](Pair& pair) { remove_child(pair, End::Client); },
      .options = {.gateway_begins = true}},
     {.name = "TheGatewayDeletes",
-     .play = [](Pair& pair) { remove(pair, End::Gateway); },
+     .play = [](Pair& pair) { remove_child(pair, End::Gateway); },
      .options = {.gateway_begins = true}},
     {.name = "BothDelete",
-     .play = [](Pair& pair) { both(pair, remove, remove); },
+     .play = [](Pair& pair) { both(pair, remove_child, remove_child); },
      .options = {.gateway_begins = true}},
     {.name = "EveryEntryOfThePolicyHasItsChildSa",
      .play = [](Pair& pair) { pair.run_for(1s); },

@@ -8,14 +8,6 @@ using namespace std::chrono_literals;
 using ike::Group;
 using ike::IkeState;
 
-void rekey(Pair& pair, End end) { pair.side(end).engine().rekey_ike(pair.side(end).ike_sa()); }
-void rekey_child(Pair& pair, End end) {
-  pair.side(end).engine().rekey_child(pair.side(end).child());
-}
-void remove_child(Pair& pair, End end) {
-  pair.side(end).engine().delete_child(pair.side(end).child());
-}
-
 void expect_one_rekey(Pair& pair) {
   EXPECT_EQ(pair.gateway().counted("ike-rekeyed") + pair.client().counted("ike-rekeyed"), 1U);
 }
@@ -25,13 +17,6 @@ void expect_a_collision(Pair& pair) {
   EXPECT_EQ(pair.client().counted("ike-rekeys-crossed"), 1U);
   EXPECT_EQ(pair.gateway().counted("ike-rekeys-lost") + pair.client().counted("ike-rekeys-lost"),
             1U);
-}
-
-void both(Pair& pair, const std::function<void(Pair&, End)>& gateway,
-          const std::function<void(Pair&, End)>& client) {
-  pair.hold();
-  gateway(pair, End::Gateway);
-  client(pair, End::Client);
 }
 
 // The client's group is not the gateway's first one, and the gateway has no other in the end.
@@ -47,13 +32,13 @@ Options other_group() {
 
 const Scenario kScenarios[] = {
     {.name = "TheClientRekeys",
-     .play = [](Pair& pair) { rekey(pair, End::Client); },
+     .play = [](Pair& pair) { rekey_ike(pair, End::Client); },
      .plain = expect_one_rekey},
     {.name = "TheGatewayRekeys",
-     .play = [](Pair& pair) { rekey(pair, End::Gateway); },
+     .play = [](Pair& pair) { rekey_ike(pair, End::Gateway); },
      .plain = expect_one_rekey},
     {.name = "TheGroupOfTheFirstAttemptWasChanged",
-     .play = [](Pair& pair) { rekey(pair, End::Client); },
+     .play = [](Pair& pair) { rekey_ike(pair, End::Client); },
      .plain =
          [](Pair& pair) {
            expect_one_rekey(pair);
@@ -64,7 +49,7 @@ const Scenario kScenarios[] = {
      .play =
          [](Pair& pair) {
            pair.hold();
-           rekey(pair, End::Gateway);
+           rekey_ike(pair, End::Gateway);
            pair.lose(End::Gateway);
            pair.release();
          },
@@ -73,7 +58,7 @@ const Scenario kScenarios[] = {
      .play =
          [](Pair& pair) {
            pair.hold();
-           rekey(pair, End::Client);
+           rekey_ike(pair, End::Client);
            pair.deliver(End::Client);
            pair.lose(End::Gateway);
            pair.release();
@@ -82,7 +67,7 @@ const Scenario kScenarios[] = {
     {.name = "BothRekey",
      .play =
          [](Pair& pair) {
-           both(pair, rekey, rekey);
+           both(pair, rekey_ike, rekey_ike);
            pair.deliver(End::Gateway);
            pair.deliver(End::Client);
            pair.deliver(End::Gateway);
@@ -92,7 +77,7 @@ const Scenario kScenarios[] = {
     {.name = "BothRekeyAndOneAnswerIsLate",
      .play =
          [](Pair& pair) {
-           both(pair, rekey, rekey);
+           both(pair, rekey_ike, rekey_ike);
            pair.deliver(End::Gateway);
            pair.deliver(End::Client);
            pair.deliver(End::Client);
@@ -103,7 +88,7 @@ const Scenario kScenarios[] = {
     {.name = "BothRekeyAndTheOtherAnswerIsLate",
      .play =
          [](Pair& pair) {
-           both(pair, rekey, rekey);
+           both(pair, rekey_ike, rekey_ike);
            pair.deliver(End::Client);
            pair.deliver(End::Gateway);
            pair.deliver(End::Gateway);
@@ -115,9 +100,9 @@ const Scenario kScenarios[] = {
      .play =
          [](Pair& pair) {
            pair.hold();
-           rekey(pair, End::Gateway);
+           rekey_ike(pair, End::Gateway);
            pair.lose(End::Gateway);  // it comes again in 2 s
-           rekey(pair, End::Client);
+           rekey_ike(pair, End::Client);
            pair.deliver(End::Client);
            pair.deliver(End::Gateway);
            pair.release();
@@ -125,7 +110,7 @@ const Scenario kScenarios[] = {
     {.name = "BothRekeyAndOneRequestComesAfterTheDelete",
      .play =
          [](Pair& pair) {
-           both(pair, rekey, rekey);
+           both(pair, rekey_ike, rekey_ike);
            pair.deliver(End::Client);   // the client's request
            pair.lose(End::Gateway);     // the gateway's, late
            pair.deliver(End::Gateway);  // the answer
@@ -133,25 +118,25 @@ const Scenario kScenarios[] = {
            pair.run_for(100ms);
          }},
     {.name = "OneRekeysWhileTheOtherRekeysAChildSa",
-     .play = [](Pair& pair) { both(pair, rekey, rekey_child); }},
+     .play = [](Pair& pair) { both(pair, rekey_ike, rekey_child); }},
     {.name = "OneRekeysAChildSaWhileTheOtherRekeys",
-     .play = [](Pair& pair) { both(pair, rekey_child, rekey); }},
+     .play = [](Pair& pair) { both(pair, rekey_child, rekey_ike); }},
     {.name = "OneRekeysWhileTheOtherDeletesAChildSa",
-     .play = [](Pair& pair) { both(pair, rekey, remove_child); },
+     .play = [](Pair& pair) { both(pair, rekey_ike, remove_child); },
      .options = {.gateway_begins = true}},
     {.name = "OneDeletesAChildSaWhileTheOtherRekeys",
-     .play = [](Pair& pair) { both(pair, remove_child, rekey); },
+     .play = [](Pair& pair) { both(pair, remove_child, rekey_ike); },
      .options = {.gateway_begins = true}},
     {.name = "TheSuccessorIsRekeyedToo",
      .play =
          [](Pair& pair) {
-           rekey(pair, End::Gateway);
+           rekey_ike(pair, End::Gateway);
            pair.run_for(1s);
-           rekey(pair, End::Client);
+           rekey_ike(pair, End::Client);
            pair.run_for(1s);
            rekey_child(pair, End::Gateway);
            pair.run_for(1s);
-           rekey(pair, End::Gateway);
+           rekey_ike(pair, End::Gateway);
          }},
 };
 

@@ -114,6 +114,19 @@ Spi Side::child() const {
   return found;
 }
 
+std::vector<Spi> Side::children() const {
+  std::vector<Spi> spis;
+  for (const auto& [spi, sa] : state_->child_sas) spis.push_back(spi);
+  return spis;
+}
+
+void Side::lose_child(Spi inbound_spi) {
+  for (mcs::GroupState* state : {state_.get(), standby_.get()}) {
+    for (auto& [spi, sa] : state->ike_sas) std::erase(sa.children, inbound_spi);
+    state->child_sas.erase(inbound_spi);
+  }
+}
+
 IkeSpi Side::ike_sa() const {
   IkeSpi found;
   for (const auto& [spi, sa] : state_->ike_sas) {
@@ -178,6 +191,23 @@ bool Pair::deliver(End from) {
   const Flight flight = std::move(*at);
   flights_.erase(at);
   deliver(flight);
+  return true;
+}
+
+bool Pair::deliver_last(End from) {
+  const auto at = std::find_if(flights_.rbegin(), flights_.rend(),
+                               [&](const Flight& flight) { return flight.from == from; });
+  if (at == flights_.rend()) return false;
+  const Flight flight = std::move(*at);
+  flights_.erase(std::next(at).base());
+  deliver(flight);
+  return true;
+}
+
+bool Pair::repeat(End from) {
+  const auto at = std::ranges::find(flights_, from, &Flight::from);
+  if (at == flights_.end()) return false;
+  flights_.insert(at, *at);
   return true;
 }
 

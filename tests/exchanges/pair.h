@@ -43,7 +43,13 @@ class Side final : ike::Host {
   [[nodiscard]] Spi child() const;
   [[nodiscard]] IkeSpi ike_sa() const;
   [[nodiscard]] size_t count(ike::IkeState state) const;
+  [[nodiscard]] std::vector<Spi> children() const;
+  // As if it never had this CHILD SA.
+  void lose_child(Spi inbound_spi);
+  [[nodiscard]] size_t times_down() const { return times_down_; }
   [[nodiscard]] bool sends_by(Spi inbound_spi) const { return outbound_.contains(inbound_spi); }
+  // Below which nothing is accepted because the other end skipped it.
+  [[nodiscard]] const std::map<Spi, uint64_t>& edges() const { return edges_; }
   [[nodiscard]] uint64_t counted(std::string_view what) const;
   [[nodiscard]] std::string describe() const;
   ike::GroupSettings settings;
@@ -58,8 +64,10 @@ class Side final : ike::Host {
     outbound_.erase(spi);
   }
   std::optional<uint64_t> next_iv(const ike::IkeSa& /*sa*/) override { return iv_++; }
+  [[nodiscard]] Position position(Spi /*spi*/) const override { return {}; }
+  void raise_edge(Spi spi, uint64_t edge) override { edges_[spi] = edge; }
   void moved(const ike::IkeSa& /*sa*/) override {}
-  void on_tunnel_state(uint32_t /*tunnel*/, bool /*up*/) override {}
+  void on_tunnel_state(uint32_t /*tunnel*/, bool up) override { times_down_ += up ? 0 : 1; }
   void replicate(const mcs::Record& record);
   void make_engine();
 
@@ -72,7 +80,9 @@ class Side final : ike::Host {
   std::map<Spi, Instant> child_arrivals_;
   std::set<Spi> installed_;
   std::set<Spi> outbound_;
+  std::map<Spi, uint64_t> edges_;
   uint64_t iv_ = 0;
+  size_t times_down_ = 0;
   Counters past_;
   std::unique_ptr<ike::Engine> engine_;
 };
@@ -101,8 +111,10 @@ class Pair {
   void hold() { held_ = true; }
   void release();
   [[nodiscard]] size_t under_way(End from) const;
-  bool deliver(End from);  // the oldest that this end sent; false: there is none
+  bool deliver(End from);       // the oldest that this end sent; false: there is none
+  bool deliver_last(End from);  // the newest: the others are late
   bool lose(End from);
+  bool repeat(End from);  // the oldest is under way twice
 
   // Before the message with this number (0: the first ever sent) is delivered, `end` is replaced.
   void take_over_before(size_t message, End end) { takeover_ = {message, end}; }

@@ -43,6 +43,7 @@ void Client::note(std::string_view what) { world_.note(spec_.name, what); }
 
 std::vector<uint32_t> Client::outbound_spis() const {
   std::vector<uint32_t> spis;
+  spis.reserve(children_.size());
   for (const ClientSa& sa : children_) spis.push_back(sa.outbound_spi());
   return spis;
 }

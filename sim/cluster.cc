@@ -191,6 +191,7 @@ bool Cluster::all_have_tunnels() const {
 
 std::vector<ClientView> Cluster::client_views() const {
   std::vector<ClientView> views;
+  views.reserve(clients_.size());
   for (const auto& client : clients_) {
     views.push_back(ClientView{.name = client->spec().name,
                                .has_tunnel = client->has_tunnel(),

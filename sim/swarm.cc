@@ -25,14 +25,16 @@ ike::Group draw_group(Rng& rng) {
 
 uint16_t draw_key_bits(Rng& rng) { return rng.below(2) == 0 ? 128 : 256; }
 
-// In half of the runs the gateway begins tunnels and rekeys as well. Lifetimes are short enough for
-// that, and long enough for a client that is busy with something else.
+// In half of the runs the gateway begins tunnels and rekeys as well. Lifetimes are short, and the
+// clients do less of their own, so that SAs grow old enough for it.
 void draw_gateway(ClusterOptions& options, Rng& rng) {
   if (rng.below(2) == 0) return;
   options.responder_only = false;
   options.gateway_begins = static_cast<uint8_t>(rng.below(8));
-  options.child_lifetime = seconds(static_cast<int64_t>(rng.from(30, 90)));
-  options.ike_lifetime = seconds(static_cast<int64_t>(rng.from(60, 180)));
+  options.child_lifetime = seconds(static_cast<int64_t>(rng.from(12, 45)));
+  options.ike_lifetime = seconds(static_cast<int64_t>(rng.from(30, 120)));
+  options.chore_min = seconds(static_cast<int64_t>(rng.from(2, 12)));
+  options.chore_max = options.chore_min + seconds(static_cast<int64_t>(rng.from(5, 30)));
 }
 
 ClusterOptions draw_options(Rng& rng) {

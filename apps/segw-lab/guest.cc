@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <thread>
@@ -176,7 +177,12 @@ Result<GuestAnswer> guest_run(const fs::path& node_folder, const std::vector<std
     }
     std::this_thread::sleep_for(kPoll);
   }
-  GuestAnswer answer{.exit_code = std::atoi(contents(part(".rc")).c_str()),
+  const std::string code = contents(part(".rc"));
+  int exit_code = 0;
+  if (std::from_chars(code.data(), code.data() + code.size(), exit_code).ec != std::errc{}) {
+    return failure(fmt::format("{}: '{}' is no exit code", argv[0], code));
+  }
+  GuestAnswer answer{.exit_code = exit_code,
                      .output = contents(part(".out")),
                      .errors = contents(part(".err"))};
   for (const char* kind : {".doing", ".out", ".err", ".rc"}) fs::remove(part(kind), error);

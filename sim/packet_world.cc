@@ -32,7 +32,7 @@ std::vector<Instant> PacketWorld::client_arrivals() {
   return at;
 }
 
-void PacketWorld::send_to_gateway(Bytes packet) {
+void PacketWorld::send_to_gateway(const Bytes& packet) {
   for (const Instant at : client_arrivals()) {
     world_.at(kNature, at, [this, packet] { enter_chassis(platform::Side::Public, packet); });
   }

@@ -41,6 +41,22 @@ class SimScheduler final : public platform::Scheduler {
   Owner owner_;
 };
 
+// A job's result is there a while later, so that everything else may come in between.
+class SimWorkers final : public platform::Workers {
+ public:
+  explicit SimWorkers(Owner owner) : owner_(owner) {}
+  void run(platform::Lane /*lane*/, platform::Callback job, platform::Callback done) override {
+    owner_.world.after(owner_.process, kJobTime, [work = std::move(job), tell = std::move(done)] {
+      work();
+      tell();
+    });
+  }
+
+ private:
+  static constexpr Duration kJobTime = std::chrono::microseconds(400);
+  Owner owner_;
+};
+
 using SocketMap = std::map<Endpoint, platform::DatagramHandler>;
 
 class SimSocket final : public platform::DatagramSocket {
@@ -207,6 +223,7 @@ struct SimPlatform::Parts {
   SimServices services;
   SimIsas isas{owner};
   SimSteering steering{owner};
+  SimWorkers workers{owner};
   SimStore store{owner};
   SimLog log{owner};
   SimSupervisor supervisor{owner};
@@ -223,6 +240,7 @@ SimPlatform::SimPlatform(SimHost& host, ProcessId process)
                              .services = parts_->services,
                              .isas = parts_->isas,
                              .steering = parts_->steering,
+                             .workers = parts_->workers,
                              .store = parts_->store,
                              .log = parts_->log,
                              .supervisor = parts_->supervisor})) {}

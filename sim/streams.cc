@@ -186,7 +186,7 @@ void StreamNet::deliver(uint64_t id, int from) {
   Connection* connection = find(id);
   if (connection == nullptr) return;
   End& source = connection->ends[from];
-  End& sink = connection->ends[1 - from];
+  const End& sink = connection->ends[1 - from];
   while (!source.outgoing.empty() && source.outgoing.front().arrives <= world_.now()) {
     if (!network_.open(source.owner.host, sink.owner.host) || !host_up_(sink.owner.host)) {
       world_.after(kNature, kStalledPoll, [this, id, from] { deliver(id, from); });

@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kPacketMax = 65536;
 constexpr size_t kReportsMax = 8192;
+constexpr size_t kPuntsMax = 1024;  // strangers' messages leave room for what we have to say
 constexpr int kControlPerTurn = 256;
 constexpr int kTickMs = 50;
 constexpr int kDrainBatchesMax = 512;  // of a freeze: more than a TUN's queue holds
@@ -129,13 +130,14 @@ void Process::hand_on(isa::Output& out) {
 
 void Process::write_tun(int fd, const Bytes& packet) {
   if (::write(fd, packet.data(), packet.size()) != static_cast<ssize_t>(packet.size())) {
-    ++packets_dropped_;
+    engine_.note_drop("tun-full");
   }
 }
 
 void Process::report(const isa::FromIsa& message) {
-  if (reports_.size() >= kReportsMax) {
-    ++reports_dropped_;
+  const bool punt = std::holds_alternative<isa::PuntIke>(message);
+  if (reports_.size() >= (punt ? kPuntsMax : kReportsMax)) {
+    engine_.note_drop(punt ? "punt-queue-full" : "report-queue-full");
     return;
   }
   reports_.push_back(isa::encode(message));

@@ -49,8 +49,6 @@ class Process {
   isa::Engine engine_;
   std::vector<uint8_t> buffer_;
   std::deque<Bytes> reports_;
-  uint64_t reports_dropped_ = 0;
-  uint64_t packets_dropped_ = 0;
 };
 
 }  // namespace segw::isa_process

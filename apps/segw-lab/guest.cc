@@ -182,9 +182,8 @@ Result<GuestAnswer> guest_run(const fs::path& node_folder, const std::vector<std
   if (std::from_chars(code.data(), code.data() + code.size(), exit_code).ec != std::errc{}) {
     return failure(fmt::format("{}: '{}' is no exit code", argv[0], code));
   }
-  GuestAnswer answer{.exit_code = exit_code,
-                     .output = contents(part(".out")),
-                     .errors = contents(part(".err"))};
+  GuestAnswer answer{
+      .exit_code = exit_code, .output = contents(part(".out")), .errors = contents(part(".err"))};
   for (const char* kind : {".doing", ".out", ".err", ".rc"}) fs::remove(part(kind), error);
   return answer;
 }

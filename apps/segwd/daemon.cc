@@ -31,6 +31,7 @@
 #include "platform/linux/steering.h"
 #include "platform/linux/store.h"
 #include "platform/linux/streams.h"
+#include "platform/linux/workers.h"
 
 namespace segw::daemon {
 namespace {
@@ -103,6 +104,7 @@ class Daemon {
         isas_(loop, services_, options.keeper_fd),
         log_(loop, options.log_file),
         steering_(loop, services_, log_, options.keeper_fd),
+        workers_(loop),
         supervisor_(options.keeper_fd),
         platform_{.clock = loop,
                   .scheduler = loop,
@@ -112,6 +114,7 @@ class Daemon {
                   .services = services_,
                   .isas = isas_,
                   .steering = steering_,
+                  .workers = workers_,
                   .store = *store_,
                   .log = log_,
                   .supervisor = supervisor_},
@@ -185,6 +188,7 @@ class Daemon {
   os::KeeperIsas isas_;
   os::EventLogger log_;
   os::NexthopSteering steering_;
+  os::WorkerPool workers_;
   KeeperSupervisor supervisor_;
   platform::Platform platform_;
   asio::signal_set signals_;

@@ -87,10 +87,13 @@ std::optional<IpAddress> IpAddress::from_bytes(ByteView network_order) {
 }
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
-  if (const auto v4 = parse_v4(text)) return *from_bytes(*v4);
-  if (text.find(':') != std::string_view::npos) {
-    if (const auto v6 = parse_v6(text)) return *from_bytes(*v6);
+  std::optional<IpAddress> address;
+  if (const auto v4 = parse_v4(text)) {
+    address = from_bytes(*v4);
+  } else if (text.find(':') != std::string_view::npos) {
+    if (const auto v6 = parse_v6(text)) address = from_bytes(*v6);
   }
+  if (address) return *address;
   return failure(fmt::format("'{}' is not an IP address", text));
 }
 

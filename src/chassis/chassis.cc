@@ -47,6 +47,7 @@ class ChassisImpl final : public Chassis {
                   .services = platform.services,
                   .isas = platform.isas,
                   .steering = platform.steering,
+                  .workers = platform.workers,
                   .store = platform.store,
                   .log = log_,
                   .supervisor = platform.supervisor},
@@ -137,16 +138,17 @@ Result<void> ChassisImpl::bring_up() {
 
 Result<SecretBytes> ChassisImpl::master_key(const config::McPeer& peer) {
   if (!peer.authentication_key.empty()) return peer.authentication_key;
-  auto contents = platform_.store.read(kMcsKeyFile);
+  const auto contents = platform_.store.read(kMcsKeyFile);
   if (!contents) return tl::unexpected(contents.error());
-  if (!contents->has_value()) {
+  const auto& text = *contents;
+  if (!text) {
     platform_.log.event(platform::Severity::Major, "MCS_NO_KEY",
                         fmt::format("peer {}: neither authentication-key nor mcs.key: nothing is "
                                     "synchronised",
                                     peer.address.text()));
     return SecretBytes{};
   }
-  return parse_mcs_key(**contents);
+  return parse_mcs_key(*text);
 }
 
 Result<void> ChassisImpl::make_peers() {
@@ -173,8 +175,9 @@ Result<void> ChassisImpl::make_peers() {
 
 Activation ChassisImpl::known_activation(TunnelGroupId id) {
   const auto contents = platform_.store.read(fmt::format("activation-{}", id.value));
-  if (!contents || !contents->has_value()) return {};
-  wire::Reader in(**contents);
+  const auto record = contents ? *contents : std::nullopt;
+  if (!record) return {};
+  wire::Reader in(*record);
   const uint64_t number = in.u64("activation");
   return in.ok() ? Activation{number} : Activation{};
 }

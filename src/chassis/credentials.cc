@@ -122,8 +122,8 @@ class Loader {
   }
 
   // Whom a client may ask for to get this certificate.
-  std::vector<Bytes> authorities_above(const crypto::Certificate& from,
-                                       const std::vector<crypto::Certificate>& chain) const {
+  [[nodiscard]] std::vector<Bytes> authorities_above(
+      const crypto::Certificate& from, const std::vector<crypto::Certificate>& chain) const {
     std::vector<crypto::Certificate> known = chain;
     for (const auto& [name, authority] : authorities_) known.push_back(authority);
     std::vector<Bytes> digests;

@@ -194,8 +194,10 @@ void Handover::on_silence() {
           mcs::HandoverAbort{.cookie = cookie_, .why = "no word from the target"});
       return;
     case HandoverPhase::Buffering:
+      // Told to act and not acting by now: it was refused. The old one asks, and may go on.
       phase_ = HandoverPhase::Idle;
-      if (!acted_) actions_.stop_buffering();
+      acted_ = false;
+      actions_.stop_buffering();
       return;
   }
 }

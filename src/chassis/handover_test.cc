@@ -158,6 +158,23 @@ TEST(Handover, ResumesWhenTheTargetSaysThatItDidNotAct) {
   EXPECT_FALSE(pair.target.acting);
 }
 
+// Its ISA died between Ready and the last windows, say: MIMP refuses the role.
+TEST(Handover, ATargetThatIsRefusedTheRoleSaysThatItDidNotAct) {
+  Pair pair;
+  pair.begin();
+  pair.deliver();
+  pair.freeze();
+  pair.deliver();
+  ASSERT_TRUE(pair.target.acting);
+  pair.target.acting = false;  // refused: on_acting never comes
+  for (int turn = 0; turn < 20; ++turn) {
+    pair.fake.scheduler.run_for(milliseconds(100));
+    pair.deliver();
+  }
+  EXPECT_FALSE(pair.target.buffering);
+  EXPECT_TRUE(pair.old.resumed);
+}
+
 TEST(Handover, TreatsALostTargetAsACrash) {
   Pair pair;
   pair.begin();

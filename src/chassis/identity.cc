@@ -50,8 +50,8 @@ void Identity::load(std::function<void(Result<void>)> done) {
     return;
   }
   std::optional<IdentityRecord> found;
-  if (contents->has_value()) {
-    found = decode_identity(**contents);
+  if (const auto& record = *contents) {
+    found = decode_identity(*record);
     if (!found) {
       platform_.log.event(platform::Severity::Major, "CHASSIS_IDENTITY_DAMAGED",
                           "the state folder's identity file is damaged: this chassis takes a new "

@@ -70,6 +70,7 @@ void PeerTrace::note(Way way, const ike::Datagram& datagram,
 
 std::vector<TraceStatus> PeerTrace::status() const {
   std::vector<TraceStatus> all;
+  all.reserve(peers_.size());
   for (const Peer& peer : peers_) {
     all.push_back(TraceStatus{.peer = peer.address,
                               .active = clock_.now() <= peer.until,

@@ -1,6 +1,7 @@
 #include "chassis/reverse_routes.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace segw::chassis {
 namespace {
@@ -18,8 +19,8 @@ bool bit(const AddressBytes& bytes, size_t at) { return (bytes[at / 8] >> (7 - a
 
 // The address after `bytes`; false if that was the highest.
 bool advance(AddressBytes& bytes) {
-  for (auto at = bytes.rbegin(); at != bytes.rend(); ++at) {
-    if (++*at != 0) return true;
+  for (uint8_t& byte : std::views::reverse(bytes)) {
+    if (++byte != 0) return true;
   }
   return false;
 }
@@ -33,7 +34,9 @@ std::vector<IpPrefix> prefixes_of(const IpAddress& first, const IpAddress& last,
   AddressBytes at(begin.begin(), begin.end());
   const size_t bits = at.size() * 8;
   while (true) {
-    IpPrefix prefix{.address = *IpAddress::from_bytes(at), .length = static_cast<uint8_t>(bits)};
+    const auto address = IpAddress::from_bytes(at);
+    if (!address) return {};  // never: `at` has the size of `first`
+    IpPrefix prefix{.address = *address, .length = static_cast<uint8_t>(bits)};
     // As wide as the alignment of its first address and the end of the range allow.
     for (size_t length = bits; length > 0 && !bit(at, length - 1); --length) {
       const IpPrefix wider{.address = prefix.address, .length = static_cast<uint8_t>(length - 1)};

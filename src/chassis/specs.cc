@@ -182,8 +182,8 @@ std::vector<platform::ServiceSpec> service_specs(const config::Config& config) {
   return specs;
 }
 
-esp::TunnelOptions tunnel_options(const config::PacketOptions& packets,
-                                  const config::IkePolicy& policy, bool behind_nat) {
+static esp::TunnelOptions tunnel_options(const config::PacketOptions& packets,
+                                         const config::IkePolicy& policy, bool behind_nat) {
   const bool kept_alive = policy.nat_force_keep_alive || behind_nat;
   return esp::TunnelOptions{
       .clear_df_bit = packets.clear_df_bit,

@@ -59,9 +59,18 @@ std::string TunnelGroup::gateway_name(const IpAddress& local) const {
   return at == parts_.config->gateways.end() ? local.text() : at->name;
 }
 
-// A client whose gateway or entry is configured on the other chassis only could not be served here.
+// A client whose tunnel, gateway or entry is configured on the other chassis only could not be
+// served here. Places of tunnels differ while one chassis has a tunnel more (decision 0013).
 std::string TunnelGroup::unserved(const ike::IkeSa& sa) const {
-  if (!sa.dynamic) return {};
+  const bool stands = sa.state == ike::IkeState::Established ||
+                      sa.state == ike::IkeState::Rekeyed || sa.state == ike::IkeState::Candidate;
+  if (!sa.dynamic && !stands) return {};
+  if (!sa.dynamic) {
+    const auto& tunnels = parts_.config->tunnels;
+    const bool ours = sa.tunnel < tunnels.size() && tunnels[sa.tunnel].group == id() &&
+                      tunnels[sa.tunnel].local_gateway == sa.local.address;
+    return ours ? std::string{} : "tunnel-not-configured";
+  }
   const auto gateway = std::ranges::find_if(parts_.config->gateways, [&](const auto& each) {
     return each.group == id() && each.local_gateway == sa.dynamic->gateway;
   });
@@ -127,18 +136,22 @@ void TunnelGroup::moved(const ike::IkeSa& sa) {
 void TunnelGroup::on_tunnel_state(uint32_t tunnel, bool up) {
   const std::string_view state = up ? "up" : "down";
   if (!ike::is_dynamic(tunnel)) {
-    platform_.log.event(
-        platform::Severity::Minor, "IPSEC_TUNNEL_STATE",
-        fmt::format("ipsec tunnel \"{}\" is {}", parts_.config->tunnels.at(tunnel).name, state));
+    const auto& tunnels = parts_.config->tunnels;
+    const std::string name =
+        tunnel < tunnels.size() ? tunnels[tunnel].name : std::to_string(tunnel);
+    platform_.log.event(platform::Severity::Minor, "IPSEC_TUNNEL_STATE",
+                        fmt::format("ipsec tunnel \"{}\" is {}", name, state));
     return;
   }
   const auto at = std::ranges::find_if(
       state_.ike_sas, [&](const auto& entry) { return entry.second.tunnel == tunnel; });
-  if (at == state_.ike_sas.end() || !at->second.dynamic) return;
+  if (at == state_.ike_sas.end()) return;
+  const auto& dynamic = at->second.dynamic;
+  if (!dynamic) return;
   platform_.log.event(platform::Severity::Minor, "IPSEC_DYNAMIC_TUNNEL_STATE",
                       fmt::format("tunnel of {} at {} to ipsec gateway \"{}\" is {}",
                                   ike::text(at->second.remote_id), at->second.remote.text(),
-                                  gateway_name(at->second.dynamic->gateway), state));
+                                  gateway_name(dynamic->gateway), state));
 }
 
 void TunnelGroup::on_isa_ready() {

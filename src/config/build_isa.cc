@@ -8,6 +8,8 @@
 namespace segw::config {
 namespace {
 
+constexpr uint8_t kChassisOfPair = 2;
+
 uint32_t tunnels_max(std::string_view mode) {
   if (mode == "tunnel-limit-8") return 8;
   if (mode == "tunnel-limit-32") return 32;
@@ -74,6 +76,16 @@ std::vector<TunnelGroup> build_tunnel_groups(const View& root) {
     group.responder_only = entry.flag("ipsec-responder-only");
     if (entry.at("spi-range-index").exists()) {
       group.spi_range_index = entry.number<uint8_t>("spi-range-index");
+      if (*group.spi_range_index > kChassisOfPair) {
+        entry.at("spi-range-index")
+            .refuse(fmt::format("{}; a pair has the ranges 1 and 2", *group.spi_range_index));
+      }
+    }
+    // The peer is told one range for all groups.
+    if (!groups.empty() && groups.front().spi_range_index != group.spi_range_index) {
+      entry.at("spi-range-index")
+          .refuse(fmt::format("is not that of tunnel-group {}; a chassis has one range",
+                              groups.front().id.value));
     }
     group.reassembly_wait =
         std::chrono::milliseconds(entry.at("reassembly").number<uint16_t>("max-wait-time"));

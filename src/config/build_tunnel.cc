@@ -39,7 +39,8 @@ std::vector<SecurityPolicyEntry> security_entries(const View& policy) {
                                             .remote = entry.at("remote-ip").prefix("address")});
     }
     if (!v6) continue;
-    const IpPrefix any{.address = *IpAddress::from_bytes(Bytes(16)), .length = 0};
+    const IpPrefix any{.address = IpAddress::from_bytes(Bytes(16)).value_or(IpAddress{}),
+                       .length = 0};
     entries.push_back(SecurityPolicyEntry{.id = id,
                                           .local = local.prefix("address").value_or(any),
                                           .remote = remote.prefix("address").value_or(any)});

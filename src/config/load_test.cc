@@ -306,6 +306,17 @@ TEST(Refusal, GoesOnAfterAnErrorAndListsThemAll) {
   EXPECT_THAT(errors, HasSubstr("line 1, column 11: /configure: the block opened here"));
 }
 
+TEST(Refusal, OfAnSpiRangeThatAPairDoesNotHave) {
+  constexpr std::string_view kMode = "isa-scale-mode tunnel-limit-2k";
+  const auto with = [&](const char* more) { return errors_with(kMode, std::string(kMode) + more); };
+  EXPECT_EQ(with("\nspi-range-index 2"), "");
+  EXPECT_THAT(with("\nspi-range-index 3"), HasSubstr("3; a pair has the ranges 1 and 2"));
+  EXPECT_THAT(errors_of(file("a.cfg") +
+                        "configure {\nisa {\ntunnel-group 2 {\nisa-scale-mode tunnel-limit-2k\n"
+                        "spi-range-index 1\n}\n}\n}\n"),
+              HasSubstr("is not that of tunnel-group 1; a chassis has one range"));
+}
+
 TEST(Refusal, SaysTheRightSpellingOfTheGuidesNextthop) {
   EXPECT_THAT(errors_with("static-tunnel-redundant-nexthop 192.168.34.2",
                           "static-tunnel-redundant-nextthop 192.168.34.2"),

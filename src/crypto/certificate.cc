@@ -77,8 +77,8 @@ Result<Certificate> Certificate::parse(ByteView der) {
 }
 
 const Bytes& Certificate::der() const {
-  static const Bytes kNone;
-  return parsed_ ? parsed_->der : kNone;
+  static const Bytes none;
+  return parsed_ ? parsed_->der : none;
 }
 
 KeyKind Certificate::key_kind() const {

@@ -63,6 +63,9 @@ struct DhKeyPair {
 };
 // The private key is drawn from `rng` and loaded raw, so that the same draw gives the same key.
 DhKeyPair dh_generate(DhGroup group, platform::Rng& rng);
+// The same in two steps: the draw, and what takes time.
+DhKeyPair dh_draw(DhGroup group, platform::Rng& rng);
+void dh_make_public(DhKeyPair& pair);
 // Error: the peer's public value is of the wrong size, not on the curve, or gives the all-zero
 // secret (RFC 6989, RFC 7748 6).
 Result<SecretBytes> dh_shared(const DhKeyPair& own, ByteView peer_public);

@@ -104,14 +104,16 @@ SecretBytes modp_power(const Row& row, const BIGNUM* base, ByteView private_key)
   return out;
 }
 
-DhKeyPair modp_generate(const Row& row, platform::Rng& rng) {
-  DhKeyPair pair{
-      .group = row.group, .private_key = SecretBytes(kModpPrivateSize), .public_key = {}};
-  rng.fill(pair.private_key.writable());
+SecretBytes modp_draw(platform::Rng& rng) {
+  SecretBytes private_key(kModpPrivateSize);
+  rng.fill(private_key.writable());
+  return private_key;
+}
+
+Bytes modp_public(const Row& row, ByteView private_key) {
   const Number generator(BN_new());
   SEGW_ASSERT(BN_set_word(generator.get(), kModpGenerator) == 1);
-  pair.public_key = to_bytes(modp_power(row, generator.get(), pair.private_key.view()).view());
-  return pair;
+  return to_bytes(modp_power(row, generator.get(), private_key).view());
 }
 
 Result<SecretBytes> modp_shared(const Row& row, const DhKeyPair& own, ByteView peer_public) {
@@ -141,9 +143,8 @@ Bytes point_bytes(const Row& row, const EC_GROUP* curve, const EC_POINT* point) 
   return {encoded.begin() + 1, encoded.end()};
 }
 
-DhKeyPair ecp_generate(const Row& row, platform::Rng& rng) {
+SecretBytes ecp_draw(const Row& row, platform::Rng& rng) {
   const Curve curve = curve_of(row);
-  const Numbers context(BN_CTX_new());
   const BIGNUM* order = EC_GROUP_get0_order(curve.get());
   // Of the first byte only what the order has of it: 1 bit with P-521, all 8 with the others.
   const auto first_mask = static_cast<uint8_t>(
@@ -155,12 +156,17 @@ DhKeyPair ecp_generate(const Row& row, platform::Rng& rng) {
     scalar.writable()[0] &= first_mask;
     value = secret_number(scalar.view());
   } while (BN_is_zero(value.get()) || BN_cmp(value.get(), order) >= 0);
+  return scalar;
+}
+
+Bytes ecp_public(const Row& row, ByteView private_key) {
+  const Curve curve = curve_of(row);
+  const Numbers context(BN_CTX_new());
+  const Number scalar = secret_number(private_key);
   const Point point(EC_POINT_new(curve.get()));
   SEGW_ASSERT(
-      EC_POINT_mul(curve.get(), point.get(), value.get(), nullptr, nullptr, context.get()) == 1);
-  return DhKeyPair{.group = row.group,
-                   .private_key = std::move(scalar),
-                   .public_key = point_bytes(row, curve.get(), point.get())};
+      EC_POINT_mul(curve.get(), point.get(), scalar.get(), nullptr, nullptr, context.get()) == 1);
+  return point_bytes(row, curve.get(), point.get());
 }
 
 Result<SecretBytes> ecp_shared(const Row& row, const DhKeyPair& own, ByteView peer_public) {
@@ -193,15 +199,18 @@ Key x25519_private(ByteView bytes) {
   return Key(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, bytes.data(), bytes.size()));
 }
 
-DhKeyPair x25519_generate(platform::Rng& rng) {
-  DhKeyPair pair{.group = DhGroup::Curve25519,
-                 .private_key = SecretBytes(kX25519Size),
-                 .public_key = Bytes(kX25519Size)};
-  rng.fill(pair.private_key.writable());
-  const Key key = x25519_private(pair.private_key.view());
-  size_t size = pair.public_key.size();
-  SEGW_ASSERT(key && EVP_PKEY_get_raw_public_key(key.get(), pair.public_key.data(), &size) == 1);
-  return pair;
+SecretBytes x25519_draw(platform::Rng& rng) {
+  SecretBytes private_key(kX25519Size);
+  rng.fill(private_key.writable());
+  return private_key;
+}
+
+Bytes x25519_public(ByteView private_key) {
+  const Key key = x25519_private(private_key);
+  Bytes out(kX25519Size);
+  size_t size = out.size();
+  SEGW_ASSERT(key && EVP_PKEY_get_raw_public_key(key.get(), out.data(), &size) == 1);
+  return out;
 }
 
 Result<SecretBytes> x25519_shared(const DhKeyPair& own, ByteView peer_public) {
@@ -227,11 +236,35 @@ bool is_dh_group(uint32_t number) { return find(number) != nullptr; }
 
 size_t public_size(DhGroup group) { return row(group).public_size; }
 
-DhKeyPair dh_generate(DhGroup group, platform::Rng& rng) {
+DhKeyPair dh_draw(DhGroup group, platform::Rng& rng) {
   const Row& found = row(group);
-  if (found.prime != nullptr) return modp_generate(found, rng);
-  if (found.curve != NID_undef) return ecp_generate(found, rng);
-  return x25519_generate(rng);
+  DhKeyPair pair{.group = group, .private_key = {}, .public_key = {}};
+  if (found.prime != nullptr) {
+    pair.private_key = modp_draw(rng);
+  } else if (found.curve != NID_undef) {
+    pair.private_key = ecp_draw(found, rng);
+  } else {
+    pair.private_key = x25519_draw(rng);
+  }
+  return pair;
+}
+
+void dh_make_public(DhKeyPair& pair) {
+  const Row& found = row(pair.group);
+  const ByteView private_key = pair.private_key.view();
+  if (found.prime != nullptr) {
+    pair.public_key = modp_public(found, private_key);
+  } else if (found.curve != NID_undef) {
+    pair.public_key = ecp_public(found, private_key);
+  } else {
+    pair.public_key = x25519_public(private_key);
+  }
+}
+
+DhKeyPair dh_generate(DhGroup group, platform::Rng& rng) {
+  DhKeyPair pair = dh_draw(group, rng);
+  dh_make_public(pair);
+  return pair;
 }
 
 Result<SecretBytes> dh_shared(const DhKeyPair& own, ByteView peer_public) {

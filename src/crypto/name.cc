@@ -1,4 +1,5 @@
 // X.501 names as DER and as text.
+#include <fmt/format.h>
 #include <openssl/objects.h>
 
 #include <algorithm>
@@ -78,7 +79,7 @@ Result<Bytes> parse_name(std::string_view text) {
     if (value.empty() ||
         X509_NAME_add_entry_by_txt(name.get(), attribute.c_str(), MBSTRING_UTF8, bytes,
                                    static_cast<int>(value.size()), -1, 0) != 1) {
-      return failure("not a value of " + attribute + ": " + value);
+      return failure(fmt::format("not a value of {}: {}", attribute, value));
     }
   }
   Bytes der = der_of(i2d_X509_NAME, static_cast<const X509_NAME*>(name.get()));

@@ -14,9 +14,9 @@ uint32_t high_half(uint64_t sequence) { return static_cast<uint32_t>(sequence >>
 
 // RFC 3948 2.1: over IPv4 the checksum "SHOULD be transmitted as a zero value". Over IPv6 RFC 8200
 // 8.1 wants one, and a receiver need not have RFC 6936's exception: it is computed there.
-Bytes encapsulation_header(const ChildSa& sa, ByteView sealed) {
-  const Endpoint from{.address = sa.local, .port = sa.encapsulation->local_port};
-  const Endpoint to{.address = sa.remote, .port = sa.encapsulation->remote_port};
+Bytes encapsulation_header(const ChildSa& sa, const UdpEncapsulation& ports, ByteView sealed) {
+  const Endpoint from{.address = sa.local, .port = ports.local_port};
+  const Endpoint to{.address = sa.remote, .port = ports.remote_port};
   if (!sa.remote.is_v4()) return udp_header(from, to, sealed);
   wire::Writer udp;
   udp.u16(from.port).u16(to.port);
@@ -35,7 +35,8 @@ Bytes outer_packet(const ChildSa& sa, ByteView sealed, uint8_t traffic_class,
                                     .identification = outer.identification,
                                     .dont_fragment = outer.dont_fragment},
                            udp_size + sealed.size());
-  if (sa.encapsulation) append(packet, encapsulation_header(sa, sealed));
+  if (const auto& ports = sa.encapsulation)
+    append(packet, encapsulation_header(sa, *ports, sealed));
   append(packet, sealed);
   return packet;
 }

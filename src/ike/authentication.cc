@@ -268,6 +268,10 @@ Verdict verify(const TunnelSettings& settings, const IkeSa& sa,
     verdict.refused = "auth-incomplete";
     return verdict;
   }
+  if (id->identity.data.size() > kIdentityMax) {
+    verdict.refused = "auth-identity-too-long";
+    return verdict;
+  }
   verdict.identity = id->identity;
   if (!settings.auth.any_remote_id && !same_identity(id->identity, settings.remote_id)) {
     verdict.refused = "auth-identity";

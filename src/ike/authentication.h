@@ -22,6 +22,7 @@
 namespace segw::ike {
 
 constexpr size_t kCertPayloadsMax = 8;  // of one IKE_AUTH message
+constexpr size_t kIdentityMax = 1024;   // bytes of an identity; as much as records carry
 
 // What our IKE_SA_INIT message says: SIGNATURE_HASH_ALGORITHMS, USE_PPK; as responder CERTREQ.
 std::vector<Payload> init_payloads(const AuthSettings& auth, const IkeSa& sa);

@@ -52,6 +52,20 @@ TEST(CertificateAuth, WithPreSharedKeysNothingIsSaidOfCertificates) {
   EXPECT_EQ(pair.judge(pair.auth()), "");
 }
 
+// Records carry no more, and the other chassis must be able to take the client over.
+TEST(SharedKeyAuth, AnIdentityThatIsTooLongIsRefused) {
+  for (const size_t size : {kIdentityMax, kIdentityMax + 1}) {
+    GroupSettings settings = testing::group_settings();
+    settings.tunnels[0].auth.any_remote_id = true;
+    testing::Gateway gateway(settings);
+    testing::Client client;
+    client.identity = {.type = kIdKey, .data = Bytes(size, 'k')};
+    EXPECT_EQ(client.connect(gateway), size == kIdentityMax);
+    EXPECT_EQ(gateway.engine->counters().get("auth-identity-too-long"),
+              size == kIdentityMax ? 0U : 1U);
+  }
+}
+
 TEST(CertificateAuth, TheTwoSidesMayDiffer) {
   for (const bool client_by_certificate : {true, false}) {
     Pair pair{Pki{}};

@@ -30,20 +30,22 @@ constexpr uint32_t kSpiMin = 256;  // RFC 4303 2.1: 1..255 are reserved
 EngineImpl::EngineImpl(platform::Platform& platform, GroupSettings settings, Tables tables,
                        Host& host)
     : platform_(platform),
-      settings_(std::move(settings)),
+      configured_(std::make_shared<const Configured>(std::move(settings))),
+      settings_(configured_->settings),
       tables_(tables),
       host_(host),
       cookie_key_(settings_.cookie_key),
       timer_(platform, [this] { on_timer(); }),
       set_up_timer_(platform, [this] { on_set_up_timer(); }),
       init_timer_(platform, [this] { on_init_turn(); }),
-      fragment_timer_(platform, [this] { on_fragments_expired(); }) {
+      fragment_timer_(platform, [this] { on_fragments_expired(); }),
+      work_(platform) {
   if (cookie_key_.empty()) {
     constexpr size_t kKeySize = 32;
     cookie_key_ = SecretBytes(kKeySize);
     platform_.rng.fill(cookie_key_.writable());
   }
-  open_gateways();
+  note_configured_ranges();
 }
 
 void EngineImpl::note_ages() {
@@ -62,6 +64,8 @@ void EngineImpl::activate(bool clean) {
   note_ages();
   active_ = true;
   clean_ = clean;
+  ++activation_;
+  init_working_.clear();
   runtimes_.clear();
   due_.clear();
   child_born_.clear();
@@ -234,6 +238,7 @@ void EngineImpl::on_unknown(const Datagram& datagram, const Header& header) {
 void EngineImpl::on_protected(IkeSa& sa, const Datagram& datagram, const Header& header) {
   // A request waits until the last answer has left; what a response changes is in order anyhow.
   if (runtime(sa).committing && !header.is_response) return drop("commit-in-progress");
+  if (runtime(sa).proving) return drop("auth-in-progress");
   if (header.next_payload == static_cast<uint8_t>(PayloadType::EncryptedFragment)) {
     return on_fragment(sa, datagram, header);
   }
@@ -388,7 +393,7 @@ void EngineImpl::refuse(IkeSa& sa, const Request& request, NotifyType type, Byte
   answer(sa, request, {notify(type, std::move(data))}, {});
 }
 
-void EngineImpl::commit(Changes changes, platform::Callback then) {
+void EngineImpl::commit(const Changes& changes, platform::Callback then) {
   // The birth first: one that is only found out now is not after the present.
   for (const Spi spi : changes.child_sas) {
     const auto at = tables_.child_sas.find(spi);
@@ -457,7 +462,7 @@ void EngineImpl::remove_ike(IkeSpi spi, bool by_client, Changes& changes) {
   std::erase_if(half_open_, [&](const auto& entry) { return entry.second == spi; });
   connecting_.erase(spi);
   reassembler_.forget(spi);
-  if (at->second.pending) reserved_.erase(at->second.pending->new_child);
+  if (const auto& pending = at->second.pending) reserved_.erase(pending->new_child);
   const auto run = runtimes_.find(spi);
   if (run != runtimes_.end()) {
     due_.erase({run->second.due, spi});

@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kInitQueueMax = 256;
 constexpr size_t kInitsPerTurn = 4;
+constexpr size_t kInitsWorkingMax = 64;  // with the workers at one time
 constexpr Duration kInitTurn = std::chrono::milliseconds(1);
 constexpr size_t kHalfOpenOfOneMax = 16;  // of one address, under attack
 constexpr Duration kHalfOpenLimit = std::chrono::seconds(30);
@@ -19,7 +20,7 @@ constexpr Duration kHalfOpenLimit = std::chrono::seconds(30);
 }  // namespace
 
 bool EngineImpl::under_attack() const {
-  return half_open_.size() >= settings_.half_open_cookie_threshold;
+  return half_open_.size() + init_working_.size() >= settings_.half_open_cookie_threshold;
 }
 
 // Of an IKE SA in any state: as long as a gateway's client has not said who it is, the gateway's.
@@ -42,7 +43,12 @@ bool EngineImpl::admit(const Datagram& datagram, const Header& header) {
     drop("locked-out");
     return false;
   }
-  if (!served || !under_attack()) return true;
+  if (!served) return true;
+  if (!under_attack()) {
+    const bool busy = init_working_.size() >= kInitsWorkingMax;
+    if (busy) drop("init-workers-busy");
+    return !busy;
+  }
   const auto peek = peek_init(header.next_payload, ByteView(datagram.message).subspan(kHeaderSize));
   if (!peek) {
     drop("init-malformed-under-attack");
@@ -65,7 +71,8 @@ bool EngineImpl::admit(const Datagram& datagram, const Header& header) {
     init_turn_since_ = now;
     init_turn_used_ = 0;
   }
-  if (init_queue_.empty() && init_turn_used_ < kInitsPerTurn) {
+  const bool busy = init_working_.size() >= kInitsWorkingMax;
+  if (init_queue_.empty() && init_turn_used_ < kInitsPerTurn && !busy) {
     ++init_turn_used_;
     return true;
   }
@@ -85,10 +92,12 @@ void EngineImpl::on_init_turn() {
   init_turn_since_ = platform_.clock.now();
   for (init_turn_used_ = 0; init_turn_used_ < kInitsPerTurn; ++init_turn_used_) {
     if (init_queue_.empty()) return;
+    if (init_working_.size() >= kInitsWorkingMax) break;
     const QueuedInit next = std::move(init_queue_.front());
     init_queue_.pop_front();
     // It was repeated while it waited.
-    if (half_open_.contains({next.header.initiator, next.datagram.remote})) continue;
+    const InitKey key{next.header.initiator, next.datagram.remote};
+    if (half_open_.contains(key) || init_working_.contains(key)) continue;
     answer_init(next.datagram, next.header);
   }
   if (!init_queue_.empty()) init_timer_.arm_at(init_turn_since_ + kInitTurn);

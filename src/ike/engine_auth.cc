@@ -14,10 +14,37 @@ void forget_proof(IkeSa& sa) {
   sa.peer_offer = {};
 }
 
-EngineImpl::Authenticated EngineImpl::authenticate(const IkeSa& sa, const Request& request) const {
-  const auto* ours = find_id(request.payloads, false);
+// An IKE_AUTH request as the workers see it: copies, and what never changes.
+struct EngineImpl::AuthWork {
+  std::shared_ptr<const Configured> configured;
+  uint64_t activation = 0;
+  IkeSa sa;
+  Datagram datagram;
+  Header header;
+  std::vector<Payload> payloads;
+  uint64_t iv = 0;
+  Bytes digest;
+  crypto::WallTime now{};
+  Authenticated client;
+  Proof proof;
+
+  void compute() {
+    client = authenticate(*configured, sa, payloads, now);
+    if (client.settings == nullptr) return;
+    sa.keys = client.verdict.keys;
+    sa.ppk_used = client.verdict.ppk_used;
+    sa.remote_id = client.verdict.identity;
+    proof = prove(*client.settings, sa, payloads);
+    sa.local_id = proof.identity;
+  }
+};
+
+EngineImpl::Authenticated EngineImpl::authenticate(const Configured& configured, const IkeSa& sa,
+                                                   const std::vector<Payload>& payloads,
+                                                   crypto::WallTime now) {
+  const auto* ours = find_id(payloads, false);
   Authenticated result{.settings = nullptr, .verdict = {.refused = "auth-no-tunnel"}};
-  for (const TunnelSettings& each : settings_.tunnels) {
+  for (const TunnelSettings& each : configured.settings.tunnels) {
     if (!each.enabled || each.local_gateway != sa.local.address ||
         each.remote_gateway != sa.remote.address) {
       continue;
@@ -26,27 +53,56 @@ EngineImpl::Authenticated EngineImpl::authenticate(const IkeSa& sa, const Reques
       result.verdict.refused = "auth-local-identity";
       continue;
     }
-    result.verdict = verify(each, sa, request.payloads, platform_.clock.wall());
+    result.verdict = verify(each, sa, payloads, now);
     if (!result.verdict.refused.empty()) continue;
     result.settings = &each;
     return result;
   }
-  authenticate_at_gateway(sa, request, result);
+  authenticate_at_gateway(configured, sa, payloads, now, result);
   return result;
 }
 
 void EngineImpl::on_auth(IkeSa& sa, Request& request) {
-  const Authenticated client = authenticate(sa, request);
+  auto work = std::make_shared<AuthWork>(AuthWork{.configured = configured_,
+                                                  .activation = activation_,
+                                                  .sa = sa,
+                                                  .datagram = request.datagram,
+                                                  .header = request.header,
+                                                  .payloads = std::move(request.payloads),
+                                                  .iv = request.iv,
+                                                  .digest = std::move(request.digest),
+                                                  .now = platform_.clock.wall(),
+                                                  .client = {},
+                                                  .proof = {}});
+  runtime(sa).proving = true;
+  work_(
+      platform::Lane::Standing, [work] { work->compute(); },
+      [this, work] {
+        if (work->activation == activation_) finish_on_auth(*work);
+      });
+}
+
+void EngineImpl::finish_on_auth(AuthWork& work) {
+  const auto at = tables_.ike_sas.find(work.sa.our_spi());
+  if (at == tables_.ike_sas.end() || at->second.state != IkeState::HalfOpen) return;
+  IkeSa& sa = at->second;
+  runtime(sa).proving = false;
+  if (!active_) return;  // a planned handover: the client asks again
+  const Request request{.datagram = work.datagram,
+                        .header = work.header,
+                        .payloads = std::move(work.payloads),
+                        .iv = work.iv,
+                        .digest = std::move(work.digest)};
+  const Authenticated& client = work.client;
   if (client.settings == nullptr) return fail_authentication(sa, request, client.verdict.refused);
-  sa.keys = client.verdict.keys;
-  sa.ppk_used = client.verdict.ppk_used;
-  sa.remote_id = client.verdict.identity;
-  const Proof proof = prove(*client.settings, sa, request.payloads);
-  if (!proof.failed.empty()) return fail_authentication(sa, request, proof.failed);
-  sa.local_id = proof.identity;
+  sa.keys = std::move(work.sa.keys);
+  sa.ppk_used = work.sa.ppk_used;
+  sa.remote_id = std::move(work.sa.remote_id);
+  if (!work.proof.failed.empty()) return fail_authentication(sa, request, work.proof.failed);
+  sa.local_id = std::move(work.sa.local_id);
   sa.dynamic = client.dynamic;
   sa.tunnel = sa.dynamic ? new_dynamic_tunnel() : client.settings->index;
-  establish(sa, *client.settings, request, proof.payloads);
+  establish(sa, *client.settings, request, std::move(work.proof.payloads));
 }
 
 void EngineImpl::fail_authentication(IkeSa& sa, const Request& request, std::string_view why) {

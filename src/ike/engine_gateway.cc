@@ -22,11 +22,17 @@ bool stands(const IkeSa& sa) {
 
 }  // namespace
 
-const EngineImpl::Gateway* EngineImpl::gateway(const IpAddress& local) const {
-  const auto at = std::ranges::find_if(gateways_, [&](const Gateway& each) {
+EngineImpl::Configured::Configured(GroupSettings made) : settings(std::move(made)) {
+  for (const GatewaySettings& each : settings.gateways) {
+    gateways.push_back(Gateway{.settings = &each, .clients = ClientDb(each)});
+  }
+}
+
+const EngineImpl::Gateway* EngineImpl::Configured::gateway(const IpAddress& local) const {
+  const auto at = std::ranges::find_if(gateways, [&](const Gateway& each) {
     return each.settings->enabled && each.settings->local_gateway == local;
   });
-  return at == gateways_.end() ? nullptr : &*at;
+  return at == gateways.end() ? nullptr : &*at;
 }
 
 const TunnelSettings* EngineImpl::tunnel(const IkeSa& sa) const {
@@ -48,12 +54,13 @@ const TunnelSettings* EngineImpl::settings_for_init(const Datagram& datagram) co
   return served ? &open->settings->own : nullptr;
 }
 
-void EngineImpl::authenticate_at_gateway(const IkeSa& sa, const Request& request,
-                                         Authenticated& result) const {
-  const Gateway* open = gateway(sa.local.address);
+void EngineImpl::authenticate_at_gateway(const Configured& configured, const IkeSa& sa,
+                                         const std::vector<Payload>& payloads, crypto::WallTime now,
+                                         Authenticated& result) {
+  const Gateway* open = configured.gateway(sa.local.address);
   if (open == nullptr) return;
-  const auto* theirs = find_id(request.payloads, true);
-  const auto* ours = find_id(request.payloads, false);
+  const auto* theirs = find_id(payloads, true);
+  const auto* ours = find_id(payloads, false);
   if (theirs == nullptr) {
     result.verdict.refused = "auth-incomplete";
     return;
@@ -67,7 +74,7 @@ void EngineImpl::authenticate_at_gateway(const IkeSa& sa, const Request& request
     result.verdict.refused = "auth-local-identity";
     return;
   }
-  result.verdict = verify(*found.settings, sa, request.payloads, platform_.clock.wall());
+  result.verdict = verify(*found.settings, sa, payloads, now);
   if (!result.verdict.refused.empty()) return;
   result.settings = found.settings;
   result.dynamic = DynamicTunnel{.gateway = open->settings->local_gateway, .client = found.client};
@@ -123,7 +130,7 @@ void EngineImpl::end_tunnel(uint32_t number, bool by_client, Changes& changes) {
 bool EngineImpl::claim(const IkeSa& sa, const std::vector<esp::TrafficSelector>& remote,
                        Changes& changes) {
   if (!sa.dynamic) return true;
-  if (!configured_.others(sa.tunnel, remote, 1).empty()) return false;
+  if (!configured_ranges_.others(sa.tunnel, remote, 1).empty()) return false;
   const auto others = ranges_.others(sa.tunnel, remote, kOverriddenMax + 1);
   if (others.empty()) return true;
   const Gateway* open = gateway(sa.dynamic->gateway);
@@ -165,13 +172,10 @@ void EngineImpl::drop_orphans() {
   commit(std::move(changes), [] {});
 }
 
-void EngineImpl::open_gateways() {
-  for (const GatewaySettings& each : settings_.gateways) {
-    gateways_.push_back(Gateway{.settings = &each, .clients = ClientDb(each)});
-  }
+void EngineImpl::note_configured_ranges() {
   std::vector<esp::TrafficSelector> named;
   for (const TunnelSettings& each : settings_.tunnels) {
-    if (!each.enabled || gateways_.empty()) continue;
+    if (!each.enabled || settings_.gateways.empty()) continue;
     std::ranges::copy_if(each.remote_selectors, std::back_inserter(named),
                          [](const auto& selector) { return !any_address(selector); });
   }
@@ -184,7 +188,7 @@ void EngineImpl::open_gateways() {
     while (at < named.size() && !(merged.last < named[at].first)) {
       merged.last = std::max(merged.last, named[at++].last);
     }
-    configured_.add(owner, {merged});
+    configured_ranges_.add(owner, {merged});
   }
 }
 

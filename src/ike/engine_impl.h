@@ -67,6 +67,7 @@ class EngineImpl final : public Engine {
   struct Runtime {
     bool committing = false;          // an answer waits for the in-sync set
     bool request_committing = false;  // a request of ours does
+    bool proving = false;             // its IKE_AUTH is with the workers
     bool heard = false;               // we may ask this client (redundancy rule 18)
     bool liveness_wanted = false;     // whatever the time
     Instant born{};                   // when age was zero
@@ -171,7 +172,7 @@ class EngineImpl final : public Engine {
   void answer(IkeSa& sa, const Request& request, const std::vector<Payload>& payloads,
               Changes changes, platform::Callback then = {});
   void refuse(IkeSa& sa, const Request& request, NotifyType type, Bytes data = {});
-  void commit(Changes changes, platform::Callback then);
+  void commit(const Changes& changes, platform::Callback then);
   void use_outbound(Spi spi);
   void remove_ike(IkeSpi spi, bool by_client, Changes& changes);
   void close_ike(IkeSa& sa, Changes& changes);
@@ -227,8 +228,10 @@ class EngineImpl final : public Engine {
   // engine_init.cc
   void on_init(const Datagram& datagram, const Header& header);
   struct InitOffer;
-  void make_half_open(const Datagram& datagram, const Header& header, const InitOffer& offer,
-                      const ChosenIke& chosen);
+  struct InitWork;
+  void begin_half_open(const Datagram& datagram, const Header& header, InitOffer offer,
+                       const ChosenIke& chosen);
+  void make_half_open(InitWork& work);
   void send_unprotected(const Datagram& datagram, const Header& header, IkeSpi responder,
                         const std::vector<Payload>& payloads);
   [[nodiscard]] std::vector<Payload> init_answer(const Datagram& datagram, const InitOffer& offer,
@@ -241,13 +244,27 @@ class EngineImpl final : public Engine {
     const GatewaySettings* settings = nullptr;
     ClientDb clients;
   };
-  [[nodiscard]] const Gateway* gateway(const IpAddress& local) const;
+  // What is configured. Workers read it, so it never changes and outlives an engine that they work
+  // for.
+  struct Configured {
+    explicit Configured(GroupSettings made);
+    Configured(const Configured&) = delete;
+    Configured& operator=(const Configured&) = delete;
+    ~Configured() = default;
+    [[nodiscard]] const Gateway* gateway(const IpAddress& local) const;
+    const GroupSettings settings;
+    std::vector<Gateway> gateways;  // refer to settings
+  };
+  [[nodiscard]] const Gateway* gateway(const IpAddress& local) const {
+    return configured_->gateway(local);
+  }
   // The settings of an IKE SA's tunnel; nothing if it is not configured (any more).
   [[nodiscard]] const TunnelSettings* tunnel(const IkeSa& sa) const;
   [[nodiscard]] const TunnelSettings* settings_for_init(const Datagram& datagram) const;
   struct Authenticated;
-  void authenticate_at_gateway(const IkeSa& sa, const Request& request,
-                               Authenticated& result) const;
+  static void authenticate_at_gateway(const Configured& configured, const IkeSa& sa,
+                                      const std::vector<Payload>& payloads, crypto::WallTime now,
+                                      Authenticated& result);
   [[nodiscard]] uint32_t new_dynamic_tunnel();
   [[nodiscard]] static bool same_client(const IkeSa& a, const IkeSa& b);
   void replace_client(const IkeSa& sa, Changes& changes);
@@ -257,7 +274,7 @@ class EngineImpl final : public Engine {
   void forget_ranges(const esp::ChildSa& child);
   void find_ranges();
   void drop_orphans();
-  void open_gateways();
+  void note_configured_ranges();
   // engine_initiate.cc
   void begin_tunnel(const TunnelSettings& settings);
   void send_init(IkeSa& sa, const std::vector<Payload>& payloads);
@@ -277,7 +294,10 @@ class EngineImpl final : public Engine {
     Verdict verdict;
     std::optional<DynamicTunnel> dynamic;
   };
-  [[nodiscard]] Authenticated authenticate(const IkeSa& sa, const Request& request) const;
+  struct AuthWork;
+  static Authenticated authenticate(const Configured& configured, const IkeSa& sa,
+                                    const std::vector<Payload>& payloads, crypto::WallTime now);
+  void finish_on_auth(AuthWork& work);
   void fail_authentication(IkeSa& sa, const Request& request, std::string_view why);
   void establish(IkeSa& sa, const TunnelSettings& settings, const Request& request,
                  std::vector<Payload> answers);
@@ -318,7 +338,7 @@ class EngineImpl final : public Engine {
   void finish_rekey_ike(IkeSa& sa, const PendingRequest& done,
                         const std::vector<Payload>& payloads);
   void ike_rekey_refused(IkeSa& sa, const PendingRequest& done, const payload::Notify* refusal);
-  IkeSa& keep_successor(const IkeSa& sa, SuccessorParts parts, Changes& changes);
+  IkeSa& keep_successor(const IkeSa& sa, const SuccessorParts& parts, Changes& changes);
   void inherit(IkeSa& from, IkeSa& to, Duration delete_old_in, Changes& changes);
   IkeSa* rival_of(const PendingRequest& pending);
 
@@ -365,12 +385,14 @@ class EngineImpl final : public Engine {
   static void note_gone(IkeSa& sa, const Bytes& theirs);
 
   platform::Platform& platform_;
-  GroupSettings settings_;
+  const std::shared_ptr<const Configured> configured_;
+  const GroupSettings& settings_;  // of configured_
   Tables tables_;
   Host& host_;
   Counters counters_;
   bool active_ = false;
-  bool clean_ = true;  // how we came to act
+  bool clean_ = true;        // how we came to act
+  uint64_t activation_ = 0;  // counts them: what workers bring of an earlier one is void
   SecretBytes cookie_key_;
   Lockout lockout_;
   struct QueuedInit {
@@ -389,9 +411,9 @@ class EngineImpl final : public Engine {
   std::deque<LastWord> last_words_;
   std::set<std::pair<Instant, IkeSpi>> due_;
   std::map<InitKey, IkeSpi> half_open_;
-  std::vector<Gateway> gateways_;                  // refer to settings_
+  std::set<InitKey> init_working_;                 // their Diffie-Hellman is with the workers
   RemoteRanges ranges_;                            // of dynamic tunnels
-  RemoteRanges configured_;                        // of configured tunnels that name addresses
+  RemoteRanges configured_ranges_;                 // of configured tunnels that name addresses
   std::map<uint32_t, SetUp> set_ups_;              // of tunnels that we begin
   std::set<std::pair<Instant, uint32_t>> wanted_;  // tunnels to be begun, by time
   std::set<IkeSpi> connecting_;                    // Connecting or Authenticating
@@ -402,6 +424,7 @@ class EngineImpl final : public Engine {
   platform::Timer set_up_timer_;
   platform::Timer init_timer_;
   platform::Timer fragment_timer_;
+  platform::Work work_;
 };
 
 inline const payload::Id* find_id(const std::vector<Payload>& payloads, bool of_initiator) {

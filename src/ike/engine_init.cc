@@ -9,6 +9,8 @@ namespace segw::ike {
 namespace {
 
 constexpr size_t kNonceSize = 32;
+// A stranger's request is kept, and held by the other chassis, until IKE_AUTH.
+constexpr size_t kInitMax = 8192;
 
 bool says_nat(const std::vector<Payload>& payloads, NotifyType type, const Bytes& expected) {
   bool any = false;
@@ -31,7 +33,27 @@ struct EngineImpl::InitOffer {
   const payload::Nonce* nonce = nullptr;
 };
 
+// What waits for its Diffie-Hellman; nothing of it is in the tables yet.
+struct EngineImpl::InitWork {
+  std::shared_ptr<const Configured> configured;  // what offer.tunnel is of
+  uint64_t activation = 0;
+  Datagram datagram;
+  Header header;
+  InitOffer offer;
+  ChosenIke chosen;
+  IkeSa sa;
+  crypto::DhKeyPair pair;
+  std::optional<SecretBytes> shared;  // nothing: their public value is none
+
+  void compute() {
+    crypto::dh_make_public(pair);
+    auto made = crypto::dh_shared(pair, offer.ke->data);
+    if (made) shared = std::move(*made);
+  }
+};
+
 void EngineImpl::on_init(const Datagram& datagram, const Header& header) {
+  if (datagram.message.size() > kInitMax) return drop("init-too-large");
   const auto known = half_open_.find({header.initiator, datagram.remote});
   if (known != half_open_.end()) {
     const IkeSa& sa = tables_.ike_sas.at(known->second);
@@ -39,6 +61,7 @@ void EngineImpl::on_init(const Datagram& datagram, const Header& header) {
     if (runtime(sa).committing) return drop("commit-in-progress");
     return repeat_answer({sa.init_response}, datagram);
   }
+  if (init_working_.contains({header.initiator, datagram.remote})) return drop("init-in-progress");
   if (admit(datagram, header)) answer_init(datagram, header);
 }
 
@@ -64,7 +87,7 @@ void EngineImpl::answer_init(const Datagram& datagram, const Header& header) {
   }
   const auto& ours = offer.tunnel->proposals;
   const auto chosen = choose_ike(ours, *offer.sa, static_cast<Group>(offer.ke->group));
-  if (chosen) return make_half_open(datagram, header, offer, *chosen);
+  if (chosen) return begin_half_open(datagram, header, std::move(offer), *chosen);
   const auto other_group = choose_ike(ours, *offer.sa, std::nullopt);
   if (!other_group) {
     counters_.add("refused-no-proposal");
@@ -111,8 +134,8 @@ std::vector<Payload> EngineImpl::init_answer(const Datagram& datagram, const Ini
   return answers;
 }
 
-void EngineImpl::make_half_open(const Datagram& datagram, const Header& header,
-                                const InitOffer& offer, const ChosenIke& chosen) {
+void EngineImpl::begin_half_open(const Datagram& datagram, const Header& header, InitOffer offer,
+                                 const ChosenIke& chosen) {
   IkeSa sa;
   // Before any work for it. RFC 8784 3 leaves the answer open; nothing that we could say is
   // authentic, so it is that of a suite that does not fit.
@@ -120,9 +143,31 @@ void EngineImpl::make_half_open(const Datagram& datagram, const Header& header,
     counters_.add(why);
     return send_unprotected(datagram, header, IkeSpi{}, {notify(NotifyType::NoProposalChosen)});
   }
-  const auto pair = crypto::dh_generate(chosen.suite.group, platform_.rng);
-  const auto shared = crypto::dh_shared(pair, offer.ke->data);
-  if (!shared) return drop("init-bad-public-value");
+  auto work = std::make_shared<InitWork>(
+      InitWork{.configured = configured_,
+               .activation = activation_,
+               .datagram = datagram,
+               .header = header,
+               .offer = std::move(offer),
+               .chosen = chosen,
+               .sa = std::move(sa),
+               .pair = crypto::dh_draw(chosen.suite.group, platform_.rng),
+               .shared = {}});
+  init_working_.insert({header.initiator, datagram.remote});
+  work_(
+      platform::Lane::Beginning, [work] { work->compute(); },
+      [this, work] {
+        if (work->activation != activation_) return;
+        init_working_.erase({work->header.initiator, work->datagram.remote});
+        if (active_) make_half_open(*work);
+      });
+}
+
+void EngineImpl::make_half_open(InitWork& work) {
+  const auto& [datagram, header, offer] = std::tie(work.datagram, work.header, work.offer);
+  const ChosenIke& chosen = work.chosen;
+  IkeSa& sa = work.sa;
+  if (!work.shared) return drop("init-bad-public-value");
   sa.group = settings_.group;
   sa.tunnel = offer.tunnel->index;
   sa.initiator_spi = header.initiator;
@@ -140,7 +185,7 @@ void EngineImpl::make_half_open(const Datagram& datagram, const Header& header,
     sa.local_behind_nat = says_nat(offer.payloads, NotifyType::NatDetectionDestinationIp,
                                    nat_detection(asked, datagram.local));
   }
-  sa.keys = derive_keys(sa.suite, *shared,
+  sa.keys = derive_keys(sa.suite, *work.shared,
                         {.initiator = sa.initiator_nonce, .responder = sa.responder_nonce},
                         {.initiator = sa.initiator_spi, .responder = sa.responder_spi});
   // RFC 7383 2.3: the responder says that it can only if the initiator did.
@@ -154,7 +199,7 @@ void EngineImpl::make_half_open(const Datagram& datagram, const Header& header,
                      .is_response = true,
                      .message_id = 0};
   sa.init_response =
-      encode_message(reply, init_answer(datagram, offer, chosen, sa, pair.public_key));
+      encode_message(reply, init_answer(datagram, offer, chosen, sa, work.pair.public_key));
   sa.next_request_in = 1;
   sa.holders.push_back({.slot = settings_.slot, .incarnation = settings_.incarnation});
   Changes changes;
@@ -162,7 +207,7 @@ void EngineImpl::make_half_open(const Datagram& datagram, const Header& header,
   const IkeSpi spi = sa.responder_spi;
   const Datagram answer{
       .local = datagram.local, .remote = datagram.remote, .message = sa.init_response};
-  IkeSa& kept = tables_.ike_sas.emplace(spi, std::move(sa)).first->second;
+  const IkeSa& kept = tables_.ike_sas.emplace(spi, std::move(sa)).first->second;
   runtime(kept).committing = true;
   keep_half_open({header.initiator, datagram.remote}, spi);
   changes.ike_sas.push_back(spi);

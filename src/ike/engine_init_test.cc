@@ -118,6 +118,16 @@ TEST(IkeInit, ACriticalPayloadThatWeDoNotKnowIsRefused) {
   EXPECT_TRUE(refused_init(gateway.ask(request), NotifyType::UnsupportedCriticalPayload));
 }
 
+TEST(IkeInit, ARequestThatIsTooLargeToBeKeptIsDropped) {
+  Gateway gateway;
+  Client client;
+  client.init_more = {payload::Other{.type = 43, .critical = false, .body = Bytes(8192)}};
+  EXPECT_TRUE(gateway.ask(client.init_request()).empty());
+  EXPECT_EQ(gateway.engine->counters().get("init-too-large"), 1U);
+  client.init_more = {payload::Other{.type = 43, .critical = false, .body = Bytes(4096)}};
+  EXPECT_TRUE(client.connect(gateway));
+}
+
 TEST(IkeInit, APublicValueThatIsNoneIsDropped) {
   Gateway gateway;
   Client client(gcm_suite(Group::Ecp256));

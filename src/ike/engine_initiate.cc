@@ -35,11 +35,11 @@ bool says_nat(const std::vector<Payload>& payloads, NotifyType type, const Bytes
   return any;
 }
 
-std::vector<Payload> request_payloads(const TunnelSettings& settings, const IkeSa& sa,
+std::vector<Payload> request_payloads(const TunnelSettings& settings, const IkeSa& sa, Group group,
                                       const Bytes& public_key) {
   std::vector<Payload> payloads{
       offer_ike(settings.proposals, std::nullopt),
-      payload::Ke{.group = static_cast<uint16_t>(*sa.pending->group), .data = public_key},
+      payload::Ke{.group = static_cast<uint16_t>(group), .data = public_key},
       payload::Nonce{.data = sa.initiator_nonce}};
   if (settings.options.fragments) {
     payloads.emplace_back(notify(NotifyType::FragmentationSupported));
@@ -91,7 +91,7 @@ void EngineImpl::begin_tunnel(const TunnelSettings& settings) {
   const IkeSpi spi = sa.initiator_spi;
   counters_.add("set-ups-begun");
   connecting_.insert(spi);
-  const auto payloads = request_payloads(settings, sa, pair.public_key);
+  const auto payloads = request_payloads(settings, sa, group, pair.public_key);
   send_init(tables_.ike_sas.emplace(spi, std::move(sa)).first->second, payloads);
 }
 
@@ -102,7 +102,7 @@ void EngineImpl::send_init(IkeSa& sa, const std::vector<Payload>& payloads) {
                       .from_initiator = true,
                       .message_id = 0};
   sa.init_request = encode_message(header, payloads);
-  sa.pending->datagrams = {sa.init_request};
+  if (sa.pending) sa.pending->datagrams = {sa.init_request};
   Runtime& run = runtime(sa);
   run.resends = 0;
   run.resend_at = platform_.clock.now() + std::chrono::seconds(2);
@@ -148,6 +148,7 @@ bool EngineImpl::ask_init_again(IkeSa& sa, const TunnelSettings& settings,
   const auto* cookie = find_notify(payloads, NotifyType::Cookie);
   const auto* other = find_notify(payloads, NotifyType::InvalidKePayload);
   if (cookie == nullptr && other == nullptr) return false;
+  if (!sa.pending) return true;
   PendingRequest& pending = *sa.pending;
   if (pending.retold >= kRetoldMax) {
     drop("init-retold-too-often");
@@ -181,7 +182,8 @@ bool EngineImpl::ask_init_again(IkeSa& sa, const TunnelSettings& settings,
   auto pair = crypto::dh_generate(*group, platform_.rng);
   pending.group = group;
   pending.private_key = std::move(pair.private_key);
-  send_init(sa, with_cookie(request_payloads(settings, sa, pair.public_key), pending.cookie));
+  send_init(sa,
+            with_cookie(request_payloads(settings, sa, *group, pair.public_key), pending.cookie));
   return true;
 }
 
@@ -194,13 +196,15 @@ void EngineImpl::take_init_answer(IkeSa& sa, const TunnelSettings& settings,
   if (chosen_sa == nullptr || ke == nullptr || nonce == nullptr || header.responder.value == 0) {
     return drop("init-response-incomplete");
   }
-  const auto chosen = accepted_ike(settings.proposals, *chosen_sa, *sa.pending->group);
+  if (!sa.pending || !sa.pending->group) return drop("init-response-unasked");
+  const Group group = *sa.pending->group;
+  const auto chosen = accepted_ike(settings.proposals, *chosen_sa, group);
   if (!chosen || ke->group != static_cast<uint16_t>(chosen->suite.group)) {
     return drop("init-response-not-offered");
   }
   if (const auto why = take_init(settings.auth, payloads, sa); !why.empty()) return drop(why);
   const crypto::DhKeyPair pair{
-      .group = *sa.pending->group, .private_key = sa.pending->private_key, .public_key = {}};
+      .group = group, .private_key = sa.pending->private_key, .public_key = {}};
   const auto shared = crypto::dh_shared(pair, ke->data);
   if (!shared) return drop("init-response-bad-public-value");
   sa.responder_spi = header.responder;

@@ -190,7 +190,7 @@ std::optional<Spi> EngineImpl::take_child(IkeSa& sa, const PendingRequest& done,
   SecretBytes shared;
   if (chosen->group) {
     const crypto::DhKeyPair pair{
-        .group = *done.group, .private_key = done.private_key, .public_key = {}};
+        .group = *chosen->group, .private_key = done.private_key, .public_key = {}};
     auto secret = crypto::dh_shared(pair, ke->data);
     if (!secret) return std::nullopt;
     shared = std::move(*secret);

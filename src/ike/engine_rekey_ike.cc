@@ -43,7 +43,7 @@ std::optional<IkeSpi> ike_spi_in(const payload::Proposal& proposal) {
 
 }  // namespace
 
-IkeSa& EngineImpl::keep_successor(const IkeSa& sa, SuccessorParts parts, Changes& changes) {
+IkeSa& EngineImpl::keep_successor(const IkeSa& sa, const SuccessorParts& parts, Changes& changes) {
   IkeSa next = sa;
   next.initiator_spi = parts.initiator_spi;
   next.responder_spi = parts.responder_spi;
@@ -129,7 +129,7 @@ void EngineImpl::on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& of
   const auto pair = crypto::dh_generate(chosen->suite.group, platform_.rng);
   auto shared = crypto::dh_shared(pair, ke->data);
   if (!shared) return refuse(sa, request, NotifyType::InvalidSyntax);
-  Nonces nonces{.initiator = nonce->data, .responder = platform_.rng.bytes(kNonceSize)};
+  const Nonces nonces{.initiator = nonce->data, .responder = platform_.rng.bytes(kNonceSize)};
   Bytes lowest = std::min(nonces.initiator, nonces.responder);
   Changes changes;
   IkeSa& next = keep_successor(sa,
@@ -189,16 +189,16 @@ void EngineImpl::finish_rekey_ike(IkeSa& sa, const PendingRequest& done,
   const auto* ke = first_of<payload::Ke>(payloads);
   const auto* refusal = first_error(payloads);
   if (refusal != nullptr || settings == nullptr || answer == nullptr || nonce == nullptr ||
-      ke == nullptr) {
+      ke == nullptr || !done.group) {
     return ike_rekey_refused(sa, done, refusal);
   }
-  const auto chosen = accepted_ike(settings->proposals, *answer, *done.group);
-  if (!chosen || ke->group != static_cast<uint16_t>(*done.group)) {
+  const Group group = *done.group;
+  const auto chosen = accepted_ike(settings->proposals, *answer, group);
+  if (!chosen || ke->group != static_cast<uint16_t>(group)) {
     return ike_rekey_refused(sa, done, nullptr);
   }
   const auto client_spi = ike_spi_in(answer->proposals.front());
-  const crypto::DhKeyPair pair{
-      .group = *done.group, .private_key = done.private_key, .public_key = {}};
+  const crypto::DhKeyPair pair{.group = group, .private_key = done.private_key, .public_key = {}};
   auto shared = crypto::dh_shared(pair, ke->data);
   if (!client_spi || !shared) return ike_rekey_refused(sa, done, nullptr);
   Changes changes;
@@ -215,7 +215,7 @@ void EngineImpl::finish_rekey_ike(IkeSa& sa, const PendingRequest& done,
   IkeSa* rival = rival_of(done);
   // RFC 7296 2.8.2: "the new IKE SA containing the lowest nonce ... SHOULD be deleted by the node
   // that created it, and the other surviving new IKE SA MUST inherit all the Child SAs."
-  if (rival != nullptr && lowest < done.rival->lowest_nonce) {
+  if (rival != nullptr && done.rival && lowest < done.rival->lowest_nonce) {
     counters_.add("ike-rekeys-lost");
     next.state = IkeState::Rekeyed;
     next.delete_after = kAtOnce;

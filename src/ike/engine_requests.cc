@@ -66,12 +66,14 @@ bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending, Exchange exchan
 }
 
 void EngineImpl::transmit(const IkeSa& sa) {
+  if (!sa.pending) return;
   for (const Bytes& datagram : sa.pending->datagrams) {
     host_.send(Datagram{.local = sa.local, .remote = sa.remote, .message = datagram});
   }
 }
 
 void EngineImpl::repeat_request(IkeSa& sa, Instant now) {
+  if (!sa.pending) return;
   Runtime& run = runtime(sa);
   const TunnelSettings* settings = tunnel(sa);
   uint32_t most = kResendsMax;
@@ -117,7 +119,7 @@ void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain
   if (!payloads) return drop("response-malformed");
   if (sa.pending->kind == Kind::MessageIdSync) return on_sync_answer(sa, *payloads);
   runtime(sa).synced = false;
-  PendingRequest done = std::move(*sa.pending);
+  const PendingRequest done = std::move(*sa.pending);
   sa.pending.reset();
   reserved_.erase(done.new_child);
   ++sa.authenticated_count;

@@ -132,7 +132,7 @@ void EngineImpl::begin_sync(IkeSa& sa) {
 }
 
 void EngineImpl::on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads) {
-  const auto request = decode_message_id_sync(sa.pending->nonce);
+  const auto request = decode_message_id_sync(sa.pending ? sa.pending->nonce : Bytes{});
   const auto* found = find_notify(payloads, NotifyType::MessageIdSync);
   const auto answered = decode_message_id_sync(found == nullptr ? Bytes{} : found->data);
   if (!request || !answered) return drop("sync-answer-malformed");

@@ -19,10 +19,10 @@
 
 namespace segw::ike {
 
-constexpr size_t kPartsMax = 96;                // of one message, accepted
-constexpr size_t kReassembledMax = 32 * 1024;   // bytes of one message
-constexpr size_t kReassemblyPoolMax = 4 << 20;  // bytes of all messages under way
-constexpr size_t kReassemblyOverhead = 64;      // what keeping a part costs beside its bytes
+constexpr size_t kPartsMax = 96;                      // of one message, accepted
+constexpr size_t kReassembledMax = size_t{32} << 10;  // bytes of one message
+constexpr size_t kReassemblyPoolMax = 4 << 20;        // bytes of all messages under way
+constexpr size_t kReassemblyOverhead = 64;            // what keeping a part costs beside its bytes
 
 // The largest IKE message that an IP packet of `mtu` bytes carries to `remote`, with a non-ESP
 // marker.

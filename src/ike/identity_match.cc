@@ -52,7 +52,7 @@ bool matches(const IdentityMatch& match, const Identity& identity) {
 }
 
 std::string text(const Identity& identity) {
-  const std::string as_text(identity.data.begin(), identity.data.end());
+  std::string as_text(identity.data.begin(), identity.data.end());
   switch (identity.type) {
     case kIdIpv4:
     case kIdIpv6:

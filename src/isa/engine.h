@@ -59,6 +59,8 @@ class Engine {
   [[nodiscard]] Role role() const { return role_; }
   [[nodiscard]] Instant deadline() const { return deadline_; }
   [[nodiscard]] const Counters& drops() const { return drops_; }
+  // What the process around it could not hand on.
+  void note_drop(std::string_view reason) { drops_.add(reason); }
 
  private:
   struct Sa {

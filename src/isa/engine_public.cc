@@ -158,7 +158,7 @@ void Engine::learn_path_mtu(const esp::TooBigReport& report, Instant now) {
   const auto index = by_outbound_.find({report.destination, Spi{report.spi}});
   const auto at = index == by_outbound_.end() ? sas_.end() : sas_.find(index->second);
   if (at == sas_.end() || at->second.sa.local != report.source) return drop("icmp-unknown-spi");
-  Sa& sa = at->second;
+  const Sa& sa = at->second;
   const uint32_t back = static_cast<uint32_t>(sa.outbound_next) - report.sequence;
   if (back == 0 || back > kQuotedSequencesMax) return drop("icmp-unknown-sequence");
   const bool news = path_mtus_.learn(report.source, report.destination, report.mtu,

@@ -177,7 +177,7 @@ void write(wire::Writer& out, const esp::ChildSa& sa) {
 }
 
 // Added to and taken from times: what could overflow there stays out.
-Duration read_span(wire::Reader& in, std::string_view field) {
+static Duration read_span(wire::Reader& in, std::string_view field) {
   constexpr Duration kMax = std::chrono::hours(100 * 365 * 24);
   const uint64_t nanoseconds = in.u64(field);
   if (nanoseconds > static_cast<uint64_t>(kMax.count())) in.refuse(field);

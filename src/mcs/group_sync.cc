@@ -149,7 +149,8 @@ void GroupSyncImpl::on_want(const pb::Want& want) {
   peer_digests_.clear();
   to_copy_.clear();
   stream_timer_.cancel();
-  if (journal_.can_resume(from)) {
+  // What the peer could not use is not in the journal's tail: only a comparison finds it.
+  if (peer_unusable_ == 0 && journal_.can_resume(from)) {
     count("resumed-from-journal");
     feed_ = Feed::Streaming;
     sent_ = acked_ = from.number;

@@ -3,17 +3,43 @@
 #include "base/assert.h"
 
 namespace segw::mcs {
+namespace {
+
+// What a record's messages take, and somewhat for the rest.
+size_t weight(const Record& record) {
+  size_t bytes = sizeof(Record);
+  const auto* sa = std::get_if<ike::IkeSa>(&record);
+  if (sa == nullptr) return bytes;
+  bytes += sa->init_request.size() + sa->init_response.size();
+  if (sa->last_answer) {
+    for (const Bytes& each : sa->last_answer->response) bytes += each.size();
+  }
+  if (sa->pending) {
+    for (const Bytes& each : sa->pending->datagrams) bytes += each.size();
+  }
+  return bytes;
+}
+
+}  // namespace
 
 void Journal::restart(Activation activation) {
   activation_ = activation;
   last_ = 0;
+  bytes_ = 0;
   records_.clear();
 }
 
 uint64_t Journal::append(Record record) {
-  if (records_.size() == kJournalRecordsMax) records_.pop_front();
+  if (records_.size() == kJournalRecordsMax) drop_oldest();
+  bytes_ += weight(record);
   records_.push_back(std::move(record));
+  while (bytes_ > kJournalBytesMax && records_.size() > 1) drop_oldest();
   return ++last_;
+}
+
+void Journal::drop_oldest() {
+  bytes_ -= weight(records_.front());
+  records_.pop_front();
 }
 
 bool Journal::can_resume(const Position& from) const {

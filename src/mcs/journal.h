@@ -11,6 +11,8 @@
 namespace segw::mcs {
 
 constexpr size_t kJournalRecordsMax = 65536;
+constexpr size_t kJournalBytesMax = size_t{128}
+                                    << 20;  // about; of what is kept beyond them the oldest goes
 
 class Journal {
  public:
@@ -27,8 +29,11 @@ class Journal {
   [[nodiscard]] uint64_t first() const { return last_ + 1 - records_.size(); }
 
  private:
+  void drop_oldest();
+
   Activation activation_;
   uint64_t last_ = 0;
+  size_t bytes_ = 0;
   std::deque<Record> records_;
 };
 

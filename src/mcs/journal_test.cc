@@ -44,6 +44,22 @@ TEST(Journal, TheNewestRecordsAreKept) {
   }
 }
 
+TEST(Journal, LargeMessagesTakeTheirRoom) {
+  Journal journal;
+  journal.restart(Activation{3});
+  constexpr size_t kLarge = 1 << 20;
+  constexpr size_t kAppended = 200;
+  for (size_t i = 0; i < kAppended; ++i) {
+    ike::IkeSa sa;
+    sa.init_request = Bytes(kLarge);
+    journal.append(std::move(sa));
+  }
+  const uint64_t kept = journal.end().number + 1 - journal.first();
+  EXPECT_LE(kept, kJournalBytesMax / kLarge);
+  EXPECT_GT(kept, kJournalBytesMax / kLarge / 2);
+  EXPECT_EQ(std::get<ike::IkeSa>(journal.at(journal.first())).init_request.size(), kLarge);
+}
+
 TEST(Journal, ItGoesOnFromWhatItStillHas) {
   const Journal journal = journal_with(kJournalRecordsMax + 10);  // keeps 11 and later
   EXPECT_FALSE(journal.can_resume(at(3, 9))) << "record 10 is gone";

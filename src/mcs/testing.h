@@ -322,6 +322,7 @@ class Node final : platform::Streams, GroupHost {
                                .services = fake_.services,
                                .isas = fake_.isas,
                                .steering = fake_.steering,
+                               .workers = fake_.workers,
                                .store = fake_.store,
                                .log = fake_.log,
                                .supervisor = fake_.supervisor};

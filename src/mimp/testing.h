@@ -264,6 +264,7 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
                                .services = fake_.services,
                                .isas = fake_.isas,
                                .steering = fake_.steering,
+                               .workers = fake_.workers,
                                .store = fake_.store,
                                .log = fake_.log,
                                .supervisor = fake_.supervisor};

@@ -47,4 +47,11 @@ void Post::operator()(Callback callback) {
                          });
 }
 
+void Work::operator()(Lane lane, Callback job, Callback done) {
+  platform_.workers.run(lane, std::move(job),
+                        [weak = std::weak_ptr<bool>(alive_), run = std::move(done)] {
+                          if (!weak.expired()) run();
+                        });
+}
+
 }  // namespace segw::platform

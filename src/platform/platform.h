@@ -237,6 +237,20 @@ class Steering {
   virtual void remove_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) = 0;
 };
 
+// ---- Workers: what takes so long that timers and other clients must not wait for it -------------
+
+// Who is served first when workers are few: a client that has gone further before one that begins.
+enum class Lane : uint8_t { Standing, Beginning };
+
+class Workers {
+ public:
+  virtual ~Workers() = default;
+  // `job` runs anywhere and anytime, beside others, and touches only what it owns; then `done` runs
+  // from the event loop. The caller bounds how many are under way. Use Work, which survives its
+  // owner's end.
+  virtual void run(Lane lane, Callback job, Callback done) = 0;
+};
+
 // ---- Store: the state folder ------------------------------------------------------------------
 
 class Store {
@@ -277,6 +291,7 @@ struct Platform {
   Services& services;
   Isas& isas;
   Steering& steering;
+  Workers& workers;
   Store& store;
   Log& log;
   Supervisor& supervisor;
@@ -310,6 +325,19 @@ class Post {
   Post(const Post&) = delete;
   Post& operator=(const Post&) = delete;
   void operator()(Callback callback);
+
+ private:
+  Platform& platform_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+// Runs a job on the workers; its end is not told if the owner of this is gone by then.
+class Work {
+ public:
+  explicit Work(Platform& platform) : platform_(platform) {}
+  Work(const Work&) = delete;
+  Work& operator=(const Work&) = delete;
+  void operator()(Lane lane, Callback job, Callback done);
 
  private:
   Platform& platform_;

@@ -49,11 +49,11 @@ Result<std::unique_ptr<ArpResponder>> ArpResponder::open(Loop& loop, const Netwo
   if (error != 0) return failure(fmt::format("ARP on {}: {}", device, std::strerror(error)));
   Mac mac{};
   std::memcpy(mac.data(), request.ifr_hwaddr.sa_data, mac.size());
-  return std::unique_ptr<ArpResponder>(new ArpResponder(loop, owned.release(), index, mac));
+  return std::unique_ptr<ArpResponder>(new ArpResponder(loop, owned.release(), mac));
 }
 
-ArpResponder::ArpResponder(Loop& loop, int fd, unsigned device, const Mac& mac)
-    : loop_(loop), socket_(loop.io(), fd), device_(device), mac_(mac) {
+ArpResponder::ArpResponder(Loop& loop, int fd, const Mac& mac)
+    : loop_(loop), socket_(loop.io(), fd), mac_(mac) {
   wait();
 }
 

@@ -22,7 +22,7 @@ class ArpResponder {
 
  private:
   using Mac = std::array<uint8_t, 6>;
-  ArpResponder(Loop& loop, int fd, unsigned device, const Mac& mac);
+  ArpResponder(Loop& loop, int fd, const Mac& mac);
   void wait();
   void receive();
   void announce();
@@ -31,7 +31,6 @@ class ArpResponder {
 
   Loop& loop_;
   asio::posix::stream_descriptor socket_;
-  unsigned device_;
   Mac mac_;
   std::vector<IpAddress> addresses_;
   uint64_t generation_ = 0;

@@ -31,7 +31,8 @@ bool send_to_keeper(int socket, KeeperMessage type, ByteView body, const std::ve
     header->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
     std::memcpy(CMSG_DATA(header), fds.data(), sizeof(int) * fds.size());
   }
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+  const int wait = type == KeeperMessage::Heartbeat ? MSG_DONTWAIT : 0;
+  return ::sendmsg(socket, &message, MSG_NOSIGNAL | wait) == static_cast<ssize_t>(bytes.size());
 }
 
 bool receive_packet(int socket, KeeperPacket& packet) {

@@ -19,12 +19,12 @@ enum class KeeperMessage : uint8_t {
   SpawnIsa = 'I',  // name; fds: control, public, private, public detached, private detached
   StopIsa = 'K',   // name
   Guard = 'G',     // nexthop ids, 4 bytes each; fd: their namespace
-  IsaExit = 'X',   // keeper to segwd: name, NUL, how it ended
 };
 
 constexpr size_t kKeeperMessageMax = 4096;
 constexpr size_t kKeeperFdsMax = 8;
 
+// False: not sent. Waits while the keeper is behind; a heartbeat never does, and is then lost.
 bool send_to_keeper(int socket, KeeperMessage type, ByteView body,
                     const std::vector<int>& fds = {});
 

@@ -107,7 +107,7 @@ int take_route(const nlmsghdr* header, void* data) {
   const bool v6 = body->rtm_family == AF_INET6;
   if ((!v6 && body->rtm_family != AF_INET) || body->rtm_protocol != kProtocol) return MNL_CB_OK;
   // A default route has no destination attribute.
-  const IpAddress any = v6 ? *IpAddress::from_bytes(Bytes(16)) : IpAddress{};
+  const IpAddress any = v6 ? IpAddress::from_bytes(Bytes(16)).value_or(IpAddress{}) : IpAddress{};
   Route route{.prefix = {.address = any, .length = body->rtm_dst_len}, .table = body->rtm_table};
   if (mnl_attr_parse(header, sizeof(rtmsg), take_attribute, &route) == MNL_CB_ERROR) {
     return MNL_CB_ERROR;

@@ -14,7 +14,7 @@
 #include "platform/linux/network_namespace.h"
 
 struct mnl_socket;
-struct nlmsghdr;
+struct nlmsghdr;  // NOLINT(readability-identifier-naming): the kernel's
 
 namespace segw::platform::os {
 

@@ -54,7 +54,7 @@ Result<NetworkNamespace> NetworkNamespace::own() {
 }
 
 // A file without the mount is what another mount namespace left behind: it names nothing here.
-bool is_namespace(const std::string& path) {
+static bool is_namespace(const std::string& path) {
   struct statfs info{};
   return ::statfs(path.c_str(), &info) == 0 && info.f_type == NSFS_MAGIC;
 }

@@ -1,5 +1,6 @@
 #include "platform/linux/streams.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -119,7 +120,7 @@ class TlsStream : public std::enable_shared_from_this<TlsStream> {
     if (SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size())) <= 0) {
       return fail("TLS write failed");
     }
-    std::fill(bytes.begin(), bytes.end(), uint8_t{0});
+    std::ranges::fill(bytes, uint8_t{0});
     flush();
   }
 
@@ -136,7 +137,7 @@ class TlsStream : public std::enable_shared_from_this<TlsStream> {
 
   static int use_psk(SSL* ssl, const EVP_MD* /*digest*/, const unsigned char** id, size_t* size,
                      SSL_SESSION** session) {
-    TlsStream& self = of(ssl);
+    const TlsStream& self = of(ssl);
     *session = session_of(ssl, self.psk_.key);
     if (*session == nullptr) return 0;
     *id = reinterpret_cast<const unsigned char*>(self.psk_.identity.data());
@@ -145,7 +146,7 @@ class TlsStream : public std::enable_shared_from_this<TlsStream> {
   }
 
   static int find_psk(SSL* ssl, const unsigned char* id, size_t size, SSL_SESSION** session) {
-    TlsStream& self = of(ssl);
+    const TlsStream& self = of(ssl);
     *session = nullptr;
     if (!self.find_) return 1;
     const auto psk = self.find_(std::string_view(reinterpret_cast<const char*>(id), size));

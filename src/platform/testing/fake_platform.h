@@ -122,6 +122,26 @@ class RecordedSteering final : public Steering {
   size_t route_calls = 0;
 };
 
+// Does a job at once; with `held`, when a test says so.
+class FakeWorkers final : public Workers {
+ public:
+  void run(Lane /*lane*/, Callback job, Callback done) override {
+    queue_.emplace_back(std::move(job), std::move(done));
+    if (!held) finish();
+  }
+  void finish() {
+    for (const auto& [job, done] : std::exchange(queue_, {})) {
+      job();
+      done();
+    }
+  }
+  [[nodiscard]] size_t waiting() const { return queue_.size(); }
+  bool held = false;
+
+ private:
+  std::vector<std::pair<Callback, Callback>> queue_;
+};
+
 // Writes complete after `write_delay`; `failing` makes them fail.
 class MemoryStore final : public Store {
  public:
@@ -176,6 +196,7 @@ struct FakePlatform {
   RecordedServices services;
   NoIsas isas;
   RecordedSteering steering;
+  FakeWorkers workers;
   MemoryStore store{scheduler, clock};
   RecordedLog log;
   RecordedSupervisor supervisor;
@@ -187,6 +208,7 @@ struct FakePlatform {
                     .services = services,
                     .isas = isas,
                     .steering = steering,
+                    .workers = workers,
                     .store = store,
                     .log = log,
                     .supervisor = supervisor};

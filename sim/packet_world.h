@@ -38,7 +38,7 @@ class PacketWorld {
   [[nodiscard]] Instant client_link_mended() const { return client_link_mended_; }
 
   void announce(HostId host, platform::Side side);  // gratuitous ARP
-  void send_to_gateway(const Bytes& packet);               // by a client
+  void send_to_gateway(const Bytes& packet);        // by a client
   void send_to_clients(Bytes packet);               // by the core network
   void leave_chassis(platform::Side side, Bytes packet);
 

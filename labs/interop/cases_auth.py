@@ -44,15 +44,16 @@ def authentication():
                       local_auth={"id": "somebody.example"}, refused=r"N\(AUTH_FAILED\)")
 
 
-def ppk(name, ours, theirs, event=Quiet(), ours_required="", theirs_required="no", **more):
-    """Post-quantum pre-shared keys: ID and key of each side."""
+def ppk(name, ours, theirs, event=Quiet(), ours_required="", theirs_required="no", named=None, **more):
+    """Post-quantum pre-shared keys: ID and key of each side; the one that we name if we begin."""
     def secret(case_id):
         return f"ppk-{case_id} {{\n    id-1 = {theirs[0]}\n    secret = \"{theirs[1]}\"\n}}\n"
     label = name.replace(" ", "-")[:32]
     connection = {"ppk_id": theirs[0], "ppk_required": theirs_required} if theirs else {}
     return Case(f"ppk {name}", event, connection=connection, secrets=secret(label) if theirs else "",
                 ipsec=f'ppk-list "{label}" {{\n    ppk "{ours[0]}" {{ secret "{ours[1]}" }}\n}}\n',
-                policy={"ike-version-2": ours_required}, dynamic={"ppk": {"list": f'"{label}"'}}, **more)
+                policy={"ike-version-2": ours_required},
+                dynamic={"ppk": {"list": f'"{label}"'} | ({"id": f'"{named}"'} if named else {})}, **more)
 
 
 def post_quantum():

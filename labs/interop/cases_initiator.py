@@ -5,7 +5,7 @@ from dataclasses import replace
 from case import CBC, Case
 from cases_auth import authentication, certificate, ppk
 from cases_paths import BOTH_IN_FRAGMENTS, FRAGMENTS
-from events import (AgainByUs, ClientLiveness, DeleteChild, OurLiveness, Quiet, RekeyChild, RekeyIke)
+from events import (AgainByUs, ClientLiveness, OurLiveness, Quiet, Recreates, RekeyChild, RekeyIke)
 from events_paths import WantsCookie
 from words import Esp, Ike
 
@@ -39,7 +39,7 @@ def initiator():
                       policy_entries=(("10.2.2.0/24", "192.168.1.0/24"),), narrowed=True)
     yield begun_by_us("the peer deletes the child", AgainByUs("--child"))
     yield begun_by_us("the peer deletes the ike sa", AgainByUs("--ike"))
-    yield begun_by_us("the peer deletes and recreates", DeleteChild())
+    yield begun_by_us("the peer deletes and recreates", Recreates())
     yield begun_by_us("kernel raw esp esn", RekeyChild(), client="guest", esp=(Esp(esn=True),))
     yield begun_by_us("liveness by us", OurLiveness(), policy={"dpd": {"interval": 10}})
     yield begun_by_us("liveness by the peer", ClientLiveness(), connection={"dpd_delay": "1s"})
@@ -61,4 +61,7 @@ def by_certificate():
 def with_ppk():
     key = "a key of thirty-two bytes, or so"
     need = "ppk-required true\n"
-    yield is_begun_by_us(ppk("used", ("begun", key), ("begun", key), RekeyIke(), need, "yes"), "ppk used")
+    both = ("begun", key)
+    yield is_begun_by_us(ppk("begun by us", both, both, RekeyIke(), need, "yes", "begun"), "ppk used")
+    yield is_begun_by_us(ppk("not needed", ("unknown", key), None, named="unknown"),
+                         "ppk unknown to the peer")

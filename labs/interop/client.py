@@ -1,6 +1,7 @@
 """A strongSwan node as cases use it: swanctl over vici, its log, and pings through its tunnels."""
 
 import re
+import time
 
 from segwlab import LabError, wait_until
 
@@ -137,22 +138,27 @@ class Client:
         return [line for line in self.log()[since:].splitlines() if f"<{name}|" in line]
 
 
-def pings(lab, node, source, target, count=10, size=56, wait=1):
-    """How many of `count` come back."""
-    try:
-        text = lab.exec(node, "ping", "-q", "-n", "-i", "0.02", "-c", count, "-W", wait, "-s", size,
-                        "-I", source, target)
-    except LabError:
-        return -1
-    return int(re.search(r"(\d+) received", text)[1])
+def answered(lab, node, source, target, count=10, size=56, wait=1):
+    """Numbers of the pings that come back, of 1 to `count`."""
+    # Its exit code says less than its words.
+    line = f"ping -D -n -i 0.02 -c {count} -W {wait} -s {size} -I {source} {target} 2>&1; true"
+    return {int(number) for number in re.findall(
+        r"bytes from .*icmp_seq=(\d+) ", lab.exec(node, "sh", "-c", line))}
+
+
+def pings(*args, **words):
+    """How many come back."""
+    return len(answered(*args, **words))
 
 
 def ping_through(lab, node, source, target, count=10, size=56, patience=10):
     """All of `count` come back, if not at once then once the first does."""
-    came = pings(lab, node, source, target, count, size)
-    if came != count:
-        wait_until(f"an answer to a ping from {source} to {target}",
-                   lambda: pings(lab, node, source, target, 1, size) == 1, patience)
-        came = pings(lab, node, source, target, count, size)
-    if came != count:
-        raise LabError(f"{came} of {count} pings answered from {source} to {target}")
+    if pings(lab, node, source, target, count, size) == count:
+        return
+    wait_until(f"an answer to a ping from {source} to {target}",
+               lambda: pings(lab, node, source, target, 1, size) == 1, patience)
+    began = time.time()
+    came = answered(lab, node, source, target, count, size)
+    if lost := sorted(set(range(1, count + 1)) - came):
+        raise LabError(f"pings {lost} of {count} from {source} to {target} not answered, "
+                       f"{began:.3f} to {time.time():.3f}")

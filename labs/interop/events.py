@@ -2,10 +2,12 @@
 which may be killed then; `finish` waits until it is done, and says what is wrong if it isn't."""
 
 import re
+import time
 
 from client import pings
 from segwlab import LabError, wait_until
 
+OURS_WOULD_S = 5  # until we make another CHILD SA after a delete
 SOON = 20  # seconds: several repetitions, a takeover in between
 
 
@@ -134,6 +136,23 @@ class AgainByUs(Event):
 
     def finish(self, run):
         wait_until("a CHILD SA that we began", lambda: run.spis()[1] not in ((), run.before[1]), 40)
+
+
+class Recreates(Event):
+    """The client ends the CHILD SA and makes another at once; we, who were about to, leave it at that."""
+    keeps_child = False
+
+    def begin(self, run):
+        uri = f"--uri unix://{run.client.folder / 'vici'}"
+        run.background(f"swanctl --terminate --child {run.case.id} --timeout 30 {uri}; "
+                       f"swanctl --initiate --child {run.case.id} --timeout 30 {uri}")
+
+    def finish(self, run):
+        wait_until("one new CHILD SA", lambda: len(run.spis()[1]) == 1
+                   and run.spis()[1] != run.before[1], SOON)
+        time.sleep(OURS_WOULD_S)
+        if len(run.spis()[1]) != 1:
+            raise LabError("we made one more CHILD SA")
 
 
 class SecondChild(Event):

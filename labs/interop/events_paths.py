@@ -23,10 +23,9 @@ class Filter:
 
     def drop(self, hook, *match):
         """`hook` is input or output."""
-        self.nft("add", "table", "inet", self.table)
-        self.nft("add", "chain", "inet", self.table, hook,
-                 f"{{ type filter hook {hook} priority 0; policy accept; }}")
-        self.nft("add", "rule", "inet", self.table, hook, *match, "drop")
+        self.nft(f"add table inet {self.table}; "
+                 f"add chain inet {self.table} {hook} {{ type filter hook {hook} priority 0; }}; "
+                 f"add rule inet {self.table} {hook} {' '.join(match)} drop")
 
     def end(self):
         self.nft("delete", "table", "inet", self.table)

@@ -284,6 +284,8 @@ class EngineImpl final : public Engine {
   void take_init_answer(IkeSa& sa, const TunnelSettings& settings, const Datagram& datagram,
                         const Header& header, const std::vector<Payload>& payloads);
   void begin_auth(IkeSa& sa, const TunnelSettings& settings);
+  [[nodiscard]] bool may_be_same_peer(const IkeSa& sa, const TunnelSettings& settings,
+                                      const IkeSa& other) const;
   void finish_auth(IkeSa& sa, const PendingRequest& done, const std::vector<Payload>& payloads);
   void fail_set_up(IkeSa& sa, std::string_view reason);
 

@@ -234,6 +234,19 @@ void EngineImpl::take_init_answer(IkeSa& sa, const TunnelSettings& settings,
   begin_auth(sa, settings);
 }
 
+// Of another tunnel, by the identities that are known and those that are expected. A certificate
+// may serve several tunnels.
+bool EngineImpl::may_be_same_peer(const IkeSa& sa, const TunnelSettings& settings,
+                                  const IkeSa& other) const {
+  if (other.local_id != sa.local_id) return false;
+  const auto expected = [](const TunnelSettings* of) {
+    return of == nullptr || of->auth.any_remote_id ? Identity{} : of->remote_id;
+  };
+  const Identity ours = expected(&settings);
+  const Identity theirs = other.remote_id.type != 0 ? other.remote_id : expected(tunnel(other));
+  return ours.type == 0 || theirs.type == 0 || ours == theirs;
+}
+
 void EngineImpl::begin_auth(IkeSa& sa, const TunnelSettings& settings) {
   sa.state = IkeState::Authenticating;
   sa.pending.reset();
@@ -252,10 +265,13 @@ void EngineImpl::begin_auth(IkeSa& sa, const TunnelSettings& settings) {
   // RFC 7296 2.4: "it MUST ... only ... if this is the only IKE SA currently active between the
   // authenticated identities".
   const bool only = std::ranges::none_of(tables_.ike_sas, [&](const auto& entry) {
-    const IkeState state = entry.second.state;
-    return entry.second.tunnel == sa.tunnel && entry.first != sa.our_spi() &&
-           (state == IkeState::Established || state == IkeState::Rekeyed ||
-            state == IkeState::Candidate);
+    const IkeSa& other = entry.second;
+    const bool stands = other.state == IkeState::Established || other.state == IkeState::Rekeyed ||
+                        other.state == IkeState::Candidate;
+    if (entry.first == sa.our_spi()) return false;
+    if (other.tunnel == sa.tunnel) return stands;
+    return (stands || other.state == IkeState::Authenticating) &&
+           may_be_same_peer(sa, settings, other);
   });
   if (only) payloads.emplace_back(notify(NotifyType::InitialContact));
   payloads.emplace_back(notify(NotifyType::MessageIdSyncSupported));

@@ -10,8 +10,9 @@ namespace {
 
 std::optional<uint32_t> parse_number(std::string_view text, int base, uint32_t maximum) {
   uint32_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, value, base);
   if (text.empty() || error != std::errc{} || stop != end || value > maximum) return std::nullopt;
   return value;
 }
@@ -20,7 +21,7 @@ std::optional<std::array<uint8_t, 4>> parse_v4(std::string_view text) {
   std::array<uint8_t, 4> bytes{};
   for (size_t i = 0; i < 4; ++i) {
     const size_t dot = i < 3 ? text.find('.') : text.size();
-    if (dot == std::string_view::npos || dot > 3) return std::nullopt;
+    if (dot > 3) return std::nullopt;  // npos, too
     const auto byte = parse_number(text.substr(0, dot), 10, 255);
     if (!byte) return std::nullopt;
     bytes[i] = static_cast<uint8_t>(*byte);

@@ -14,7 +14,6 @@ using certificates::issue;
 using certificates::KeyType;
 using certificates::pem_of;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 Bytes file(const std::string& text) { return to_bytes(as_bytes(text)); }
 

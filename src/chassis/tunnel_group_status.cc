@@ -307,7 +307,7 @@ Result<uint32_t> TunnelGroup::tunnel_of(const config::IpsecGateway& gateway,
   const auto at = std::ranges::find_if(state_.ike_sas, means);
   if (at == state_.ike_sas.end()) {
     return failure(
-        fmt::format("ipsec-gateway \"{}\" has no tunnel of \"{}\"", gateway.name, client));
+        fmt::format(R"(ipsec-gateway "{}" has no tunnel of "{}")", gateway.name, client));
   }
   return at->second.tunnel;
 }

@@ -171,6 +171,7 @@ Result<Command> parse_command(std::string_view line) {
 
 std::vector<std::string_view> command_forms() {
   std::vector<std::string_view> forms;
+  forms.reserve(std::size(kForms));
   for (const Form& form : kForms) forms.push_back(form.words);
   return forms;
 }

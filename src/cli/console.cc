@@ -67,7 +67,7 @@ Answer show_gateway(const Snapshot& snapshot, const Command& command) {
   if (command.action == Action::ShowGatewayTunnel) {
     const auto* tunnel = find_client(*gateway, command.arguments.back());
     if (tunnel == nullptr) {
-      return refused(fmt::format("ipsec-gateway \"{}\" has no tunnel of \"{}\"", name,
+      return refused(fmt::format(R"(ipsec-gateway "{}" has no tunnel of "{}")", name,
                                  command.arguments.back()));
     }
     return command.json ? json(to_json(*tunnel)) : done(gateway_tunnel_detail(*gateway, *tunnel));

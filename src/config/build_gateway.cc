@@ -139,7 +139,7 @@ class GatewayBuilder {
     const Interface* inside = find_interface(*service, gateway.private_interface);
     const View leaf = secure.at("interface");
     if (inside == nullptr) {
-      leaf.refuse(fmt::format("interface \"{}\" does not exist in vprn \"{}\"",
+      leaf.refuse(fmt::format(R"(interface "{}" does not exist in vprn "{}")",
                               gateway.private_interface, service->name));
     } else if (!inside->tunnel_sap || inside->tunnel_sap->is_public ||
                inside->tunnel_sap->group != gateway.group) {

@@ -118,7 +118,7 @@ void check_anchors(const View& leaf, const Config& config, const std::string& na
     const auto ca = std::ranges::find(config.ca_profiles, each, &CaProfile::name);
     if (ca != config.ca_profiles.end() && !ca->enabled) {
       leaf.refuse(
-          fmt::format("ca-profile \"{}\" of trust-anchor-profile \"{}\" is disabled", each, name));
+          fmt::format(R"(ca-profile "{}" of trust-anchor-profile "{}" is disabled)", each, name));
     }
   }
 }

@@ -73,6 +73,19 @@ void put_route(Message& message, const Route& route) {
   if (route.gateway) message.put(RTA_GATEWAY, *route.gateway);
 }
 
+void put_nexthop(Message& message, const Nexthop& nexthop) {
+  auto* body = message.extra<nhmsg>();
+  body->nh_family = kernel_family(family_of_nexthop(nexthop.id));
+  body->nh_protocol = kProtocol;
+  message.put(NHA_ID, nexthop.id);
+  if (nexthop.device == 0) {
+    message.put_flag(NHA_BLACKHOLE);
+    return;
+  }
+  message.put(NHA_OIF, nexthop.device);
+  if (nexthop.gateway) message.put(NHA_GATEWAY, *nexthop.gateway);
+}
+
 IpAddress address_of(const nlattr* attribute) {
   const auto* bytes = static_cast<const uint8_t*>(mnl_attr_get_payload(attribute));
   return IpAddress::from_bytes({bytes, mnl_attr_get_payload_len(attribute)}).value_or(IpAddress{});
@@ -135,20 +148,23 @@ Netlink::Netlink(mnl_socket* socket) : socket_(socket), port_(mnl_socket_get_por
 Netlink::~Netlink() { mnl_socket_close(socket_); }
 
 Result<void> Netlink::talk(nlmsghdr* message, const std::string& what, int accepted_errno) {
+  const int error = ask(message);
+  if (error == 0 || error == accepted_errno) return {};
+  return failure(fmt::format("{}: {}", what, std::strerror(error)));
+}
+
+int Netlink::ask(nlmsghdr* message) {
   message->nlmsg_seq = ++sequence_;
-  if (mnl_socket_sendto(socket_, message, message->nlmsg_len) < 0) {
-    return failure(fmt::format("{}: {}", what, std::strerror(errno)));
-  }
+  if (mnl_socket_sendto(socket_, message, message->nlmsg_len) < 0) return errno;
   std::array<char, kBufferSize> buffer{};
   while (true) {
     const ssize_t size = mnl_socket_recvfrom(socket_, buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return failure(fmt::format("{}: {}", what, std::strerror(errno)));
+    if (size < 0) return errno;
     const int result =
         mnl_cb_run(buffer.data(), static_cast<size_t>(size), sequence_, port_, nullptr, nullptr);
-    if (result < 0 && errno == accepted_errno) return {};
-    if (result < 0) return failure(fmt::format("{}: {}", what, std::strerror(errno)));
-    if (result == 0) return {};  // the acknowledgement
+    if (result < 0) return errno;
+    if (result == 0) return 0;  // the acknowledgement
   }
 }
 
@@ -244,17 +260,17 @@ Result<void> Netlink::address(Do what, unsigned device, const IpPrefix& address)
 
 Result<void> Netlink::replace(const Nexthop& nexthop) {
   Message message(RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE);
-  auto* body = message.extra<nhmsg>();
-  body->nh_family = kernel_family(family_of_nexthop(nexthop.id));
-  body->nh_protocol = kProtocol;
-  message.put(NHA_ID, nexthop.id);
-  if (nexthop.device == 0) {
-    message.put_flag(NHA_BLACKHOLE);
-  } else {
-    message.put(NHA_OIF, nexthop.device);
-    if (nexthop.gateway) message.put(NHA_GATEWAY, *nexthop.gateway);
-  }
+  put_nexthop(message, nexthop);
   return talk(message.get(), fmt::format("nexthop {}", nexthop.id));
+}
+
+Result<bool> Netlink::change(const Nexthop& nexthop) {
+  Message message(RTM_NEWNEXTHOP, NLM_F_REPLACE);
+  put_nexthop(message, nexthop);
+  const int error = ask(message.get());
+  if (error == ENOENT) return false;
+  if (error != 0) return failure(fmt::format("nexthop {}: {}", nexthop.id, std::strerror(error)));
+  return true;
 }
 
 Result<void> Netlink::remove_nexthop(uint32_t id) {

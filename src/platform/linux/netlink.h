@@ -55,6 +55,8 @@ class Netlink {
   enum class Do : uint8_t { Add, Remove };
   Result<void> address(Do what, unsigned device, const IpPrefix& address);
   Result<void> replace(const Nexthop& nexthop);
+  // Replaces an object that is there, and with it where all its routes lead; false: there is none.
+  Result<bool> change(const Nexthop& nexthop);
   Result<void> remove_nexthop(uint32_t id);
   Result<void> replace(const Route& route);
   Result<void> remove(const Route& route);
@@ -71,6 +73,7 @@ class Netlink {
  private:
   explicit Netlink(mnl_socket* socket);
   Result<void> talk(nlmsghdr* message, const std::string& what, int accepted_errno = 0);
+  int ask(nlmsghdr* message);  // 0, or the errno
   Result<void> route(uint16_t type, uint16_t flags, const Route& route, int accepted_errno);
   Result<void> batches(uint16_t type, uint16_t flags, const std::vector<Route>& routes,
                        int accepted_errno);

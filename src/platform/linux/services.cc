@@ -125,6 +125,8 @@ Result<void> NamespaceServices::apply_interface(ServicePlace& place,
   const std::string folder6 = "net/ipv6/conf/" + interface.device + "/";
   set_sysctl(place.where, folder6 + "accept_redirects", "0");
   set_sysctl(place.where, folder6 + "accept_ra", "0");
+  // As IPv4 does: a device that was down for a moment has its addresses again.
+  set_sysctl(place.where, folder6 + "keep_addr_on_down", "1");
   if (auto added = add_addresses(netlink, *device, interface); !added) return added;
   const std::string folder = "net/ipv4/conf/" + interface.device + "/";
   set_sysctl(place.where, folder + "rp_filter", "0");

@@ -14,12 +14,6 @@ namespace {
 
 constexpr uint32_t kFirstNexthop = 0x53470000;  // high, away from what others number from 1
 constexpr uint32_t kNexthopsPerGroup = 8;       // 0..3 IPv4, 4..7 IPv6 (kNexthopV6)
-constexpr uint32_t kGroupMetric = 10;
-constexpr uint32_t kFallbackMetric = 4'000'000;
-// Routes that come and go: worse than a declared one of the same prefix, which stays when they go.
-// The number of the group in the blackhole's metric says whose it is after a restart.
-constexpr uint32_t kReverseMetric = 20;
-constexpr uint32_t kReverseFallbackMetric = 4'000'100;
 
 }  // namespace
 
@@ -28,16 +22,15 @@ Result<void> NexthopSteering::declare(const SteeringSpec& spec) {
   const uint32_t first = kFirstNexthop + spec.group.value * kNexthopsPerGroup;
   auto outer = declare_side(group.public_side, spec.public_side, first, public_tun_name(spec.isa));
   if (!outer) return outer;
-  group.fallback_metric = kReverseFallbackMetric + spec.group.value;
+  group.private_side.fallback_metric = kReverseFallbackMetric + spec.group.value;
   auto inner =
       declare_side(group.private_side, spec.private_side, first + 2, private_tun_name(spec.isa));
   if (!inner) return inner;
-  return remove_left_over(group);
+  return remove_left_over(group.private_side);
 }
 
 // What another run of ours added and did not take away.
-Result<void> NexthopSteering::remove_left_over(const Group& group) {
-  const SideState& side = group.private_side;
+Result<void> NexthopSteering::remove_left_over(const SideState& side) {
   const auto found = side.place->netlink->own_routes();
   if (!found) return tl::unexpected(found.error());
   std::vector<Route> left_over;
@@ -45,52 +38,11 @@ Result<void> NexthopSteering::remove_left_over(const Group& group) {
     const bool ours = std::ranges::any_of(side.families, [&](const Family& family) {
       return route.nexthop_id == family.service_nexthop || route.nexthop_id == family.shunt_nexthop;
     });
-    if ((ours && route.metric == kReverseMetric) || route.metric == group.fallback_metric) {
+    if ((ours && route.metric == kReverseMetric) || route.metric == side.fallback_metric) {
       left_over.push_back(route);
     }
   }
   return side.place->netlink->remove_all(left_over);
-}
-
-const NexthopSteering::Family* NexthopSteering::SideState::of(const IpPrefix& prefix) const {
-  const auto at = std::ranges::find(families, prefix.address.family(), &Family::family);
-  return at == families.end() ? nullptr : &*at;
-}
-
-std::vector<Route> NexthopSteering::reverse_routes(const Group& group,
-                                                   const std::vector<IpPrefix>& prefixes) {
-  std::vector<Route> routes;
-  for (const IpPrefix& prefix : prefixes) {
-    const Family* family = group.private_side.of(prefix);
-    if (family == nullptr) continue;
-    for (const auto& [table, nexthop] : {std::pair(kMainTable, family->service_nexthop),
-                                         std::pair(kShuntTable, family->shunt_nexthop)}) {
-      // The blackhole first: at no moment does the prefix follow the default route again.
-      routes.push_back({.prefix = prefix, .table = table, .metric = group.fallback_metric});
-      routes.push_back(
-          {.prefix = prefix, .table = table, .metric = kReverseMetric, .nexthop_id = nexthop});
-    }
-  }
-  return routes;
-}
-
-void NexthopSteering::add_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) {
-  const auto at = groups_.find(group);
-  if (at == groups_.end()) return;
-  const auto routes = reverse_routes(at->second, prefixes);
-  if (const auto added = at->second.private_side.place->netlink->replace_all(routes); !added) {
-    log_.event(Severity::Major, "STEERING_FAILED", added.error().text);
-  }
-}
-
-void NexthopSteering::remove_routes(TunnelGroupId group, const std::vector<IpPrefix>& prefixes) {
-  const auto at = groups_.find(group);
-  if (at == groups_.end()) return;
-  auto routes = reverse_routes(at->second, prefixes);
-  std::ranges::reverse(routes);
-  if (const auto removed = at->second.private_side.place->netlink->remove_all(routes); !removed) {
-    log_.event(Severity::Major, "STEERING_FAILED", removed.error().text);
-  }
 }
 
 Result<void> NexthopSteering::declare_side(SideState& side, const SteeringSide& spec,
@@ -103,11 +55,23 @@ Result<void> NexthopSteering::declare_side(SideState& side, const SteeringSide& 
   if (auto declared = declare_families(side, spec, first_id); !declared) return declared;
   if (auto declared = declare_routes(side); !declared) return declared;
   if (auto declared = declare_virtual_next_hops(side, spec); !declared) return declared;
+  if (auto watched = watch_links(side, spec.service); !watched) return watched;
   wire::Writer guarded;
   for (const Family& family : side.families) {
     guarded.u32(family.service_nexthop).u32(family.shunt_nexthop);
   }
   send_to_keeper(keeper_socket_, KeeperMessage::Guard, guarded.view(), {side.place->where.fd()});
+  return {};
+}
+
+Result<void> NexthopSteering::watch_links(const SideState& side, const std::string& service) {
+  std::unique_ptr<LinkWatch>& watch = watches_[service];
+  if (watch) return {};
+  auto opened = LinkWatch::open(
+      loop_, side.place->where,
+      [this, place = side.place](const std::set<unsigned>& devices) { on_links(place, devices); });
+  if (!opened) return tl::unexpected(opened.error());
+  watch = std::move(*opened);
   return {};
 }
 
@@ -120,12 +84,14 @@ Result<void> NexthopSteering::declare_families(SideState& side, const SteeringSi
     Family family{.family = which,
                   .service_nexthop = first,
                   .shunt_nexthop = first + 1,
+                  .shunt_device_name = {},
                   .shunt_device = 0,
                   .shunt_gateway = std::nullopt};
     for (const ServiceInterface& interface : side.place->spec.interfaces) {
       if (!next_hop || interface.device.empty()) continue;
       for (const IpPrefix& address : interface.addresses) {
         if (!address.contains(*next_hop)) continue;
+        family.shunt_device_name = interface.device;
         family.shunt_device = netlink.device_index(interface.device);
         family.shunt_gateway = next_hop;
       }
@@ -142,18 +108,12 @@ Result<void> NexthopSteering::declare_families(SideState& side, const SteeringSi
 }
 
 Result<void> NexthopSteering::declare_routes(SideState& side) {
-  Netlink& netlink = *side.place->netlink;
   for (const IpPrefix& prefix : side.prefixes) {
-    const Family* family = side.of(prefix);
-    if (family == nullptr) return failure("route " + prefix.text() + ": no IPv6 in this kernel");
-    for (const auto& [table, nexthop] : {std::pair(kMainTable, family->service_nexthop),
-                                         std::pair(kShuntTable, family->shunt_nexthop)}) {
-      auto route = netlink.replace(
-          Route{.prefix = prefix, .table = table, .metric = kGroupMetric, .nexthop_id = nexthop});
-      if (!route) return route;
-      auto fallback =
-          netlink.replace(Route{.prefix = prefix, .table = table, .metric = kFallbackMetric});
-      if (!fallback) return fallback;
+    if (side.of(prefix) == nullptr) {
+      return failure("route " + prefix.text() + ": no IPv6 in this kernel");
+    }
+    for (const Route& route : declared_routes(side, prefix)) {
+      if (auto made = side.place->netlink->replace(route); !made) return made;
     }
   }
   return {};
@@ -177,52 +137,16 @@ Result<void> NexthopSteering::declare_virtual_next_hops(SideState& side, const S
   return {};
 }
 
-void NexthopSteering::point(const SideState& side, const Family& family, uint32_t nexthop,
-                            Target target) {
-  Nexthop wanted{.id = nexthop};
-  switch (target) {
-    case Target::Blackhole:
-      break;
-    case Target::Tun:
-      wanted.device = side.tun;
-      break;
-    case Target::Shunt:
-      wanted.device = family.shunt_device;
-      if (family.shunt_device != 0) wanted.gateway = family.shunt_gateway;
-      break;
-  }
-  if (const auto replaced = side.place->netlink->replace(wanted); !replaced) {
-    log_.event(Severity::Critical, "STEERING_FAILED", replaced.error().text);
-  }
-}
-
-void NexthopSteering::set_side(SideState& side, const SteeringState& state) {
-  if (side.place == nullptr) return;
-  // What arrives by a shunt may be taken before anything is shunted to us, and not after.
-  for (const Family& family : side.families) {
-    point(side, family, family.shunt_nexthop, state.from_shunt);
-    point(side, family, family.service_nexthop, state.from_service);
-  }
-  for (const auto& [device, addresses] : side.virtual_next_hops) {
-    side.responders.at(device)->set(state.virtual_next_hops ? addresses : std::vector<IpAddress>{});
-  }
-  for (const auto& [device, addresses] : side.virtual_next_hops_v6) {
-    side.responders_v6.at(device)->set(state.virtual_next_hops ? addresses
-                                                               : std::vector<IpAddress>{});
-  }
-}
-
-void NexthopSteering::set(TunnelGroupId group, const SteeringState& state) {
-  const auto at = groups_.find(group);
-  if (at == groups_.end()) return;
-  set_side(at->second.public_side, state);
-  set_side(at->second.private_side, state);
-}
-
 void NexthopSteering::withdraw() {
+  watches_.clear();
+  for (std::optional<TimerId>* timer : {&retry_timer_, &slice_timer_}) {
+    if (*timer) loop_.cancel(**timer);
+    timer->reset();
+  }
+  refusals_.clear();
   for (auto& [id, group] : groups_) {
     if (group.private_side.place != nullptr) {
-      if (const auto removed = remove_left_over(group); !removed) {
+      if (const auto removed = remove_left_over(group.private_side); !removed) {
         log_.event(Severity::Minor, "STEERING_FAILED", removed.error().text);
       }
     }

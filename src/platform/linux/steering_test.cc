@@ -22,10 +22,13 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
-struct QuietLog final : Log {
+struct TestLog final : Log {
   void event(Severity /*severity*/, std::string_view name, std::string text) override {
-    ADD_FAILURE() << name << " " << text;
+    if (!expected) ADD_FAILURE() << name << " " << text;
+    names.emplace_back(name);
   }
+  bool expected = false;
+  std::vector<std::string> names;
 };
 
 class SteeringTest : public ::testing::Test {
@@ -74,6 +77,29 @@ class SteeringTest : public ::testing::Test {
     services_.remove();
     for (const int fd : keeper_) ::close(fd);
   }
+  // A group of which both sides have the shunt.
+  void declare_second() {
+    SteeringSpec second{
+        .group = {2}, .isa = {.slot = 9, .mda = 1}, .public_side = {}, .private_side = {}};
+    second.public_side.service = "VPRN-T";
+    second.private_side = {.service = "VPRN-T",
+                           .prefixes = {prefix("192.168.2.0/24"), prefix("2001:db8:2::/64")},
+                           .shunt_next_hop = prefix("10.99.0.2/32").address,
+                           .shunt_next_hop_v6 = prefix("2001:db8:99::2/128").address,
+                           .virtual_next_hops = {}};
+    ASSERT_TRUE(steering_.declare(second));
+  }
+  [[nodiscard]] bool routed(const std::string& to, const std::string& device) const {
+    return route(to).find(" dev " + device) != std::string::npos;
+  }
+  // Runs what the loop has to do until it holds.
+  template <typename Condition>
+  bool comes_true(const Condition& condition) {
+    for (int i = 0; i < 200 && !condition(); ++i) {
+      loop_.io().run_one_for(std::chrono::milliseconds(50));
+    }
+    return condition();
+  }
   static IpPrefix prefix(const char* text) { return IpPrefix::parse(text).value_or(IpPrefix{}); }
   void run(const std::string& what) { ASSERT_EQ(std::system((ip_ + what).c_str()), 0); }
   [[nodiscard]] std::string route(const std::string& to, const std::string& from = "") const {
@@ -82,7 +108,7 @@ class SteeringTest : public ::testing::Test {
 
   std::array<int, 2> keeper_{-1, -1};
   Loop loop_;
-  QuietLog log_;
+  TestLog log_;
   // Tests of several processes run at a time.
   std::string prefix_ = "segw-test" + std::to_string(getpid());
   std::string ip_ = "ip -n " + prefix_ + "-VPRN-T ";
@@ -190,6 +216,83 @@ TEST_F(SteeringTest, ManyRoutesComeAndGoInBatches) {
   EXPECT_EQ(output_of(ip_ + "route show table 193 | grep -c nhid"), "2002\n");
   steering_.remove_routes({1}, many);
   EXPECT_EQ(output_of(ip_ + "route show table 193 | grep -c nhid"), "2\n");
+}
+
+TEST_F(SteeringTest, ATakeoverMakesRoutesAgainThatTheKernelTookWithTheShunt) {
+  declare_second();
+  run("route add default via 10.99.0.2");
+  steering_.set({2}, {.from_service = Target::Shunt, .from_shunt = Target::Blackhole});
+  steering_.add_routes({2}, {prefix("10.40.0.0/16"), prefix("2001:db8:40::/64")});
+  EXPECT_TRUE(routed("192.168.2.7", "shunt0"));
+  EXPECT_TRUE(routed("10.40.0.7", "shunt0"));
+  run("link set far0 down");  // the peer's power loss takes our carrier
+  ASSERT_TRUE(comes_true([&] { return !routed("10.40.0.7", "shunt0"); }));
+  steering_.set({2}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  for (const char* to : {"192.168.2.7", "10.40.0.7", "2001:db8:2::7", "2001:db8:40::7"}) {
+    EXPECT_TRUE(routed(to, "isa9-1prv")) << to << ": " << route(to);
+  }
+}
+
+TEST_F(SteeringTest, AStandbyWhoseShuntFlappedShuntsAgain) {
+  declare_second();
+  log_.expected = true;
+  // As services do it for their devices.
+  ASSERT_TRUE(set_sysctl(place_->where, "net/ipv6/conf/shunt0/keep_addr_on_down", "1"));
+  steering_.set({2}, {.from_service = Target::Shunt, .from_shunt = Target::Blackhole});
+  steering_.add_routes({2}, {prefix("10.40.0.0/16")});
+  for (const char* device : {"far0", "shunt0"}) {
+    run(std::string("link set ") + device + " down");
+    // Its routes are back before the device is: a takeover replaces the object and nothing else.
+    const auto standing = [&](const char* what) {
+      return output_of(ip_ + "route show " + what).find("nhid") != std::string::npos;
+    };
+    EXPECT_TRUE(comes_true([&] { return standing("10.40.0.0/16") && standing("192.168.2.0/24"); }));
+    run(std::string("link set ") + device + " up");
+    for (const char* to : {"192.168.2.7", "10.40.0.7", "2001:db8:2::7"}) {
+      EXPECT_TRUE(comes_true([&] { return routed(to, "shunt0"); })) << device << ": " << route(to);
+    }
+  }
+  EXPECT_EQ(log_.names.back(), "STEERING_MENDED");
+}
+
+TEST_F(SteeringTest, AShuntThatIsDownIsRefusedAndItsTrafficDropped) {
+  declare_second();
+  log_.expected = true;
+  run("link set far0 down");
+  steering_.set({2}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  steering_.set({2}, {.from_service = Target::Shunt, .from_shunt = Target::Blackhole});
+  EXPECT_FALSE(routed("192.168.2.7", "isa9-1prv"));
+  ASSERT_FALSE(log_.names.empty());
+  EXPECT_EQ(log_.names.front(), "STEERING_FAILED");
+}
+
+TEST_F(SteeringTest, ARouteThatWasRefusedIsTriedAgain) {
+  declare_second();
+  log_.expected = true;
+  steering_.set({2}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  for (const uint32_t nexthop : {0x53470012U, 0x53470013U}) {
+    ASSERT_TRUE(place_->netlink->remove_nexthop(nexthop));
+  }
+  steering_.add_routes({2}, {prefix("10.40.0.0/16")});
+  EXPECT_EQ(log_.names, std::vector<std::string>{"STEERING_FAILED"});
+  steering_.set({2}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  EXPECT_TRUE(routed("10.40.0.7", "isa9-1prv"));
+  EXPECT_TRUE(comes_true([&] { return steering_.settled(); }));
+}
+
+TEST_F(SteeringTest, ManyLostRoutesComeBackInSlices) {
+  declare_second();
+  log_.expected = true;
+  steering_.set({2}, {.from_service = Target::Shunt, .from_shunt = Target::Blackhole});
+  std::vector<IpPrefix> many;
+  for (uint32_t i = 0; i < 2000; ++i) {
+    many.push_back({.address = IpAddress::v4(0x0A800000U + i * 256), .length = 24});
+  }
+  steering_.add_routes({2}, many);
+  run("link set far0 down");
+  const std::string count = ip_ + "route show table main | grep -c nhid";
+  ASSERT_TRUE(comes_true([&] { return output_of(count) != "2003\n"; }));
+  EXPECT_TRUE(comes_true([&] { return output_of(count) == "2003\n"; })) << output_of(count);
 }
 
 }  // namespace

@@ -58,6 +58,28 @@ TEST(Describe, NeverPrintsKeysOrTheProofOfOne) {
   }
 }
 
+TEST(Describe, NamesWhatElseAMessageCanHold) {
+  Client client;
+  esp::TrafficSelector web = testing::range("10.0.0.1", "10.0.0.9");
+  web.protocol = 6;
+  web.port_first = 80;
+  web.port_last = 443;
+  const Bytes message =
+      encode_message({.initiator = client.spi, .exchange = 37, .from_initiator = true},
+                     {payload::Cert{.encoding = 4, .data = Bytes(700, 1)},
+                      payload::CertReq{.encoding = 4, .authorities = {Bytes(20, 1), Bytes(20, 2)}},
+                      payload::Selectors{.of_initiator = false, .selectors = {web}},
+                      payload::Delete{.protocol = kProtocolEspSa, .spis = {{1, 2, 3, 4}}},
+                      payload::Delete{.protocol = kProtocolIke, .spis = {}}});
+  const std::string words = describe(message, nullptr, Wording::Detail);
+  EXPECT_THAT(words, HasSubstr("INFORMATIONAL request"));
+  EXPECT_THAT(words, HasSubstr("CERT encoding 4, 700 bytes"));
+  EXPECT_THAT(words, HasSubstr("CERTREQ 2 authorities"));
+  EXPECT_THAT(words, HasSubstr("TSr 10.0.0.1-10.0.0.9"));
+  EXPECT_THAT(words, HasSubstr("ports 80-443"));
+  EXPECT_THAT(words, HasSubstr("spi 0x01020304"));
+}
+
 TEST(Describe, SurvivesEveryTruncation) {
   Gateway gateway;
   Client client;

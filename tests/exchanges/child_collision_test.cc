@@ -91,6 +91,12 @@ Options other_groups() {
   return options;
 }
 
+// The client takes only the second of the gateway's groups.
+void narrow_client(ike::GroupSettings& gateway, ike::GroupSettings& client) {
+  other_groups().change(gateway, client);
+  client.tunnels.front().child_proposals.resize(1);
+}
+
 const Options kBegins{.gateway_begins = true};
 
 const Scenario kScenarios[] = {
@@ -178,6 +184,11 @@ const Scenario kScenarios[] = {
            pair.run_for(100ms);
          },
      .options = other_groups()},
+    {.name = "AFurtherSaIsAskedForWithAnotherGroup",
+     .play = [](Pair& pair) { pair.run_for(1s); },
+     .plain = [](Pair& pair) { EXPECT_EQ(pair.gateway().counted("child-refused-17"), 1U); },
+     .children = 2,
+     .options = {.gateway_begins = true, .entries = 2, .change = narrow_client}},
     {.name = "TheGatewayDeletesTheOldSaThoughItIsNotItsToDo",
      .play = [](Pair& pair) { incorrect_delete(pair, End::Gateway); }},
     {.name = "TheClientDeletesTheOldSaThoughItIsNotItsToDo",

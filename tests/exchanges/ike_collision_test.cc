@@ -12,35 +12,28 @@ using ike::Group;
 
 const Options kBegins{.gateway_begins = true};
 
-// Each end proposes another group first and takes only one of the other's.
-Options other_groups() {
-  Options options;
-  options.change = [](ike::GroupSettings& gateway, ike::GroupSettings& client) {
-    const auto first = [](ike::GroupSettings& settings, Group group) {
-      auto& proposals = settings.tunnels.front().proposals;
-      std::ranges::stable_partition(
-          proposals, [&](const ike::Proposal& each) { return each.suite.group == group; });
-    };
-    first(gateway, Group::Ecp256);
-    first(client, Group::Curve25519);
-  };
-  return options;
+// The standby of this end is configured with other groups already.
+void change_groups(Pair& pair, End end, const std::vector<Group>& groups) {
+  auto& proposals = pair.side(end).settings.tunnels.front().proposals;
+  const ike::Proposal first = proposals.front();
+  proposals.clear();
+  for (const Group group : groups) {
+    proposals.push_back(first);
+    proposals.back().suite.group = group;
+  }
+  pair.side(end).take_over();
 }
 
-// An end whose SA has the group of the other's choice asks with it, and is told of its own.
-void without(ike::GroupSettings& settings, Group group) {
-  std::erase_if(settings.tunnels.front().proposals,
-                [&](const ike::Proposal& each) { return each.suite.group == group; });
+// What each asks for first, the other end does not have.
+void both_with_the_wrong_group(Pair& pair) {
+  change_groups(pair, End::Gateway, {Group::Ecp256, Group::Ecp521});
+  change_groups(pair, End::Client, {Group::Ecp384, Group::Ecp521});
+  both(pair, rekey_ike, rekey_ike);
 }
 
-Options narrow_gateway() {
-  Options options = other_groups();
-  const auto before = options.change;
-  options.change = [before](ike::GroupSettings& gateway, ike::GroupSettings& client) {
-    before(gateway, client);
-    without(gateway, Group::Curve25519);
-  };
-  return options;
+void expect_both_told(Pair& pair) {
+  EXPECT_EQ(pair.gateway().counted("ike-rekey-refused-17"), 1U);
+  EXPECT_EQ(pair.client().counted("ike-rekey-refused-17"), 1U);
 }
 
 // The delete of the old IKE SA, which follows a finished rekey, arrives after `late`'s request was
@@ -58,22 +51,36 @@ void refused_before_the_delete(Pair& pair, End late) {
 }
 
 const Scenario kScenarios[] = {
+    {.name = "TheOtherEndHasOnlyAnotherGroupByNow",
+     .play =
+         [](Pair& pair) {
+           change_groups(pair, End::Client, {Group::Ecp256});
+           rekey_ike(pair, End::Gateway);
+         },
+     .plain = [](Pair& pair) { EXPECT_EQ(pair.gateway().counted("ike-rekey-refused-17"), 1U); }},
+    {.name = "TheGatewayHasOnlyAnotherGroupByNow",
+     .play =
+         [](Pair& pair) {
+           change_groups(pair, End::Gateway, {Group::Ecp256});
+           rekey_ike(pair, End::Client);
+         },
+     .plain = [](Pair& pair) { EXPECT_EQ(pair.client().counted("ike-rekey-refused-17"), 1U); }},
     {.name = "BothRekeyWithTheWrongGroup",
-     .play = [](Pair& pair) { both(pair, rekey_ike, rekey_ike); },
-     .options = other_groups()},
+     .play = both_with_the_wrong_group,
+     .plain = expect_both_told},
     {.name = "BothRekeyAndTheRetryOfOneIsLate",
      .play =
          [](Pair& pair) {
-           both(pair, rekey_ike, rekey_ike);
-           pair.deliver(End::Gateway);
+           both_with_the_wrong_group(pair);
+           pair.deliver(End::Gateway);  // both requests
            pair.deliver(End::Client);
-           pair.deliver(End::Client);
+           pair.deliver(End::Client);  // both refusals: each asks again
            pair.deliver(End::Gateway);
            pair.deliver_last(End::Client);
            pair.deliver_last(End::Gateway);
            pair.run_for(100ms);
          },
-     .options = narrow_gateway()},
+     .plain = expect_both_told},
     {.name = "TheGatewayIsRefusedBeforeTheDelete",
      .play = [](Pair& pair) { refused_before_the_delete(pair, End::Gateway); }},
     {.name = "TheClientIsRefusedBeforeTheDelete",

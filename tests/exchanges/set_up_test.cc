@@ -108,12 +108,14 @@ TEST(Begun, AWrongKeyIsTriedAgainLaterAndLater) {
 
 TEST(Begun, AnOtherEndThatCannotProveItselfIsTold) {
   Pair pair(begun_with([](ike::GroupSettings& gateway, ike::GroupSettings&) {
-    // It is another one than we expect; the other end only looks at who we are.
-    gateway.tunnels.front().remote_id.data.back() ^= 1;
+    // Nobody is whom we expect, and we do not say so beforehand (IDr).
+    gateway.tunnels.front().remote_id = {};
   }));
   pair.gateway().begin();
   pair.client().begin();
   pair.run_for(3s);
+  EXPECT_EQ(pair.gateway().counted("authentication-failed"), 1U);
+  EXPECT_EQ(pair.client().counted("client-refused-us"), 1U);
   EXPECT_EQ(pair.gateway().count(IkeState::Established), 0U);
   EXPECT_EQ(pair.client().count(IkeState::Established), 0U);
   EXPECT_TRUE(pair.client().state().child_sas.empty());

@@ -61,6 +61,7 @@ pid_t start_segwd(const std::vector<std::string>& arguments, int keeper_fd) {
   const pid_t child = fork();
   if (child != 0) return child;
   unblock_signals();
+  signal(SIGHUP, SIG_IGN);  // until it listens to it
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   fcntl(keeper_fd, F_SETFD, 0);
   execv(program.c_str(), pointers.data());

@@ -57,6 +57,11 @@ struct Start {
   std::shared_ptr<const chassis::Credentials> credentials;
 };
 
+std::filesystem::path pki_folder(const Options& options) {
+  return options.pki_folder.empty() ? std::filesystem::path(options.state_folder) / "pki"
+                                    : std::filesystem::path(options.pki_folder);
+}
+
 bool load(const Options& options, Start& start) {
   config::PortsMap ports;
   if (!options.ports_file.empty()) {
@@ -70,10 +75,8 @@ bool load(const Options& options, Start& start) {
   if (!text) return say(text.error().text), false;
   auto result = config::load(*text, ports);
   if (!result) return report(options.config_file, result.error());
-  const std::filesystem::path pki = options.pki_folder.empty()
-                                        ? std::filesystem::path(options.state_folder) / "pki"
-                                        : std::filesystem::path(options.pki_folder);
-  auto credentials = chassis::load_credentials(*result->config, os::FolderFiles(pki));
+  auto credentials =
+      chassis::load_credentials(*result->config, os::FolderFiles(pki_folder(options)));
   if (!credentials) return report(options.config_file, credentials.error());
   start = {.loaded = std::move(*result), .credentials = std::move(*credentials)};
   return true;
@@ -119,6 +122,8 @@ class Daemon {
                   .log = log_,
                   .supervisor = supervisor_},
         signals_(loop.io(), SIGTERM, SIGINT),
+        hang_up_(loop.io(), SIGHUP),
+        pki_(pki_folder(options)),
         chassis_(chassis::make_chassis(platform_, loaded_.config,
                                        {.allow_key_export = options.allow_key_export,
                                         .credentials = std::move(start.credentials)})) {}
@@ -159,10 +164,20 @@ class Daemon {
           console_->run(command, reply);
         });
     if (!opened) return fail(opened.error().text);
-    console_.emplace(*chassis_, loaded_);
+    console_.emplace(*chassis_, loaded_, &pki_);
+    reload_on_hang_up();
     control_ = std::move(*opened);
     log_.event(platform::Severity::Info, "CHASSIS_STARTED",
                "segwd of " + loaded_.config->system_name + " serves");
+  }
+
+  // What comes of it is in the log.
+  void reload_on_hang_up() {
+    hang_up_.async_wait([this](const std::error_code& error, int) {
+      if (error) return;
+      [[maybe_unused]] const auto logged = chassis_->reload_credentials(pki_);
+      reload_on_hang_up();
+    });
   }
 
   void fail(const std::string& why) {
@@ -192,6 +207,8 @@ class Daemon {
   KeeperSupervisor supervisor_;
   platform::Platform platform_;
   asio::signal_set signals_;
+  asio::signal_set hang_up_;
+  os::FolderFiles pki_;
   std::unique_ptr<chassis::Chassis> chassis_;
   std::optional<cli::Console> console_;
   std::unique_ptr<os::ControlServer> control_;

@@ -83,6 +83,7 @@ class ChassisImpl final : public Chassis {
   Result<std::string> perform_on_tunnel(std::string_view name, ike::TunnelAction action) override;
   Result<std::string> perform_on_client(std::string_view gateway, std::string_view client,
                                         ike::TunnelAction action) override;
+  Result<std::string> reload_credentials(const platform::Files& files) override;
   Result<std::string> trace(const IpAddress& peer, TraceMode mode) override {
     return trace_.set(peer, mode);
   }
@@ -297,6 +298,25 @@ Result<std::string> ChassisImpl::perform_on_client(std::string_view gateway,
   return with_client(gateway, client, [action](TunnelGroup& group, uint32_t number) {
     return group.perform(number, action);
   });
+}
+
+Result<std::string> ChassisImpl::reload_credentials(const platform::Files& files) {
+  auto loaded = load_credentials(*config_, files);
+  if (!loaded) {
+    std::string errors;
+    std::string lines = "certificates stay as they were:";
+    for (const config::ConfigError& error : loaded.error()) {
+      errors += (errors.empty() ? "" : "; ") + config::text(error);
+      lines += "\n" + config::text(error);
+    }
+    platform_.log.event(platform::Severity::Major, "CERTIFICATES_NOT_RELOADED", errors);
+    return failure(lines);
+  }
+  options_.credentials = std::move(*loaded);
+  for (const auto& group : groups_) group->renew_credentials(options_.credentials);
+  platform_.log.event(platform::Severity::Info, "CERTIFICATES_RELOADED",
+                      "certificates, keys and revocation lists were read anew");
+  return std::string("certificates, keys and revocation lists were read anew");
 }
 
 Result<std::string> ChassisImpl::export_keys() const {

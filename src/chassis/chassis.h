@@ -13,6 +13,7 @@
 #include "config/model.h"
 #include "ike/tunnel_action.h"
 #include "mcs/records.h"
+#include "platform/files.h"
 #include "platform/platform.h"
 
 namespace segw::chassis {
@@ -41,6 +42,10 @@ class Chassis {
                                                 ike::TunnelAction action) = 0;
   virtual Result<std::string> perform_on_client(std::string_view gateway, std::string_view client,
                                                 ike::TunnelAction action) = 0;
+  // admin certificate reload, SIGHUP: certificates, keys and revocation lists as they are in the
+  // PKI folder now are what new IKE SAs are authenticated by; those that stand stay. Error: what is
+  // wrong with the files, a line each, and nothing has changed.
+  virtual Result<std::string> reload_credentials(const platform::Files& files) = 0;
   // tools debug ipsec peer ADDRESS
   virtual Result<std::string> trace(const IpAddress& peer, TraceMode mode) = 0;
   // What this chassis holds of a group's surviving state; nothing if there is no such group.

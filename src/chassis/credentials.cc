@@ -76,11 +76,12 @@ class Loader {
     const auto contents = read(path, profile.crl_file, profile.crl_optional);
     if (!contents) return;
     auto crl = crypto::Crl::parse(*contents);
-    if (crl) {
-      crls_.push_back(std::move(*crl));
-    } else {
-      refuse(path, fmt::format("{} {}", profile.crl_file, crl.error().text));
+    if (!crl) return refuse(path, fmt::format("{} {}", profile.crl_file, crl.error().text));
+    // Else every certificate below would count as of unknown status, and nobody would know why.
+    if (found.size() == 1 && !crl->is_issued_by(found.front())) {
+      return refuse(path, fmt::format("{} is not of {}", profile.crl_file, profile.cert_file));
     }
+    crls_.push_back(std::move(*crl));
   }
 
   void read_entry(const config::CertProfile::Entry& entry,

@@ -82,5 +82,56 @@ TEST_F(PeerTraceTest, ShowsKeysOnlyWhereTheyWereAskedFor) {
   EXPECT_THAT(trace_.status()[0].entries[1].text, HasSubstr(key));
 }
 
+// Every key there is, after each message of a whole tunnel's life.
+TEST_F(PeerTraceTest, NeverShowsAKeyOrAProofUnlessToldTo) {
+  for (const TraceMode mode : {TraceMode::Brief, TraceMode::Detail}) {
+    PeerTrace trace(fake_.clock);
+    ike::testing::Gateway gateway;
+    ike::testing::Client client;
+    ASSERT_TRUE(trace.set(peer_, mode));
+    std::vector<SecretBytes> secrets{client.pre_shared_key};
+    Bytes proof;
+    const auto exchange = [&](const Bytes& request) {
+      const auto note = [&](PeerTrace::Way way, const Bytes& message) {
+        trace.note(way,
+                   {.local = ike::testing::gateway_at(), .remote = client_at(), .message = message},
+                   gateway.state.ike_sas);
+      };
+      note(PeerTrace::Way::In, request);
+      const Bytes answer = gateway.ask(request);
+      note(PeerTrace::Way::Out, answer);
+      for (const auto& [spi, sa] : gateway.state.ike_sas) {
+        const ike::IkeKeys& keys = sa.keys;
+        for (const SecretBytes* key : {&keys.sk_d, &keys.sk_ai, &keys.sk_ar, &keys.sk_ei,
+                                       &keys.sk_er, &keys.sk_pi, &keys.sk_pr}) {
+          if (!key->empty()) secrets.push_back(*key);
+        }
+      }
+      for (const auto& [spi, sa] : gateway.state.child_sas) {
+        secrets.push_back(sa.inbound_key);
+        secrets.push_back(sa.outbound_key);
+      }
+      return answer;
+    };
+    ASSERT_TRUE(client.take_init(exchange(client.init_request())));
+    const auto payloads = client.auth_payloads();
+    proof = ike::testing::Client::find<ike::payload::Auth>(payloads)->data;
+    exchange(client.request(ike::Exchange::Auth, payloads));
+    const uint32_t child = gateway.state.child_sas.begin()->first.value;
+    exchange(client.rekey_child_request(child));
+    exchange(client.request(ike::Exchange::Informational, ike::testing::liveness()));
+    exchange(client.rekey_ike_request(0x42));
+    const TraceStatus shown = trace.status().at(0);
+    ASSERT_GE(shown.entries.size(), 10U);
+    for (const TraceEntry& entry : shown.entries) {
+      for (const SecretBytes& secret : secrets) {
+        EXPECT_THAT(entry.text, Not(HasSubstr(to_hex(secret.view()))));
+      }
+      EXPECT_THAT(entry.text, Not(HasSubstr(to_hex(proof))));
+      EXPECT_THAT(entry.text, Not(HasSubstr("open sesame")));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace segw::chassis

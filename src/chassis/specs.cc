@@ -202,17 +202,27 @@ static esp::TunnelOptions tunnel_options(const config::PacketOptions& packets,
       .icmp_v6 = icmp_limit(packets.icmp6_generation)};
 }
 
-esp::TunnelOptions tunnel_options(const config::Config& config, const config::TunnelGroup& group,
-                                  uint32_t tunnel, bool behind_nat) {
+const config::TunnelTemplate* template_of(const config::IpsecGateway& gateway, uint16_t client) {
+  const auto at =
+      std::ranges::lower_bound(gateway.clients, client, {}, &config::GatewayClient::number);
+  const bool known = client != 0 && at != gateway.clients.end() && at->number == client;
+  return known && at->tunnel_template ? at->tunnel_template.get() : gateway.tunnel_template.get();
+}
+
+esp::TunnelOptions tunnel_options(const config::Config& config, uint32_t tunnel,
+                                  const std::optional<ike::DynamicTunnel>& dynamic,
+                                  bool behind_nat) {
   if (tunnel < config.tunnels.size()) {
     const config::IpsecTunnel& of = config.tunnels[tunnel];
     return tunnel_options(of.packets, of.ike_policy, behind_nat);
   }
-  for (const config::IpsecGateway& gateway : config.gateways) {
-    if (gateway.group != group.id || !gateway.tunnel_template) continue;
-    return tunnel_options(gateway.tunnel_template->packets, gateway.ike_policy, behind_nat);
-  }
-  return {};
+  if (!dynamic) return {};
+  const auto gateway =
+      std::ranges::find(config.gateways, dynamic->gateway, &config::IpsecGateway::local_gateway);
+  if (gateway == config.gateways.end()) return {};
+  const config::TunnelTemplate* from = template_of(*gateway, dynamic->client);
+  if (from == nullptr) return {};
+  return tunnel_options(from->packets, gateway->ike_policy, behind_nat);
 }
 
 std::optional<platform::SteeringSpec> steering_spec(const config::Config& config,

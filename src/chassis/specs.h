@@ -27,10 +27,14 @@ std::optional<platform::IsaSpec> isa_spec(const config::Config& config,
 isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& group, Slot slot,
                      uint16_t public_mtu = 1500);
 
-// What the operator chose for the packets of a tunnel; of a tunnel made on demand, its gateway's
+// A client's own template, or that of the gateway; `client` 0: no entry of the client-db.
+const config::TunnelTemplate* template_of(const config::IpsecGateway& gateway, uint16_t client);
+
+// What the operator chose for the packets of a tunnel; of one made on demand, its client's
 // template. `behind_nat`: this end of it is.
-esp::TunnelOptions tunnel_options(const config::Config& config, const config::TunnelGroup& group,
-                                  uint32_t tunnel, bool behind_nat);
+esp::TunnelOptions tunnel_options(const config::Config& config, uint32_t tunnel,
+                                  const std::optional<ike::DynamicTunnel>& dynamic,
+                                  bool behind_nat);
 
 // Our slot (redundancy rule 13): spi-range-index − 1, or the rank among the members' addresses.
 Slot slot_of(const config::Config& config, const config::TunnelGroup& group,

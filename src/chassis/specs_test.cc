@@ -124,7 +124,7 @@ TEST(Specs, WhatTheOperatorChoseForPacketsReachesTheIsa) {
                                .icmp_generation = {.enabled = false},
                                .public_tcp_mss_auto = true};
   config.tunnels[0].ike_policy.nat_keep_alive_interval = std::chrono::seconds(120);
-  const auto options = tunnel_options(config, config.tunnel_groups[0], 0, false);
+  const auto options = tunnel_options(config, 0, std::nullopt, false);
   EXPECT_TRUE(options.clear_df_bit);
   EXPECT_EQ(options.ip_mtu, 1400);
   EXPECT_EQ(options.icmp_v4.count, 0);
@@ -132,9 +132,38 @@ TEST(Specs, WhatTheOperatorChoseForPacketsReachesTheIsa) {
   EXPECT_TRUE(options.public_tcp_mss_auto);
   EXPECT_EQ(options.nat_keep_alive, std::chrono::seconds(120));
   config.tunnels[0].ike_policy.nat_force_keep_alive = false;
-  EXPECT_EQ(tunnel_options(config, config.tunnel_groups[0], 0, false).nat_keep_alive, Duration{});
-  EXPECT_EQ(tunnel_options(config, config.tunnel_groups[0], 0, true).nat_keep_alive,
+  EXPECT_EQ(tunnel_options(config, 0, std::nullopt, false).nat_keep_alive, Duration{});
+  EXPECT_EQ(tunnel_options(config, 0, std::nullopt, true).nat_keep_alive,
             std::chrono::seconds(120));
+}
+
+TEST(Specs, AClientsOwnTemplateReachesTheIsa) {
+  config::Config config = sample();
+  const auto of_gateway = std::make_shared<config::TunnelTemplate>();
+  of_gateway->packets.ip_mtu = 1400;
+  const auto of_client = std::make_shared<config::TunnelTemplate>();
+  of_client->packets.ip_mtu = 1300;
+  const auto of_other = std::make_shared<config::TunnelTemplate>();
+  of_other->packets.ip_mtu = 1200;
+  config.gateways = {config::IpsecGateway{.name = "gw-1",
+                                          .group = {1},
+                                          .local_gateway = ip("10.10.20.2"),
+                                          .tunnel_template = of_gateway,
+                                          .clients = {config::GatewayClient{
+                                              .number = 10, .tunnel_template = of_client}}},
+                     config::IpsecGateway{.name = "gw-2",
+                                          .group = {1},
+                                          .local_gateway = ip("10.10.20.3"),
+                                          .tunnel_template = of_other}};
+  const auto mtu = [&](const char* gateway, uint16_t client) {
+    const ike::DynamicTunnel dynamic{.gateway = ip(gateway), .client = client};
+    return tunnel_options(config, ike::kDynamicTunnel | 7, dynamic, false).ip_mtu;
+  };
+  EXPECT_EQ(mtu("10.10.20.2", 10), 1300);
+  EXPECT_EQ(mtu("10.10.20.2", 0), 1400);
+  EXPECT_EQ(mtu("10.10.20.2", 11), 1400);
+  EXPECT_EQ(mtu("10.10.20.3", 0), 1200);
+  EXPECT_EQ(mtu("10.10.20.4", 0), 0);
 }
 
 TEST(Specs, AGroupWithoutTunnelSapsHasNoSteering) {

@@ -63,6 +63,9 @@ struct SaStatus {
   uint64_t packets_in = 0, bytes_in = 0, packets_out = 0, bytes_out = 0;
   uint64_t drops_replay = 0, drops_integrity = 0, drops_selector = 0, drops_sequence = 0;
   Duration age{}, lifetime{};
+  uint16_t replay_window = 0;
+  std::vector<std::string> local_selectors, remote_selectors;
+  bool initiator = false;  // we asked for it
   bool rekeyed = false;
   bool may_seal = true;
 };
@@ -70,11 +73,12 @@ struct SaStatus {
 struct IkeStatus {    // the IKE SA of a tunnel
   std::string state;  // "", half-open, established, rekeyed
   uint64_t spi_i = 0, spi_r = 0;
-  std::string algorithm;
+  std::string encryption, integrity, prf, group;  // as the configuration calls them
   std::string local_id, remote_id;
   Endpoint local, remote;
   bool initiator = false;  // we began it
   bool local_behind_nat = false, remote_behind_nat = false;
+  bool fragmentation = false, mobike = false, ppk = false;
   Duration age{}, lifetime{};
 };
 
@@ -87,6 +91,7 @@ struct TunnelStatus {  // `show ipsec tunnel`
   uint32_t security_policy = 0;
   IkeStatus ike;
   std::vector<SaStatus> sas;
+  std::map<std::string, uint64_t> counters;  // of IKE, since the chassis started
 };
 
 struct GatewayTunnelStatus {  // `show ipsec gateway NAME tunnel`
@@ -107,6 +112,8 @@ struct GatewayStatus {  // `show ipsec gateway`
   uint16_t tunnel_template = 0;
   std::string client_db, ts_list;
   size_t reverse_routes = 0;  // of its tunnel group
+  size_t half_open = 0;
+  std::map<std::string, uint64_t> counters;  // of IKE, since the chassis started
   std::vector<GatewayTunnelStatus> tunnels;
 };
 

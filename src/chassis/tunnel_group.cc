@@ -126,7 +126,7 @@ void TunnelGroup::on_role(const mimp::RoleChange& change) {
     const auto done = std::move(asked_switchover_);
     asked_switchover_ = nullptr;
     asked_timer_.cancel();
-    done(std::string("mastership moved here"));
+    done(fmt::format("tunnel-group {} is now master here", id().value));
   }
 }
 
@@ -255,6 +255,12 @@ void TunnelGroup::on_switchover_request(bool to_self) {
   });
 }
 
+void TunnelGroup::renew_credentials(std::shared_ptr<const Credentials> credentials) {
+  parts_.credentials = std::move(credentials);
+  engine_->renew_authentication(ike_settings(*parts_.config, *parts_.group, parts_.slot,
+                                             parts_.identity->incarnation(), *parts_.credentials));
+}
+
 void TunnelGroup::force_switchover(std::function<void(Result<std::string>)> done) {
   if (!mimp_ || !mimp_->peer_reachable()) {
     done(failure("no peer is reachable"));
@@ -282,7 +288,12 @@ void TunnelGroup::force_switchover(std::function<void(Result<std::string>)> done
     done(failure("the peer is not in sync: " + not_nominal_reason()));
     return;
   }
-  handover_.begin(Activation{mimp_->activation().value + 1}, std::move(done));
+  handover_.begin(Activation{mimp_->activation().value + 1}, [told = std::move(done), group = id()](
+                                                                 const Result<std::string>& moved) {
+    told(moved
+             ? Result<std::string>(fmt::format("tunnel-group {} is now standby here", group.value))
+             : tl::unexpected(moved.error()));
+  });
 }
 
 // ---- HandoverActions ----

@@ -55,6 +55,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   Result<void> start();
   void force_switchover(std::function<void(Result<std::string>)> done);
 
+  void renew_credentials(std::shared_ptr<const Credentials> credentials);
   Result<std::string> clear_tunnel(uint32_t number);
   Result<std::string> perform(uint32_t number, ike::TunnelAction action);
   // The number of the tunnel that this client of the gateway made.
@@ -143,6 +144,9 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] GatewayStatus gateway_status(const config::IpsecGateway& gateway) const;
   [[nodiscard]] static GatewayTunnelStatus client_status(const config::IpsecGateway& gateway,
                                                          const ike::DynamicTunnel& dynamic);
+  [[nodiscard]] Duration age_of(const ike::IkeSa& sa) const;
+  [[nodiscard]] Duration age_of(const esp::ChildSa& sa) const;
+  [[nodiscard]] IkeStatus ike_status(const ike::IkeSa& sa) const;
   [[nodiscard]] SaStatus sa_status(const esp::ChildSa& sa) const;
   [[nodiscard]] std::string not_nominal_reason() const;
   [[nodiscard]] std::string gateway_name(const IpAddress& local) const;

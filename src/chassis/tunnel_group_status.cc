@@ -5,7 +5,9 @@
 
 #include "chassis/key_export.h"
 #include "chassis/tunnel_group.h"
+#include "config/names.h"
 #include "esp/algorithm.h"
+#include "ike/describe.h"
 
 namespace segw::chassis {
 namespace {
@@ -30,39 +32,25 @@ std::string_view text(ike::IkeState state) {
   return "";
 }
 
-std::string algorithm(const ike::IkeSuite& suite) {
-  const esp::Suite cipher{.encryption = suite.encryption,
-                          .key_bits = suite.key_bits,
-                          .integrity = suite.integrity,
-                          .extended_sequence_numbers = false};
-  return fmt::format("{} prf-{} group-{}", esp::text(cipher), static_cast<unsigned>(suite.prf),
-                     static_cast<unsigned>(suite.group));
-}
-
 constexpr const char* kNotActing = "this chassis does not act for the tunnel group";
 
 bool is_shown(const ike::IkeSa& sa) {
   return sa.state != ike::IkeState::HalfOpen && sa.state != ike::IkeState::Closed;
 }
 
-IkeStatus ike_status(const ike::IkeSa& sa) {
-  return IkeStatus{.state = std::string(text(sa.state)),
-                   .spi_i = sa.initiator_spi.value,
-                   .spi_r = sa.responder_spi.value,
-                   .algorithm = algorithm(sa.suite),
-                   .local_id = ike::text(sa.local_id),
-                   .remote_id = ike::text(sa.remote_id),
-                   .local = sa.local,
-                   .remote = sa.remote,
-                   .initiator = sa.we_initiated,
-                   .local_behind_nat = sa.local_behind_nat,
-                   .remote_behind_nat = sa.remote_behind_nat,
-                   .age = sa.age,
-                   .lifetime = sa.lifetime};
-}
-
 std::map<std::string, uint64_t> plain(const Counters& counters) {
   return {counters.all().begin(), counters.all().end()};
+}
+
+std::map<std::string, uint64_t> plain(const Counters* counters) {
+  return counters == nullptr ? std::map<std::string, uint64_t>{} : plain(*counters);
+}
+
+std::vector<std::string> texts(const std::vector<esp::TrafficSelector>& selectors) {
+  std::vector<std::string> all;
+  all.reserve(selectors.size());
+  for (const esp::TrafficSelector& selector : selectors) all.push_back(ike::text(selector));
+  return all;
 }
 
 }  // namespace
@@ -117,6 +105,41 @@ void TunnelGroup::fill(PeerStatus& status) const {
   }
 }
 
+// While another chassis acts, a record's age goes on from its arrival.
+Duration TunnelGroup::age_of(const ike::IkeSa& sa) const {
+  const auto arrival = ike_arrivals_.find(sa.our_spi());
+  if (arrival == ike_arrivals_.end()) return engine_->age(sa);
+  return sa.age + (platform_.clock.now() - arrival->second);
+}
+
+Duration TunnelGroup::age_of(const esp::ChildSa& sa) const {
+  const auto arrival = child_arrivals_.find(sa.inbound_spi);
+  if (arrival == child_arrivals_.end()) return engine_->age(sa);
+  return sa.age + (platform_.clock.now() - arrival->second);
+}
+
+IkeStatus TunnelGroup::ike_status(const ike::IkeSa& sa) const {
+  return IkeStatus{.state = std::string(text(sa.state)),
+                   .spi_i = sa.initiator_spi.value,
+                   .spi_r = sa.responder_spi.value,
+                   .encryption = esp::algorithm(sa.suite.encryption).name_with(sa.suite.key_bits),
+                   .integrity = std::string(esp::algorithm(sa.suite.integrity).name),
+                   .prf = std::string(config::name(sa.suite.prf)),
+                   .group = config::name(sa.suite.group),
+                   .local_id = ike::text(sa.local_id),
+                   .remote_id = ike::text(sa.remote_id),
+                   .local = sa.local,
+                   .remote = sa.remote,
+                   .initiator = sa.we_initiated,
+                   .local_behind_nat = sa.local_behind_nat,
+                   .remote_behind_nat = sa.remote_behind_nat,
+                   .fragmentation = sa.fragmentation,
+                   .mobike = sa.mobike,
+                   .ppk = sa.ppk_used,
+                   .age = age_of(sa),
+                   .lifetime = sa.lifetime};
+}
+
 SaStatus TunnelGroup::sa_status(const esp::ChildSa& sa) const {
   SaStatus status{
       .inbound_spi = sa.inbound_spi.value,
@@ -125,8 +148,12 @@ SaStatus TunnelGroup::sa_status(const esp::ChildSa& sa) const {
       .remote = sa.encapsulation
                     ? Endpoint{.address = sa.remote, .port = sa.encapsulation->remote_port}.text()
                     : sa.remote.text(),
-      .age = sa.age,
+      .age = age_of(sa),
       .lifetime = sa.lifetime,
+      .replay_window = sa.replay_window,
+      .local_selectors = texts(sa.local_selectors),
+      .remote_selectors = texts(sa.remote_selectors),
+      .initiator = sa.initiator,
       .rekeyed = sa.rekeyed,
       .may_seal = may_seal(sa.holders)};
   if (const auto window = state_.windows.find(sa.inbound_spi); window != state_.windows.end()) {
@@ -158,10 +185,15 @@ TunnelStatus TunnelGroup::tunnel_status(const config::IpsecTunnel& tunnel) {
                       .oper_up = false,
                       .security_policy = tunnel.security_policy_id,
                       .ike = {},
-                      .sas = {}};
+                      .sas = {},
+                      .counters = {}};
 }
 
 GatewayStatus TunnelGroup::gateway_status(const config::IpsecGateway& gateway) const {
+  const auto half_open = std::ranges::count_if(state_.ike_sas, [&](const auto& entry) {
+    return entry.second.state == ike::IkeState::HalfOpen &&
+           entry.second.local.address == gateway.local_gateway;
+  });
   return GatewayStatus{.name = gateway.name,
                        .sap = gateway.sap,
                        .group = gateway.group,
@@ -174,6 +206,8 @@ GatewayStatus TunnelGroup::gateway_status(const config::IpsecGateway& gateway) c
                        .client_db = gateway.client_db,
                        .ts_list = gateway.ts_list ? gateway.ts_list->name : "",
                        .reverse_routes = reverse_routes_.size(),
+                       .half_open = static_cast<size_t>(half_open),
+                       .counters = plain(engine_->gateway_counters(gateway.local_gateway)),
                        .tunnels = {}};
 }
 
@@ -205,6 +239,7 @@ void TunnelGroup::fill_tunnels(Status& status) const {
   for (uint32_t index = 0; index < parts_.config->tunnels.size(); ++index) {
     if (parts_.config->tunnels[index].group != id()) continue;
     TunnelStatus& tunnel = tunnels.emplace_back(tunnel_status(parts_.config->tunnels[index]));
+    tunnel.counters = plain(engine_->tunnel_counters(index));
     shown[index] = {.ike = &tunnel.ike, .sas = &tunnel.sas, .up = &tunnel.oper_up};
   }
   std::map<IpAddress, std::map<uint32_t, GatewayTunnelStatus>> clients;  // by gateway and number

@@ -69,12 +69,13 @@ void TunnelGroup::note_position(Spi spi, uint64_t next) {
 
 isa::InstallSa TunnelGroup::install_message(const esp::ChildSa& sa, bool outbound) const {
   const auto ike_sa = state_.ike_sas.find(sa.ike_sa);
-  const bool behind_nat = ike_sa != state_.ike_sas.end() && ike_sa->second.local_behind_nat;
-  isa::InstallSa message{
-      .sa = sa,
-      .options = tunnel_options(*parts_.config, *parts_.group, sa.tunnel, behind_nat),
-      .outbound = outbound,
-      .may_seal = may_seal(sa.holders)};
+  const bool known = ike_sa != state_.ike_sas.end();
+  const bool behind_nat = known && ike_sa->second.local_behind_nat;
+  const auto dynamic = known ? ike_sa->second.dynamic : std::nullopt;
+  isa::InstallSa message{.sa = sa,
+                         .options = tunnel_options(*parts_.config, sa.tunnel, dynamic, behind_nat),
+                         .outbound = outbound,
+                         .may_seal = may_seal(sa.holders)};
   const auto window = state_.windows.find(sa.inbound_spi);
   const uint64_t reported = window == state_.windows.end() ? 1 : window->second.outbound_next;
   const auto floor = floors_.find(sa.inbound_spi);

@@ -13,11 +13,15 @@ namespace {
 struct Form {
   std::string_view words;  // <name>: an argument
   Action action;
-  bool json;  // | json is possible
+  bool json;                   // | json is possible
+  std::string_view list = {};  // of the configuration, for ShowConfigured
 };
 
 constexpr Form show(std::string_view words, Action action) {
   return {.words = words, .action = action, .json = true};
+}
+constexpr Form configured(std::string_view words, std::string_view list) {
+  return {.words = words, .action = Action::ShowConfigured, .json = true, .list = list};
 }
 constexpr Form tool(std::string_view words, Action action) {
   return {.words = words, .action = action, .json = false};
@@ -35,6 +39,14 @@ constexpr std::array kForms = {
     show("show ipsec gateway <name>", Action::ShowGateway),
     show("show ipsec gateway <name> tunnel", Action::ShowGatewayTunnels),
     show("show ipsec gateway <name> tunnel <client>", Action::ShowGatewayTunnel),
+    configured("show ipsec ike-policy", "ike-policy"),
+    configured("show ipsec ike-policy <id>", "ike-policy"),
+    configured("show ipsec ike-transform", "ike-transform"),
+    configured("show ipsec ike-transform <id>", "ike-transform"),
+    configured("show ipsec ipsec-transform", "ipsec-transform"),
+    configured("show ipsec ipsec-transform <id>", "ipsec-transform"),
+    configured("show ipsec client-db", "client-db"),
+    configured("show ipsec client-db <name>", "client-db"),
     show("show isa tunnel-group", Action::ShowTunnelGroups),
     show("show debug ipsec peer <address>", Action::ShowTrace),
     show("show counters", Action::ShowCounters),
@@ -55,6 +67,7 @@ constexpr std::array kForms = {
     tool("tools perform ipsec gateway <name> tunnel <client> delete child", Action::DeleteChild),
     tool("tools perform ipsec gateway <name> tunnel <client> delete ike", Action::DeleteIke),
     tool("tools perform ipsec gateway <name> tunnel <client> liveness", Action::Liveness),
+    tool("admin certificate reload", Action::ReloadCertificates),
     tool("clear ipsec tunnel <name>", Action::ClearTunnel),
     tool("clear ipsec gateway <name> tunnel <client>", Action::ClearClient),
     tool("tools debug ipsec peer <address>", Action::Trace),
@@ -163,6 +176,7 @@ Result<Command> parse_command(std::string_view line) {
     if (candidate.steps.size() != words.size()) continue;
     if (command.json && !candidate.form->json) return failure("'| json' is for show and info");
     command.action = candidate.form->action;
+    command.list = candidate.form->list;
     return command;
   }
   return failure(fmt::format("the command is not complete; expected: {}",

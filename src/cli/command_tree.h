@@ -20,6 +20,7 @@ enum class Action : uint8_t {
   ShowGateway,
   ShowGatewayTunnels,
   ShowGatewayTunnel,
+  ShowConfigured,
   ShowTunnelGroups,
   ShowCounters,
   ShowLog,
@@ -28,6 +29,7 @@ enum class Action : uint8_t {
   ForceSwitchover,
   ForceSwitchoverNow,
   ExportKeys,
+  ReloadCertificates,
   ClearTunnel,
   ClearClient,
   Trace,
@@ -45,6 +47,7 @@ enum class Action : uint8_t {
 struct Command {
   Action action = Action::ShowVersion;
   std::vector<std::string> arguments;  // what stood in the <…> places
+  std::string_view list;               // ShowConfigured: of the configuration
   bool json = false;                   // | json
 };
 

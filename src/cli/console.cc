@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "cli/configured_tables.h"
 #include "cli/tables.h"
 
 namespace segw::cli {
@@ -77,6 +78,22 @@ Answer show_gateway(const Snapshot& snapshot, const Command& command) {
                                                     : gateway_tunnel_table(snapshot, *gateway));
 }
 
+Answer show_configured(const Snapshot& snapshot, const config::Tree& tree, const Command& command) {
+  const Json entries = configured_list(tree, command.list);
+  if (command.arguments.empty()) {
+    return command.json ? json(Json{{command.list, entries}})
+                        : done(configured_table(command.list, entries));
+  }
+  const std::string& key = command.arguments.front();
+  const Json* entry = configured_entry(entries, command.list, key);
+  if (entry == nullptr) {
+    return refused(fmt::format("{} \"{}\" is not configured", command.list, key));
+  }
+  if (command.json) return json(*entry);
+  return done(command.list == "client-db" ? client_table(snapshot, key, *entry)
+                                          : configured_detail(command.list, key, *entry));
+}
+
 Answer show_log(const chassis::Status& status, const Command& command) {
   if (command.arguments.front() != kLogId) return refused("log-id 99 is the only log");
   return command.json ? json(log_json(status)) : done(log_table(status));
@@ -125,8 +142,8 @@ const chassis::PeerGroupStatus* find_group(const chassis::Status& status, Tunnel
 
 }  // namespace
 
-Console::Console(chassis::Chassis& chassis, config::Loaded loaded)
-    : chassis_(chassis), loaded_(std::move(loaded)) {}
+Console::Console(chassis::Chassis& chassis, config::Loaded loaded, const platform::Files* pki)
+    : chassis_(chassis), loaded_(std::move(loaded)), pki_(pki) {}
 
 void Console::run(std::string_view command, const Done& done) {
   if (command.size() > kCommandBytesMax) {
@@ -147,6 +164,7 @@ void Console::perform(const Command& command, const Done& done) {
     case Action::ForceSwitchoverNow:
       return force_switchover(command, done);
     case Action::ExportKeys:
+    case Action::ReloadCertificates:
     case Action::ClearTunnel:
     case Action::ClearClient:
     case Action::Trace:
@@ -172,6 +190,7 @@ void Console::perform(const Command& command, const Done& done) {
     case Action::ShowGateway:
     case Action::ShowGatewayTunnels:
     case Action::ShowGatewayTunnel:
+    case Action::ShowConfigured:
     case Action::ShowTunnelGroups:
     case Action::ShowCounters:
     case Action::ShowLog:
@@ -205,6 +224,8 @@ std::pair<int, std::string> Console::show(const Command& command) const {
     case Action::ShowGatewayTunnels:
     case Action::ShowGatewayTunnel:
       return show_gateway(snapshot, command);
+    case Action::ShowConfigured:
+      return show_configured(snapshot, *loaded_.tree, command);
     case Action::ShowTunnelGroups:
       return command.json ? json(isas_json(status)) : done(tunnel_group_table(snapshot));
     case Action::ShowCounters:
@@ -221,6 +242,7 @@ std::pair<int, std::string> Console::show(const Command& command) const {
     case Action::ForceSwitchover:
     case Action::ForceSwitchoverNow:
     case Action::ExportKeys:
+    case Action::ReloadCertificates:
     case Action::ClearTunnel:
     case Action::ClearClient:
     case Action::Trace:
@@ -257,6 +279,10 @@ Result<std::string> Console::act(const Command& command) {
   const Action action = command.action;
   if (const auto asked = tunnel_action(action)) return line(perform_on_tunnel(command, *asked));
   if (action == Action::ExportKeys) return chassis_.export_keys();
+  if (action == Action::ReloadCertificates) {
+    return pki_ != nullptr ? line(chassis_.reload_credentials(*pki_))
+                           : failure("there is no PKI folder");
+  }
   if (action == Action::ClearTunnel) return line(chassis_.clear_tunnel(command.arguments.front()));
   if (action == Action::ClearClient) {
     return line(chassis_.clear_client(command.arguments.front(), command.arguments.back()));

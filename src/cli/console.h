@@ -1,7 +1,8 @@
 #pragma once
 
 // The operator's commands: one line in, an exit code and a text out. Tables and JSON come from
-// snapshots (chassis/status.h), so a command changes nothing unless it begins with `tools`.
+// snapshots (chassis/status.h), so a command changes nothing unless it begins with `tools`, `clear`
+// or `admin`.
 // docs/manual/commands.md shows each with its output.
 
 #include <functional>
@@ -26,7 +27,8 @@ using Done = std::function<void(int code, std::string text)>;
 
 class Console {
  public:
-  Console(chassis::Chassis& chassis, config::Loaded loaded);
+  // `pki`: the folder of certificates; null: there is none.
+  Console(chassis::Chassis& chassis, config::Loaded loaded, const platform::Files* pki = nullptr);
 
   // `done` is called once, maybe later (a switchover takes time). The console may be gone by then;
   // the chassis may not.
@@ -41,6 +43,7 @@ class Console {
 
   chassis::Chassis& chassis_;
   config::Loaded loaded_;
+  const platform::Files* pki_;
 };
 
 }  // namespace segw::cli

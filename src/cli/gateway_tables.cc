@@ -11,6 +11,30 @@ namespace {
 
 std::string or_none(const std::string& name) { return name.empty() ? "(Not Specified)" : name; }
 
+// The engine's counters that are one reason for an operator; numbers are notifications' of RFC
+// 7296.
+uint64_t sum(const chassis::GatewayStatus& gateway, std::initializer_list<const char*> names) {
+  uint64_t count = 0;
+  for (const char* name : names) {
+    const auto at = gateway.counters.find(name);
+    if (at != gateway.counters.end()) count += at->second;
+  }
+  return count;
+}
+
+std::string refusals(const chassis::GatewayStatus& gateway) {
+  constexpr std::string_view kRow = "  {:<19}: {:<19}{:<19}: {}\n";
+  std::string text = thin_line() + "Refused\n";
+  text += fmt::format(fmt::runtime(kRow), "Authentication", sum(gateway, {"authentication-failed"}),
+                      "Locked Out", sum(gateway, {"locked-out"}));
+  text += fmt::format(fmt::runtime(kRow), "No Proposal",
+                      sum(gateway, {"refused-no-proposal", "refused-14"}), "DH Group",
+                      sum(gateway, {"refused-group", "refused-17"}));
+  text += fmt::format(fmt::runtime(kRow), "Traffic Selectors", sum(gateway, {"refused-38"}),
+                      "Tunnel Limit", sum(gateway, {"refused-tunnels-max"}));
+  return text;
+}
+
 }  // namespace
 
 std::string gateway_table(const Snapshot& snapshot) {
@@ -47,7 +71,13 @@ std::string gateway_detail(const Snapshot& snapshot, const chassis::GatewayStatu
                       up_down(gateway.admin_up), up_down(gateway.oper_up));
   text += fmt::format("Tunnels              : {:<19}Reverse Routes     : {}\n",
                       gateway.tunnels.size(), gateway.reverse_routes);
-  return text + thick_line();
+  text += fmt::format("Half-Open            : {:<19}Established        : {}\n", gateway.half_open,
+                      sum(gateway, {"established"}));
+  text += fmt::format("Cookies Asked        : {:<19}Lock-Outs          : {}\n",
+                      sum(gateway, {"cookies-asked"}), sum(gateway, {"lockouts"}));
+  text += fmt::format("Clients Silent       : {:<19}Deleted By Clients : {}\n",
+                      sum(gateway, {"client-silent"}), sum(gateway, {"deleted-by-client"}));
+  return text + refusals(gateway) + counter_block("IKE Counters", gateway.counters) + thick_line();
 }
 
 std::string gateway_tunnel_table(const Snapshot& snapshot, const chassis::GatewayStatus& gateway) {

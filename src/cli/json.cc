@@ -32,7 +32,7 @@ Json group_json(const chassis::PeerGroupStatus& group) {
               {"priority", group.priority},
               {"admin-state", up_down(group.admin_up)},
               {"mastership", mimp::text(group.mastership)},
-              {"peer-state", mimp::text(group.peer_state)},
+              {"peer-state", peer_state_text(group)},
               {"peer-reachable", group.peer_reachable},
               {"protection-status", protection_text(group.nominal)},
               {"not-nominal-reason", group.not_nominal_reason},
@@ -61,6 +61,10 @@ Json sa_json(const chassis::SaStatus& sa) {
               {"drops-sequence", sa.drops_sequence},
               {"age-ms", milliseconds(sa.age)},
               {"lifetime-ms", milliseconds(sa.lifetime)},
+              {"replay-window", sa.replay_window},
+              {"local-traffic", sa.local_selectors},
+              {"remote-traffic", sa.remote_selectors},
+              {"initiator", sa.initiator},
               {"rekeyed", sa.rekeyed},
               {"may-seal", sa.may_seal}};
 }
@@ -69,7 +73,10 @@ Json ike_json(const chassis::IkeStatus& ike) {
   return Json{{"state", ike.state},
               {"spi-initiator", fmt::format("{:#018x}", ike.spi_i)},
               {"spi-responder", fmt::format("{:#018x}", ike.spi_r)},
-              {"algorithm", ike.algorithm},
+              {"encryption-algorithm", ike.encryption},
+              {"auth-algorithm", ike.integrity},
+              {"prf-algorithm", ike.prf},
+              {"dh-group", ike.group},
               {"local-id", ike.local_id},
               {"remote-id", ike.remote_id},
               {"local", ike.local.text()},
@@ -77,6 +84,9 @@ Json ike_json(const chassis::IkeStatus& ike) {
               {"initiator", ike.initiator},
               {"local-behind-nat", ike.local_behind_nat},
               {"remote-behind-nat", ike.remote_behind_nat},
+              {"fragmentation", ike.fragmentation},
+              {"mobike", ike.mobike},
+              {"ppk", ike.ppk},
               {"age-ms", milliseconds(ike.age)},
               {"lifetime-ms", milliseconds(ike.lifetime)}};
 }
@@ -124,7 +134,8 @@ Json to_json(const chassis::TunnelStatus& tunnel) {
               {"ike-spi-initiator", fmt::format("{:#018x}", tunnel.ike.spi_i)},
               {"ike-spi-responder", fmt::format("{:#018x}", tunnel.ike.spi_r)},
               {"ike-sa", ike_json(tunnel.ike)},
-              {"child-sas", std::move(sas)}};
+              {"child-sas", std::move(sas)},
+              {"counters", tunnel.counters}};
 }
 
 Json to_json(const chassis::GatewayTunnelStatus& tunnel) {
@@ -150,6 +161,8 @@ Json to_json(const chassis::GatewayStatus& gateway) {
               {"ts-list", gateway.ts_list},
               {"client-db", gateway.client_db},
               {"reverse-routes", gateway.reverse_routes},
+              {"half-open", gateway.half_open},
+              {"counters", gateway.counters},
               {"tunnels", list(gateway.tunnels)}};
 }
 
@@ -187,7 +200,17 @@ Json peers_json(const chassis::Status& status) {
               {"peers", list(status.peers)}};
 }
 
-Json tunnels_json(const chassis::Status& status) { return Json{{"tunnels", list(status.tunnels)}}; }
+Json tunnels_json(const chassis::Status& status) {
+  Json dynamic = Json::array();
+  for (const chassis::GatewayStatus& gateway : status.gateways) {
+    for (const chassis::GatewayTunnelStatus& tunnel : gateway.tunnels) {
+      Json row{{"gateway", gateway.name}};
+      row.update(to_json(tunnel));
+      dynamic.push_back(std::move(row));
+    }
+  }
+  return Json{{"tunnels", list(status.tunnels)}, {"dynamic-tunnels", std::move(dynamic)}};
+}
 
 Json gateways_json(const chassis::Status& status) {
   return Json{{"gateways", list(status.gateways)}};

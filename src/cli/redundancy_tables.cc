@@ -31,7 +31,7 @@ std::string group_detail(const chassis::PeerGroupStatus& group) {
   text += fmt::format("Mastership           : {:<20}Activation         : {}\n",
                       mimp::text(group.mastership), group.activation);
   text += fmt::format("Peer State           : {:<20}Peer Reachable     : {}\n",
-                      mimp::text(group.peer_state), yes_no(group.peer_reachable));
+                      peer_state_text(group), yes_no(group.peer_reachable));
   text += fmt::format("In Sync              : {}\n", yes_no(group.in_sync));
   text += fmt::format("Clean Takeovers      : {:<20}Unclean Takeovers  : {}\n",
                       group.clean_takeovers, group.unclean_takeovers);
@@ -132,10 +132,10 @@ std::string multi_chassis_table(const Snapshot& snapshot) {
   table += thin_line();
   for (const chassis::PeerStatus& peer : snapshot.status.peers) {
     for (const chassis::PeerGroupStatus& group : peer.groups) {
-      table += fmt::format(fmt::runtime(kGroupRow), group.id.value, peer.address.text(),
-                           group.priority, up_down(group.admin_up), mimp::text(group.mastership),
-                           group.peer_reachable ? mimp::text(group.peer_state) : "unknown",
-                           yes_no(group.in_sync), protection_text(group.nominal));
+      table +=
+          fmt::format(fmt::runtime(kGroupRow), group.id.value, peer.address.text(), group.priority,
+                      up_down(group.admin_up), mimp::text(group.mastership), peer_state_text(group),
+                      yes_no(group.in_sync), protection_text(group.nominal));
     }
   }
   return table + thick_line();

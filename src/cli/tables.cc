@@ -31,6 +31,10 @@ std::string up_down(bool up) { return up ? "Up" : "Down"; }
 std::string yes_no(bool yes) { return yes ? "Yes" : "No"; }
 std::string_view protection_text(bool nominal) { return nominal ? "nominal" : "notReady"; }
 
+std::string_view peer_state_text(const chassis::PeerGroupStatus& group) {
+  return group.peer_reachable ? mimp::text(group.peer_state) : "unknown";
+}
+
 std::string seconds_text(Duration duration) {
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
   return fmt::format("{}.{:03}", whole / 1000, whole % 1000);
@@ -58,6 +62,11 @@ std::string counter_lines(const std::map<std::string, uint64_t>& counters, size_
     lines += fmt::format("{:{}}{:<{}} : {}\n", "", indent, name, kNameWidth - indent, value);
   }
   return lines;
+}
+
+std::string counter_block(std::string_view title, const std::map<std::string, uint64_t>& counters) {
+  if (counters.empty()) return {};
+  return thin_line() + std::string(title) + "\n" + counter_lines(counters, 2);
 }
 
 TunnelGroupId effective_peer_group(const chassis::PeerGroupStatus& group) {

@@ -22,6 +22,7 @@ std::string peer_detail(const chassis::PeerStatus& peer);
 std::string multi_chassis_table(const Snapshot& snapshot);
 std::string sync_table(const Snapshot& snapshot);
 std::string tunnel_table(const Snapshot& snapshot);
+std::string dynamic_tunnel_table(const Snapshot& snapshot);
 std::string tunnel_detail(const Snapshot& snapshot, const chassis::TunnelStatus& tunnel);
 std::string gateway_table(const Snapshot& snapshot);
 std::string gateway_detail(const Snapshot& snapshot, const chassis::GatewayStatus& gateway);
@@ -56,6 +57,10 @@ std::string title(std::string_view text);
 std::string up_down(bool up);
 std::string yes_no(bool yes);
 std::string service_name(const config::Config& config, uint32_t id);
+// What the peer says its state is; `unknown` where it cannot be heard.
+std::string_view peer_state_text(const chassis::PeerGroupStatus& group);
+// Nothing where there are none.
+std::string counter_block(std::string_view title, const std::map<std::string, uint64_t>& counters);
 // What belongs to the IKE SA and the CHILD SAs of a tunnel, for its detail.
 std::string ike_detail(const chassis::IkeStatus& ike);
 std::string sa_details(const std::vector<chassis::SaStatus>& sas);

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "config/names.h"
 #include "crypto/crypto.h"
 #include "esp/algorithm.h"
 
@@ -134,5 +135,12 @@ std::optional<ike::Group> read_group(const View& group) {
   warn_if_weak(group);
   return static_cast<ike::Group>(number);
 }
+
+std::string_view name(ike::Prf prf) {
+  const auto* at = std::ranges::find(kPrfs, prf, &NamedPrf::prf);
+  return at == std::end(kPrfs) ? "unknown" : at->name;
+}
+
+std::string name(ike::Group group) { return fmt::format("group-{}", static_cast<unsigned>(group)); }
 
 }  // namespace segw::config

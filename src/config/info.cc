@@ -97,6 +97,14 @@ class Printer {
   std::string text_;
 };
 
+std::string print_json(const Tree& tree, uint32_t options) {
+  char* text = nullptr;
+  (void)lyd_print_mem(&text, tree.root, LYD_JSON, options);
+  std::string result = text == nullptr ? "{}" : text;
+  std::free(text);  // NOLINT(cppcoreguidelines-no-malloc): libyang's
+  return result;
+}
+
 }  // namespace
 
 std::string info(const Tree& tree) {
@@ -105,13 +113,9 @@ std::string info(const Tree& tree) {
   return printer.take();
 }
 
-std::string info_json(const Tree& tree) {
-  char* text = nullptr;
-  (void)lyd_print_mem(&text, tree.root, LYD_JSON, LYD_PRINT_WD_TRIM);
-  std::string result = text == nullptr ? "{}" : text;
-  std::free(text);  // NOLINT(cppcoreguidelines-no-malloc): libyang's
-  return result;
-}
+std::string info_json(const Tree& tree) { return print_json(tree, LYD_PRINT_WD_TRIM); }
+
+std::string whole_json(const Tree& tree) { return print_json(tree, LYD_PRINT_WD_ALL); }
 
 // By the printed text: it leaves out containers in which only defaults are written.
 bool same(const Tree& a, const Tree& b) { return info(a) == info(b); }

@@ -69,6 +69,8 @@ struct Loaded {
 // "********" hidden, which load() refuses: it must be entered again.
 [[nodiscard]] std::string info(const Tree& tree);
 [[nodiscard]] std::string info_json(const Tree& tree);
+// With defaults, as JSON; secrets as in info().
+[[nodiscard]] std::string whole_json(const Tree& tree);
 // The same configuration, defaults and explicit values alike.
 [[nodiscard]] bool same(const Tree& a, const Tree& b);
 

@@ -133,6 +133,15 @@ bool Certificate::has_address(const IpAddress& address) const {
 
 bool Certificate::has_subject(ByteView name) const { return same_name(subject(), name); }
 
+bool Crl::is_issued_by(const Certificate& authority) const {
+  if (!parsed_ || authority.empty()) return false;
+  const QuietErrors quiet;
+  X509_CRL* crl = parsed_->crl.get();
+  X509* issuer = authority.parsed().x509.get();
+  return X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(issuer)) == 0 &&
+         X509_CRL_verify(crl, X509_get0_pubkey(issuer)) == 1;
+}
+
 Result<Crl> Crl::parse(ByteView file) {
   const QuietErrors quiet;
   if (file.size() > kCrlMax) return failure("larger than a CRL may be (1 MiB)");

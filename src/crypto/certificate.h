@@ -57,6 +57,8 @@ class Crl {
  public:
   Crl() = default;
   static Result<Crl> parse(ByteView file);  // PEM or DER
+  // By name and by signature.
+  [[nodiscard]] bool is_issued_by(const Certificate& authority) const;
 
   struct Parsed;
   [[nodiscard]] const Parsed& parsed() const { return *parsed_; }

@@ -77,15 +77,6 @@ std::string name_of(const Named<T> (&table)[N], T value) {
   return std::to_string(value);
 }
 
-std::string text(const esp::TrafficSelector& selector) {
-  std::string words = fmt::format("{}-{}", selector.first.text(), selector.last.text());
-  if (selector.protocol != 0) words += fmt::format(" protocol {}", selector.protocol);
-  if (selector.port_first != 0 || selector.port_last != 0xFFFF) {
-    words += fmt::format(" ports {}-{}", selector.port_first, selector.port_last);
-  }
-  return words;
-}
-
 std::string_view protocol(uint8_t number) {
   return number == kProtocolIke ? "IKE" : number == kProtocolEspSa ? "ESP" : "none";
 }
@@ -149,7 +140,7 @@ struct Describer {
     const auto* name = selectors.of_initiator ? "TSi" : "TSr";
     Words words{.name = name, .lines = {}};
     for (const auto& each : selectors.selectors) {
-      words.lines.push_back(fmt::format("{} {}", name, text(each)));
+      words.lines.push_back(fmt::format("{} {}", name, ike::text(each)));
     }
     return words;
   }
@@ -177,6 +168,15 @@ std::string describe_payloads(uint8_t first, ByteView bytes, Wording wording) {
 }
 
 }  // namespace
+
+std::string text(const esp::TrafficSelector& selector) {
+  std::string words = fmt::format("{}-{}", selector.first.text(), selector.last.text());
+  if (selector.protocol != 0) words += fmt::format(" protocol {}", selector.protocol);
+  if (selector.port_first != 0 || selector.port_last != 0xFFFF) {
+    words += fmt::format(" ports {}-{}", selector.port_first, selector.port_last);
+  }
+  return words;
+}
 
 std::string describe(ByteView message, const IkeSa* sa, Wording wording) {
   const auto header = decode_header(message);

@@ -31,10 +31,11 @@ EngineImpl::EngineImpl(platform::Platform& platform, GroupSettings settings, Tab
                        Host& host)
     : platform_(platform),
       configured_(std::make_shared<const Configured>(std::move(settings))),
-      settings_(configured_->settings),
+      settings_(&configured_->settings),
       tables_(tables),
       host_(host),
-      cookie_key_(settings_.cookie_key),
+      counters_(*settings_),
+      cookie_key_(settings_->cookie_key),
       timer_(platform, [this] { on_timer(); }),
       set_up_timer_(platform, [this] { on_set_up_timer(); }),
       init_timer_(platform, [this] { on_init_turn(); }),
@@ -143,16 +144,16 @@ void EngineImpl::heard(IkeSpi ike_sa) {
 }
 
 const TunnelSettings* EngineImpl::tunnel(uint32_t index) const {
-  const auto at = std::ranges::find_if(settings_.tunnels,
+  const auto at = std::ranges::find_if(settings_->tunnels,
                                        [&](const auto& each) { return each.index == index; });
-  return at == settings_.tunnels.end() ? nullptr : &*at;
+  return at == settings_->tunnels.end() ? nullptr : &*at;
 }
 
 Spi EngineImpl::new_spi() {
   constexpr uint32_t kRandom = (1U << kSlotShift32) - 1;
   while (true) {
     const auto random = static_cast<uint32_t>(platform_.rng.next()) & kRandom;
-    const Spi spi{uint32_t{settings_.slot.value} << kSlotShift32 | random};
+    const Spi spi{uint32_t{settings_->slot.value} << kSlotShift32 | random};
     const bool taken = tables_.child_sas.contains(spi) || reserved_.contains(spi);
     if (spi.value >= kSpiMin && !taken) return spi;
   }
@@ -162,12 +163,14 @@ IkeSpi EngineImpl::new_ike_spi() {
   constexpr uint64_t kRandom = (uint64_t{1} << kSlotShift64) - 1;
   while (true) {
     const uint64_t random = platform_.rng.next() & kRandom;
-    const IkeSpi spi{uint64_t{settings_.slot.value} << kSlotShift64 | random};
+    const IkeSpi spi{uint64_t{settings_->slot.value} << kSlotShift64 | random};
     if (spi.value != 0 && !tables_.ike_sas.contains(spi)) return spi;
   }
 }
 
 void EngineImpl::on_datagram(const Datagram& datagram) {
+  const PartedCounters::Scope part(
+      counters_, counters_.between(datagram.local.address, datagram.remote.address));
   if (!active_) return drop("not-acting");
   const auto header = decode_header(datagram.message);
   if (!header) return on_malformed(datagram, header.error().field);
@@ -180,6 +183,7 @@ void EngineImpl::on_datagram(const Datagram& datagram) {
   }
   IkeSa* sa = find(*header);
   if (sa == nullptr) return on_unknown(datagram, *header);
+  const PartedCounters::Scope owner(counters_, counters_.of(*sa));
   on_protected(*sa, datagram, *header);
 }
 

@@ -168,7 +168,16 @@ class Engine {
   virtual void pause() = 0;
   // The handover was given up: goes on as before pause(), with what waits for its commit.
   virtual void resume() = 0;
+  // Certificates, authorities and revocation lists were read anew. `settings` are those given
+  // before in everything else. SAs that stand stay; who authenticates from now on is judged by it.
+  virtual void renew_authentication(const GroupSettings& settings) = 0;
+  // As of now, unlike those of the tables.
+  [[nodiscard]] virtual Duration age(const IkeSa& sa) const = 0;
+  [[nodiscard]] virtual Duration age(const esp::ChildSa& sa) const = 0;
   [[nodiscard]] virtual const Counters& counters() const = 0;  // drops by reason, exchanges
+  // The part of one configured tunnel, and of a gateway's address; null if there is no such.
+  [[nodiscard]] virtual const Counters* tunnel_counters(uint32_t index) const = 0;
+  [[nodiscard]] virtual const Counters* gateway_counters(const IpAddress& local) const = 0;
 };
 
 std::unique_ptr<Engine> make_engine(platform::Platform& platform, GroupSettings settings,

@@ -20,7 +20,7 @@ constexpr Duration kHalfOpenLimit = std::chrono::seconds(30);
 }  // namespace
 
 bool EngineImpl::under_attack() const {
-  return half_open_.size() + init_working_.size() >= settings_.half_open_cookie_threshold;
+  return half_open_.size() + init_working_.size() >= settings_->half_open_cookie_threshold;
 }
 
 // Of an IKE SA in any state: as long as a gateway's client has not said who it is, the gateway's.
@@ -98,6 +98,8 @@ void EngineImpl::on_init_turn() {
     // It was repeated while it waited.
     const InitKey key{next.header.initiator, next.datagram.remote};
     if (half_open_.contains(key) || init_working_.contains(key)) continue;
+    const PartedCounters::Scope part(
+        counters_, counters_.between(next.datagram.local.address, next.datagram.remote.address));
     answer_init(next.datagram, next.header);
   }
   if (!init_queue_.empty()) init_timer_.arm_at(init_turn_since_ + kInitTurn);

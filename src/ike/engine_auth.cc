@@ -62,6 +62,12 @@ EngineImpl::Authenticated EngineImpl::authenticate(const Configured& configured,
   return result;
 }
 
+// Workers go on with what they began with.
+void EngineImpl::renew_authentication(const GroupSettings& settings) {
+  configured_ = std::make_shared<const Configured>(settings);
+  settings_ = &configured_->settings;
+}
+
 void EngineImpl::on_auth(IkeSa& sa, Request& request) {
   auto work = std::make_shared<AuthWork>(AuthWork{.configured = configured_,
                                                   .activation = activation_,
@@ -86,6 +92,7 @@ void EngineImpl::finish_on_auth(AuthWork& work) {
   const auto at = tables_.ike_sas.find(work.sa.our_spi());
   if (at == tables_.ike_sas.end() || at->second.state != IkeState::HalfOpen) return;
   IkeSa& sa = at->second;
+  const PartedCounters::Scope part(counters_, counters_.of(sa));
   runtime(sa).proving = false;
   if (!active_) return;  // a planned handover: the client asks again
   const Request request{.datagram = work.datagram,
@@ -140,7 +147,7 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
             entry.second.pending && entry.second.pending->kind == PendingRequest::Kind::DeleteIke;
         return entry.second.state == IkeState::Established && !ends;
       }));
-  if (used >= settings_.tunnels_max) {
+  if (used >= settings_->tunnels_max) {
     counters_.add("refused-tunnels-max");
     return answer(sa, request, {notify(NotifyType::NoAdditionalSas)}, std::move(changes));
   }

@@ -116,7 +116,7 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
 esp::ChildSa& EngineImpl::keep_child(IkeSa& sa, const TunnelSettings& settings, ChildParts parts,
                                      Changes& changes) {
   esp::ChildSa child;
-  child.group = settings_.group;
+  child.group = settings_->group;
   child.ike_sa = sa.our_spi();
   child.tunnel = sa.tunnel;
   child.inbound_spi = parts.inbound_spi;
@@ -141,12 +141,12 @@ esp::ChildSa& EngineImpl::keep_child(IkeSa& sa, const TunnelSettings& settings, 
   child.replaces = parts.replaces;
   child.outbound_from = parts.outbound_from;
   child.rekey_after = soft(parts.lifetime);
-  child.grants.slots = settings_.slots;
-  child.grants.grantee = settings_.slot;
-  for (uint8_t slot = 0; slot < settings_.slots && slot < esp::kSlotsMax; ++slot) {
+  child.grants.slots = settings_->slots;
+  child.grants.grantee = settings_->slot;
+  for (uint8_t slot = 0; slot < settings_->slots && slot < esp::kSlotsMax; ++slot) {
     child.grants.bound[slot] = kFirstGrant;
   }
-  child.holders.push_back({.slot = settings_.slot, .incarnation = settings_.incarnation});
+  child.holders.push_back({.slot = settings_->slot, .incarnation = settings_->incarnation});
   const Spi spi = child.inbound_spi;
   note_ranges(child);
   sa.children.push_back(spi);

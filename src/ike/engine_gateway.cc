@@ -44,11 +44,11 @@ const TunnelSettings* EngineImpl::tunnel(const IkeSa& sa) const {
 // A configured tunnel between the two addresses, or the gateway at ours. Who the client is, it says
 // in IKE_AUTH only.
 const TunnelSettings* EngineImpl::settings_for_init(const Datagram& datagram) const {
-  const auto at = std::ranges::find_if(settings_.tunnels, [&](const TunnelSettings& each) {
+  const auto at = std::ranges::find_if(settings_->tunnels, [&](const TunnelSettings& each) {
     return each.enabled && each.local_gateway == datagram.local.address &&
            each.remote_gateway == datagram.remote.address;
   });
-  if (at != settings_.tunnels.end()) return &*at;
+  if (at != settings_->tunnels.end()) return &*at;
   const Gateway* open = gateway(datagram.local.address);
   const bool served = open != nullptr && open->clients.may_serve(datagram.remote.address);
   return served ? &open->settings->own : nullptr;
@@ -174,8 +174,8 @@ void EngineImpl::drop_orphans() {
 
 void EngineImpl::note_configured_ranges() {
   std::vector<esp::TrafficSelector> named;
-  for (const TunnelSettings& each : settings_.tunnels) {
-    if (!each.enabled || settings_.gateways.empty()) continue;
+  for (const TunnelSettings& each : settings_->tunnels) {
+    if (!each.enabled || settings_->gateways.empty()) continue;
     std::ranges::copy_if(each.remote_selectors, std::back_inserter(named),
                          [](const auto& selector) { return !any_address(selector); });
   }

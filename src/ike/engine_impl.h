@@ -34,6 +34,7 @@
 #include "ike/lockout.h"
 #include "ike/message.h"
 #include "ike/negotiation.h"
+#include "ike/parted_counters.h"
 #include "ike/protection.h"
 #include "ike/remote_ranges.h"
 
@@ -56,7 +57,16 @@ class EngineImpl final : public Engine {
   void ask_liveness(IkeSpi our_spi) override;
   void pause() override;
   void resume() override;
-  [[nodiscard]] const Counters& counters() const override { return counters_; }
+  void renew_authentication(const GroupSettings& settings) override;
+  [[nodiscard]] Duration age(const IkeSa& sa) const override;
+  [[nodiscard]] Duration age(const esp::ChildSa& sa) const override;
+  [[nodiscard]] const Counters& counters() const override { return counters_.all(); }
+  [[nodiscard]] const Counters* tunnel_counters(uint32_t index) const override {
+    return counters_.of_tunnel(index);
+  }
+  [[nodiscard]] const Counters* gateway_counters(const IpAddress& local) const override {
+    return counters_.of_gateway(local);
+  }
 
  private:
   // Not before `until` again; `failures` in a row make it longer.
@@ -387,11 +397,11 @@ class EngineImpl final : public Engine {
   static void note_gone(IkeSa& sa, const Bytes& theirs);
 
   platform::Platform& platform_;
-  const std::shared_ptr<const Configured> configured_;
-  const GroupSettings& settings_;  // of configured_
+  std::shared_ptr<const Configured> configured_;  // another one after renew_authentication
+  const GroupSettings* settings_;                 // of configured_
   Tables tables_;
   Host& host_;
-  Counters counters_;
+  PartedCounters counters_;
   bool active_ = false;
   bool clean_ = true;        // how we came to act
   uint64_t activation_ = 0;  // counts them: what workers bring of an earlier one is void

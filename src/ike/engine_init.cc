@@ -159,6 +159,9 @@ void EngineImpl::begin_half_open(const Datagram& datagram, const Header& header,
       [this, work] {
         if (work->activation != activation_) return;
         init_working_.erase({work->header.initiator, work->datagram.remote});
+        const PartedCounters::Scope part(
+            counters_,
+            counters_.between(work->datagram.local.address, work->datagram.remote.address));
         if (active_) make_half_open(*work);
       });
 }
@@ -168,7 +171,7 @@ void EngineImpl::make_half_open(InitWork& work) {
   const ChosenIke& chosen = work.chosen;
   IkeSa& sa = work.sa;
   if (!work.shared) return drop("init-bad-public-value");
-  sa.group = settings_.group;
+  sa.group = settings_->group;
   sa.tunnel = offer.tunnel->index;
   sa.initiator_spi = header.initiator;
   sa.responder_spi = new_ike_spi();
@@ -201,9 +204,9 @@ void EngineImpl::make_half_open(InitWork& work) {
   sa.init_response =
       encode_message(reply, init_answer(datagram, offer, chosen, sa, work.pair.public_key));
   sa.next_request_in = 1;
-  sa.holders.push_back({.slot = settings_.slot, .incarnation = settings_.incarnation});
+  sa.holders.push_back({.slot = settings_->slot, .incarnation = settings_->incarnation});
   Changes changes;
-  if (half_open_.size() >= settings_.half_open_max) drop_oldest_half_open(changes);
+  if (half_open_.size() >= settings_->half_open_max) drop_oldest_half_open(changes);
   const IkeSpi spi = sa.responder_spi;
   const Datagram answer{
       .local = datagram.local, .remote = datagram.remote, .message = sa.init_response};

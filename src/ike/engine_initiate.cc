@@ -70,9 +70,10 @@ std::vector<Payload> with_cookie(std::vector<Payload> payloads, const Bytes& coo
 }  // namespace
 
 void EngineImpl::begin_tunnel(const TunnelSettings& settings) {
+  const PartedCounters::Scope part(counters_, counters_.of_tunnel(settings.index));
   if (settings.proposals.empty() || settings.child_proposals.empty()) return;
   IkeSa sa;
-  sa.group = settings_.group;
+  sa.group = settings_->group;
   sa.tunnel = settings.index;
   sa.initiator_spi = new_ike_spi();
   sa.we_initiated = true;
@@ -81,7 +82,7 @@ void EngineImpl::begin_tunnel(const TunnelSettings& settings) {
   sa.remote = {.address = settings.remote_gateway, .port = kIkePort};
   sa.initiator_nonce = platform_.rng.bytes(kNonceSize);
   sa.next_request_out = 1;
-  sa.holders.push_back({.slot = settings_.slot, .incarnation = settings_.incarnation});
+  sa.holders.push_back({.slot = settings_->slot, .incarnation = settings_->incarnation});
   sa.pending.emplace();
   sa.pending->kind = Kind::IkeSaInit;
   const Group group = settings.proposals.front().suite.group;

@@ -62,7 +62,7 @@ IkeSa& EngineImpl::keep_successor(const IkeSa& sa, const SuccessorParts& parts, 
   next.highest_m1 = 0;
   next.rekey_after = soft(parts.lifetime);
   next.delete_after = {};
-  next.holders = {{.slot = settings_.slot, .incarnation = settings_.incarnation}};
+  next.holders = {{.slot = settings_->slot, .incarnation = settings_->incarnation}};
   const IkeSpi spi = next.our_spi();
   changes.ike_sas.push_back(spi);
   IkeSa& kept = tables_.ike_sas.insert_or_assign(spi, std::move(next)).first->second;

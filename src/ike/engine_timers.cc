@@ -58,6 +58,16 @@ Instant EngineImpl::child_born(Spi spi) {
   return at->second;
 }
 
+Duration EngineImpl::age(const IkeSa& sa) const {
+  const auto run = runtimes_.find(sa.our_spi());
+  return run == runtimes_.end() ? sa.age : platform_.clock.now() - run->second.born;
+}
+
+Duration EngineImpl::age(const esp::ChildSa& sa) const {
+  const auto born = child_born_.find(sa.inbound_spi);
+  return born == child_born_.end() ? sa.age : platform_.clock.now() - born->second;
+}
+
 Duration EngineImpl::age_of(const IkeSa& sa) {
   const Instant born = runtime(sa).born;
   return platform_.clock.now() - born;
@@ -70,7 +80,7 @@ Duration EngineImpl::age_of(const esp::ChildSa& sa) {
 
 // Both ends must not begin at the same moment, nor all SAs of a chassis.
 Duration EngineImpl::soft(Duration lifetime) {
-  if (settings_.responder_only || lifetime.count() == 0) return {};
+  if (settings_->responder_only || lifetime.count() == 0) return {};
   const uint64_t share = kSoftLeast + platform_.rng.below(kSoftMost - kSoftLeast + 1);
   return lifetime / 1000 * static_cast<int64_t>(share);
 }
@@ -210,6 +220,7 @@ void EngineImpl::on_timer() {
 }
 
 void EngineImpl::on_due(IkeSa& sa, Instant now) {
+  const PartedCounters::Scope part(counters_, counters_.of(sa));
   const Runtime& run = runtime(sa);
   if (run.committing || run.request_committing) return schedule(sa);
   const Task task = next_task(sa, now);

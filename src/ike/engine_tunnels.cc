@@ -27,12 +27,12 @@ void EngineImpl::find_wanted_tunnels() {
   set_ups_.clear();
   wanted_.clear();
   set_up_timer_.cancel();
-  if (settings_.responder_only) return;
+  if (settings_->responder_only) return;
   std::set<uint32_t> held;
   for (const auto& [spi, sa] : tables_.ike_sas) {
     if (sa.state != IkeState::HalfOpen && sa.state != IkeState::Closed) held.insert(sa.tunnel);
   }
-  for (const TunnelSettings& each : settings_.tunnels) {
+  for (const TunnelSettings& each : settings_->tunnels) {
     if (!each.auto_establish || !each.enabled || held.contains(each.index)) continue;
     want_tunnel(each.index, Duration{});
   }
@@ -50,7 +50,7 @@ void EngineImpl::want_tunnel(uint32_t index, Duration in) {
 }
 
 void EngineImpl::tunnel_lost(uint32_t index, Duration in) {
-  if (!active_ || settings_.responder_only) return;
+  if (!active_ || settings_->responder_only) return;
   const TunnelSettings* settings = tunnel(index);
   if (settings == nullptr || !settings->auto_establish || !settings->enabled) return;
   if (!has_ike_sa(index)) want_tunnel(index, in);

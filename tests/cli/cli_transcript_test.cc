@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "cli/console.h"
+#include "platform/testing/memory_files.h"
 #include "snapshots.h"
 
 namespace segw::cli {
@@ -51,6 +52,12 @@ class StillChassis : public chassis::Chassis {
     if (gateway != "gw-1" || client != "enb10") return failure("no such client");
     return "action " + std::to_string(static_cast<int>(action)) + " on a client";
   }
+  Result<std::string> reload_credentials(const platform::Files& files) override {
+    if (!files.read("root.crl")) {
+      return failure("certificates stay as they were:\n/configure/…/crl-file: root.crl is garbage");
+    }
+    return std::string("certificates, keys and revocation lists were read anew");
+  }
   Result<std::string> trace(const IpAddress& peer, chassis::TraceMode mode) override {
     if (mode == chassis::TraceMode::Off) return failure(peer.text() + " is not traced");
     return peer.text() + " is traced in mode " + std::to_string(static_cast<int>(mode));
@@ -68,7 +75,8 @@ class StillChassis : public chassis::Chassis {
 
 config::Loaded configuration() {
   const auto ports = config::parse_ports(read("labs/pair/a.ports"));
-  auto loaded = config::load(read("labs/pair/a.cfg"), *ports);
+  auto loaded =
+      config::load(read("labs/pair/a.cfg") + read("tests/labs/gateway/gateway.cfg"), *ports);
   EXPECT_TRUE(loaded);
   return *loaded;
 }
@@ -93,7 +101,8 @@ class Transcript : public testing::TestWithParam<Session> {};
 TEST_P(Transcript, IsWhatTheConsolePrints) {
   const std::string expected = read(std::string("tests/cli/") + GetParam().file + ".transcript");
   StillChassis still(GetParam().snapshot());
-  Console console(still, configuration());
+  platform::testing::MemoryFiles pki;
+  Console console(still, configuration(), &pki);
   std::string printed;
   std::istringstream lines(expected);
   for (std::string line; std::getline(lines, line);) {
@@ -107,12 +116,11 @@ TEST_P(Transcript, IsWhatTheConsolePrints) {
   if (printed != expected) std::ofstream(std::string(GetParam().file) + ".actual") << printed;
 }
 
-INSTANTIATE_TEST_SUITE_P(Console, Transcript,
-                         testing::Values(Session{"master", master_snapshot},
-                                         Session{"alone", alone_snapshot},
-                                         Session{"standby", standby_snapshot},
-                                         Session{"json", master_snapshot},
-                                         Session{"words", master_snapshot}));
+INSTANTIATE_TEST_SUITE_P(
+    Console, Transcript,
+    testing::Values(Session{"master", master_snapshot}, Session{"alone", alone_snapshot},
+                    Session{"standby", standby_snapshot}, Session{"json", master_snapshot},
+                    Session{"words", master_snapshot}, Session{"policies", master_snapshot}));
 
 TEST(Console, AsksBeforeASwitchoverAndDoesNothingYet) {
   StillChassis still(master_snapshot());
@@ -123,6 +131,16 @@ TEST(Console, AsksBeforeASwitchoverAndDoesNothingYet) {
   answer(console,
          "tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group 1 now");
   EXPECT_EQ(still.switchovers, 1);
+}
+
+TEST(Console, NamesEachBadFileOfCertificates) {
+  StillChassis still(master_snapshot());
+  platform::testing::MemoryFiles pki;
+  pki.unreadable = "root.crl";
+  Console console(still, configuration(), &pki);
+  EXPECT_EQ(answer(console, "admin certificate reload"),
+            "MINOR: CLI certificates stay as they were:\n/configure/…/crl-file: root.crl is "
+            "garbage\nexit code 1\n");
 }
 
 TEST(Console, RefusesAnEndlessCommand) {
@@ -136,6 +154,10 @@ TEST(Console, NeverPrintsTheSecretsOfTheConfiguration) {
   Console console(still, configuration());
   EXPECT_EQ(answer(console, "info").find("a shared secret"), std::string::npos);
   EXPECT_EQ(answer(console, "info | json").find("a shared secret"), std::string::npos);
+  for (const char* command : {"show ipsec client-db", "show ipsec client-db homes",
+                              "show ipsec client-db | json", "show ipsec client-db homes | json"}) {
+    EXPECT_EQ(answer(console, command).find("the key of"), std::string::npos) << command;
+  }
 }
 
 }  // namespace

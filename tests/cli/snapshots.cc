@@ -70,6 +70,9 @@ chassis::SaStatus sa() {
   sa.drops_replay = 1;
   sa.age = seconds(61);
   sa.lifetime = seconds(7200);
+  sa.replay_window = 128;
+  sa.local_selectors = {"10.2.2.0-10.2.2.255"};
+  sa.remote_selectors = {"192.168.1.1-192.168.1.1", "192.168.2.0-192.168.2.255 protocol 6"};
   return sa;
 }
 
@@ -78,7 +81,11 @@ chassis::IkeStatus ike(std::string remote_id, const Endpoint& remote) {
   ike.state = "established";
   ike.spi_i = 0x0123456789ABCDEF;
   ike.spi_r = 0x00FEDCBA98765432;
-  ike.algorithm = "aes256-gcm16 prf-5 group-19";
+  ike.encryption = "aes256-gcm16";
+  ike.integrity = "auth-encryption";
+  ike.prf = "sha-256";
+  ike.group = "group-19";
+  ike.fragmentation = true;
   ike.local_id = "10.10.20.1";
   ike.remote_id = std::move(remote_id);
   ike.local = Endpoint{.address = v4(0x0A0A1401), .port = 500};
@@ -101,6 +108,7 @@ chassis::TunnelStatus tunnel() {
   tunnel.security_policy = 1;
   tunnel.ike = ike("10.10.10.1", Endpoint{.address = v4(0x0A0A0A01), .port = 500});
   tunnel.sas = {sa()};
+  tunnel.counters = {{"child-rekeyed", 3}, {"established", 1}};
   return tunnel;
 }
 
@@ -116,8 +124,17 @@ chassis::GatewayStatus gateway() {
   gateway.oper_up = true;
   gateway.tunnel_template = 1;
   gateway.ts_list = "ran";
-  gateway.client_db = "enodebs";
+  gateway.client_db = "homes";
   gateway.reverse_routes = 2;
+  gateway.half_open = 1;
+  gateway.counters = {{"auth-shared-key-wrong", 4},
+                      {"authentication-failed", 4},
+                      {"cookies-asked", 7},
+                      {"established", 2},
+                      {"locked-out", 9},
+                      {"lockouts", 1},
+                      {"refused-14", 1},
+                      {"refused-no-proposal", 2}};
   chassis::GatewayTunnelStatus known;
   known.client = 10;
   known.client_name = "enb10";
@@ -156,21 +173,23 @@ chassis::Status master_snapshot() {
   isa.group = TunnelGroupId{1};
   isa.isa = "1/2";
   isa.up = true;
-  isa.crypto = "libipsec-mb";
+  isa.crypto = "ipsec-mb 1.3.0 AVX512";
   isa.drops = {{"esp-unknown-spi", 3}, {"replay", 1}};
   status.isas = {isa};
-  status.counters = {{"ike", {{"bad-length", 2}, {"unknown-spi", 1}}}, {"mimp", {{"bad-hmac", 0}}}};
-  status.log = {
-      chassis::LogEntry{.number = 2,
-                        .at = wall(12),
-                        .severity = "WARNING",
-                        .name = "MIMP_MASTER_CHANGED",
-                        .text = "Tunnel group 1 changed from eligible to master (peer heard)"},
-      chassis::LogEntry{.number = 1,
-                        .at = wall(11),
-                        .severity = "MINOR",
-                        .name = "MCS_SYNC_CHANGED",
-                        .text = "The sync status of peer 192.0.2.2 changed to inSync"}};
+  status.counters = {{"ike tunnel-group 1", {{"malformed-length", 2}, {"unknown-spi", 1}}},
+                     {"mimp tunnel-group 1", {{"hello-bad-hmac", 0}}}};
+  status.log = {chassis::LogEntry{
+                    .number = 2,
+                    .at = wall(12),
+                    .severity = "WARNING",
+                    .name = "MIMP_MASTER_CHANGED",
+                    .text = "Master state for the multi-chassis ipsec peer 192.0.2.2 tunnel-group "
+                            "1 changed from eligible to master because higher priority"},
+                chassis::LogEntry{.number = 1,
+                                  .at = wall(11),
+                                  .severity = "INFO",
+                                  .name = "MCS_PEER_UP",
+                                  .text = "MCS session with peer 192.0.2.2"}};
   return status;
 }
 

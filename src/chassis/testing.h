@@ -1,0 +1,100 @@
+#pragma once
+
+// One chassis alone, over the smallest platform, with an ISA that is ready at once and remembers
+// what it is told. Whole pairs belong in sim/.
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "chassis/chassis.h"
+#include "isa/isa_wire.h"
+#include "platform/testing/fake_platform.h"
+
+namespace segw::chassis::testing {
+
+class RecordingIsas final : public platform::Isas {
+ public:
+  explicit RecordingIsas(platform::Scheduler& scheduler) : scheduler_(scheduler) {}
+
+  Result<std::unique_ptr<platform::Isa>> start(const platform::IsaSpec& /*spec*/,
+                                               platform::IsaHandler& handler) override {
+    handler_ = &handler;
+    return std::make_unique<RecordingIsa>(*this);
+  }
+  void say(const isa::FromIsa& message) { handler_->on_isa_message(isa::encode(message)); }
+  // The messages of one kind since the last call.
+  template <typename T>
+  std::vector<T> take() {
+    std::vector<T> found;
+    std::erase_if(told_, [&](const isa::ToIsa& message) {
+      const T* const wanted = std::get_if<T>(&message);
+      if (wanted != nullptr) found.push_back(*wanted);
+      return wanted != nullptr;
+    });
+    return found;
+  }
+
+ private:
+  class RecordingIsa final : public platform::Isa {
+   public:
+    explicit RecordingIsa(RecordingIsas& all) : all_(all) {}
+    void send(Bytes message) override {
+      const auto decoded = isa::decode_to_isa(message);
+      if (!decoded) return;
+      all_.told_.push_back(*decoded);
+      if (!std::holds_alternative<isa::Setup>(*decoded)) return;
+      all_.scheduler_.at(Instant{}, [&all = all_] { all.say(isa::Ready{.crypto = "none"}); });
+    }
+
+   private:
+    RecordingIsas& all_;
+  };
+
+  platform::Scheduler& scheduler_;
+  platform::IsaHandler* handler_ = nullptr;
+  std::vector<isa::ToIsa> told_;
+};
+
+// Acts as soon as it is made.
+class Bench {
+ public:
+  explicit Bench(config::Config config, std::shared_ptr<const Credentials> credentials = nullptr)
+      : chassis(make_chassis(platform, std::make_shared<const config::Config>(std::move(config)),
+                             {.credentials = std::move(credentials)})) {
+    chassis->start([this](const Result<void>& result) { started = result; });
+    fake.scheduler.run_for(std::chrono::seconds(1));
+  }
+
+  // The messages that leave while this one is worked on.
+  std::vector<isa::IkeDatagram> give(const Bytes& message, const Endpoint& local,
+                                     const Endpoint& remote) {
+    isas.take<isa::SendIke>();
+    isas.say(isa::PuntIke{.datagram = {.local = local, .remote = remote, .message = message}});
+    fake.scheduler.run_for(std::chrono::milliseconds(10));
+    std::vector<isa::IkeDatagram> sent;
+    for (isa::SendIke& each : isas.take<isa::SendIke>()) sent.push_back(std::move(each.datagram));
+    return sent;
+  }
+
+  platform::testing::FakePlatform fake;
+  RecordingIsas isas{fake.scheduler};
+  platform::Platform platform{.clock = fake.clock,
+                              .scheduler = fake.scheduler,
+                              .rng = fake.rng,
+                              .datagrams = fake.datagrams,
+                              .streams = fake.streams,
+                              .services = fake.services,
+                              .isas = isas,
+                              .steering = fake.steering,
+                              .workers = fake.workers,
+                              .store = fake.store,
+                              .log = fake.log,
+                              .supervisor = fake.supervisor};
+  std::optional<Result<void>> started;
+  std::unique_ptr<Chassis> chassis;
+};
+
+}  // namespace segw::chassis::testing

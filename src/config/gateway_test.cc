@@ -91,7 +91,7 @@ configure service ies "IES-1" interface "int-IPsec-Public-1" sap tunnel-1.public
 )";
 
 std::string file(const std::string& name) {
-  std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/labs/pair/" + name);
+  const std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/labs/pair/" + name);
   std::stringstream content;
   content << in.rdbuf();
   return content.str();

@@ -12,7 +12,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 std::string file(const std::string& name) {
-  std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/labs/pair/" + name);
+  const std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/labs/pair/" + name);
   std::stringstream content;
   content << in.rdbuf();
   return content.str();

@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 
 std::string file(const std::string& name) {
-  std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/labs/ipv6/" + name);
+  const std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/labs/ipv6/" + name);
   std::stringstream content;
   content << in.rdbuf();
   return content.str();

@@ -12,10 +12,9 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 std::string file(const std::string& name) {
-  std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/labs/pair/" + name);
+  const std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/labs/pair/" + name);
   std::stringstream content;
   content << in.rdbuf();
   return content.str();

@@ -58,7 +58,7 @@ constexpr const char* kDynamic =
     "ipsec-tunnel \"tunnel-1\" key-exchange dynamic ";
 
 std::string lab_file(const std::string& name) {
-  std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/labs/pair/" + name);
+  const std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/labs/pair/" + name);
   std::stringstream content;
   content << in.rdbuf();
   return content.str();

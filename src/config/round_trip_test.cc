@@ -125,7 +125,7 @@ class TextMaker {
   std::string text_;
 };
 
-std::string all(ConfigErrors errors) {
+std::string all(const ConfigErrors& errors) {
   std::string lines;
   for (const ConfigError& error : errors) lines += text(error) + "\n";
   return lines;

@@ -10,7 +10,6 @@ namespace {
 using testing::issue;
 using testing::KeyType;
 using testing::pem_of;
-using testing::Spec;
 
 TEST(CertificateFile, MayBePemOrDer) {
   const auto one = issue({});

@@ -3,12 +3,15 @@
 import contextlib
 import json
 import re
+import time
 from pathlib import Path
 
 from events import SOON, AgainByUs, Event
 from lab_files import LINK, MOVED
 from segwlab import LabError, wait_until
 
+AGAIN_S = 3  # until a synchronisation is asked for again
+SYNC_GREP = "parsed INFORMATIONAL request 0 . N(MSG_ID_SYN) ."
 SYNC = r"parsed INFORMATIONAL request 0 \[ N\(MSG_ID_SYN\) \]"
 
 
@@ -27,11 +30,15 @@ class Filter:
                  f"add chain inet {self.table} {hook} {{ type filter hook {hook} priority 0; }}; "
                  f"add rule inet {self.table} {hook} {' '.join(match)} drop")
 
-    def end(self):
-        self.nft("delete", "table", "inet", self.table)
-
     def end_after(self, seconds):
         self.run.background(f"sleep {seconds}; nft delete table inet {self.table}")
+
+    def end_when_logged(self, expression):
+        """As soon as the client's log of this connection has it."""
+        log = self.run.client.folder / "charon.log"
+        self.run.background(
+            f"for i in $(seq 300); do grep -q '<{self.run.case.id}|.*{expression}' {log} && break; "
+            f"sleep 0.2; done; nft delete table inet {self.table}")
 
 
 class WantsCookie(AgainByUs):
@@ -74,18 +81,22 @@ class Unanswered(Event):
 
     def begin(self, run):
         # RFC 3948 2.2: four zero bytes tell IKE from ESP.
-        Filter(run).drop("output", "ip", "saddr", run.case.local, "udp", "sport", "4500", "@th,64,32", "0")
+        rules = Filter(run)
+        rules.drop("output", "ip", "saddr", run.case.local, "udp", "sport", "4500", "@th,64,32", "0")
+        rules.end_when_logged(SYNC_GREP)
         run.background(f"exec ping -q -n -i 0.5 -c 200 -I {run.case.inner} {run.case.core}")
         run.by_us("liveness")
 
     def finish(self, run):
-        try:
-            wait_until("a synchronisation of message IDs",
-                       lambda: run.client.logged(run.case.id, SYNC), 60)
-        finally:
-            Filter(run).end()
-        wait_until("its answer", lambda: run.client.logged(
-            run.case.id, r"generating INFORMATIONAL response 0 \[ N\(MSG_ID_SYN\) "), 20)
+        wait_until("a synchronisation of message IDs",
+                   lambda: run.client.logged(run.case.id, SYNC), 60)
+        time.sleep(AGAIN_S)
+        self.is_in_step(run)
+
+    def is_in_step(self, run):
+        run.by_us("liveness")
+        wait_until("an answered request after it", lambda: run.client.logged(
+            run.case.id, r"generating INFORMATIONAL response [1-9]\d* \[ +\]"), SOON)
 
 
 class CannotAnswer(Unanswered):
@@ -94,8 +105,7 @@ class CannotAnswer(Unanswered):
     keeps_child = keeps_ike = False
     auths = 1
 
-    def finish(self, run):
-        super().finish(run)
+    def is_in_step(self, run):
         wait_until("no IKE SA", lambda: not run.client.sas(run.case.id), SOON)
         run.client.initiate(run.case.id)
 

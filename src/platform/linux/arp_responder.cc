@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "platform/linux/announcements.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -111,7 +112,7 @@ void ArpResponder::set(std::vector<IpAddress> addresses) {
   addresses_ = std::move(addresses);
   const uint64_t generation = ++generation_;
   announce();
-  for (const auto after : {std::chrono::milliseconds(100), std::chrono::milliseconds(500)}) {
+  for (const auto after : kAnnouncedAgainAfter) {
     loop_.at(loop_.now() + after, [this, generation, alive = alive_] {
       if (*alive && generation == generation_) announce();
     });

@@ -16,6 +16,7 @@
 
 #include "esp/checksum.h"
 #include "esp/ip_packet.h"
+#include "platform/linux/announcements.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -185,7 +186,7 @@ void NdpResponder::set(std::vector<IpAddress> addresses) {
   }
   const uint64_t generation = ++generation_;
   announce();
-  for (const auto after : {std::chrono::milliseconds(100), std::chrono::milliseconds(500)}) {
+  for (const auto after : kAnnouncedAgainAfter) {
     loop_.at(loop_.now() + after, [this, generation, alive = alive_] {
       if (*alive && generation == generation_) announce();
     });

@@ -33,7 +33,7 @@ class NdpResponder {
   static Result<std::unique_ptr<NdpResponder>> open(Loop& loop, const NetworkNamespace& where,
                                                     const std::string& device);
   ~NdpResponder() { *alive_ = false; }
-  // The addresses answered for; new ones are announced at once, after 100 ms and after 500 ms.
+  // The addresses answered for; new ones are announced at once, and again at times for 16 s.
   void set(std::vector<IpAddress> addresses);
 
  private:

@@ -129,10 +129,13 @@ void Engine::esp(const esp::IpPacket& packet, ByteView payload, std::optional<ui
       sa.changed = sa.moved = true;
       return drop(text(opened.outcome));
   }
-  const Endpoint from{.address = packet.source, .port = udp_port.value_or(0)};
-  const uint16_t known_port = sa.sa.encapsulation ? sa.sa.encapsulation->remote_port : uint16_t{0};
-  const bool elsewhere = from.address != sa.sa.remote || from.port != known_port;
-  activity.moved_to = elsewhere ? std::optional(from) : std::nullopt;
+  // RFC 7296 2.23: both forms are taken, but only UDP says behind which port of a NAT a client is.
+  if (sa.sa.encapsulation && udp_port) {
+    const Endpoint from{.address = packet.source, .port = *udp_port};
+    const bool elsewhere =
+        from.address != sa.sa.remote || from.port != sa.sa.encapsulation->remote_port;
+    activity.moved_to = elsewhere ? std::optional(from) : std::nullopt;
+  }
   opened_packet(sa, std::move(opened.inner), now, out);
 }
 

@@ -271,6 +271,34 @@ TEST_F(EngineTest, TellsTheSenderOfAPacketThatIsTooBig) {
   EXPECT_EQ(from_core(1470, false).to_public.size(), 2U);  // cut inside
 }
 
+// Anybody on the path can strip the UDP header, and the packet stays authentic.
+TEST_F(EngineTest, OnlyAPacketInUdpSaysThatItsClientMoved) {
+  act();
+  esp::ChildSa plain = ends_.client;
+  plain.encapsulation.reset();
+  esp::ChildSa rebound = ends_.client;
+  ASSERT_TRUE(rebound.encapsulation);
+  rebound.encapsulation->local_port = 61000;
+  const auto moved_to = [&](const esp::ChildSa& as, uint64_t sequence) {
+    const Bytes inner = inner_packet("192.168.1.1", "10.2.2.10", 40);
+    const std::vector<Bytes> packets{
+        client_sealer_->seal(as, inner, {.sequence = sequence, .iv = sequence}, rng_, {})};
+    Output out;
+    engine_.on_public(packets, now_, out);
+    EXPECT_EQ(out.to_private.size(), 1U);
+    now_ += kActivityInterval;
+    tell(Vouch{.deadline = now_ + seconds(1)});
+    Output told;
+    engine_.on_timer(now_, told);
+    return std::get<Activity>(told.to_segwd.at(0)).sas.at(0).moved_to;
+  };
+  EXPECT_FALSE(moved_to(ends_.client, 1));
+  EXPECT_FALSE(moved_to(plain, 2));
+  const auto at = moved_to(rebound, 3);
+  ASSERT_TRUE(at);
+  EXPECT_EQ(at->port, 61000);
+}
+
 TEST_F(EngineTest, ReportsActivityAndLowSequenceSpace) {
   act();
   from_client(1);

@@ -15,7 +15,10 @@ using Block = std::array<uint8_t, kBlockSize>;
 
 SecretBytes aes_block(ByteView key, ByteView block) {
   constexpr Block kNothing{};
-  return SecretBytes(aes_cbc_encrypt(key, kNothing, block));
+  Bytes plain = aes_cbc_encrypt(key, kNothing, block);
+  SecretBytes out{ByteView(plain)};
+  OPENSSL_cleanse(plain.data(), plain.size());
+  return out;
 }
 
 struct Row {

@@ -83,11 +83,12 @@ IkeKeys derive_rekeyed(const IkeSuite& suite, Prf old_prf, const SecretBytes& ol
 
 ChildKeys derive_child(const esp::Suite& suite, Prf prf, const SecretBytes& sk_d,
                        const SecretBytes& shared, const Nonces& nonces) {
-  Bytes seed = to_bytes(shared.view());
-  append(seed, nonces.initiator);
-  append(seed, nonces.responder);
+  SecretBytes seed(shared.size() + nonces.initiator.size() + nonces.responder.size());
+  auto end = std::ranges::copy(shared.view(), seed.writable().begin()).out;
+  end = std::ranges::copy(nonces.initiator, end).out;
+  std::ranges::copy(nonces.responder, end);
   const size_t size = esp::key_size(suite);
-  const SecretBytes stream = crypto::prf_plus(prf, sk_d.view(), seed, 2 * size);
+  const SecretBytes stream = crypto::prf_plus(prf, sk_d.view(), seed.view(), 2 * size);
   return ChildKeys{.from_initiator = SecretBytes(stream.view().first(size)),
                    .from_responder = SecretBytes(stream.view().subspan(size))};
 }

@@ -1,5 +1,7 @@
 #include "ike/protection.h"
 
+#include <algorithm>
+
 #include "crypto/crypto.h"
 #include "esp/algorithm.h"
 #include "ike/key_derivation.h"
@@ -36,9 +38,10 @@ crypto::Aead aead(const esp::EncryptionAlgorithm& cipher) {
 }
 
 // RFC 5282 4: salt and IV.
-Bytes nonce_of(const esp::EncryptionAlgorithm& cipher, const SecretBytes& key, ByteView iv) {
-  Bytes nonce = to_bytes(key.view().last(cipher.salt_size));
-  append(nonce, iv);
+SecretBytes nonce_of(const esp::EncryptionAlgorithm& cipher, const SecretBytes& key, ByteView iv) {
+  SecretBytes nonce(cipher.salt_size + iv.size());
+  const auto salt = key.view().last(cipher.salt_size);
+  std::ranges::copy(iv, std::ranges::copy(salt, nonce.writable().begin()).out);
   return nonce;
 }
 
@@ -89,9 +92,9 @@ Bytes seal(Header header, const Inside& inside, const IkeSuite& suite, const Ike
     wire::Writer iv_bytes;
     iv_bytes.u64(iv);
     // RFC 5282 5.1: all that stands before the IV is authenticated too.
-    const Bytes sealed =
-        crypto::aead_seal(aead(cipher), key.view().first(key.size() - cipher.salt_size),
-                          nonce_of(cipher, key, iv_bytes.view()), message, plain, cipher.icv_size);
+    const Bytes sealed = crypto::aead_seal(
+        aead(cipher), key.view().first(key.size() - cipher.salt_size),
+        nonce_of(cipher, key, iv_bytes.view()).view(), message, plain, cipher.icv_size);
     append(message, iv_bytes.view());
     append(message, sealed);
     return message;
@@ -124,7 +127,7 @@ wire::Decoded<Plain> open(ByteView message, size_t fields_size, const IkeSuite& 
   if (cipher.combined()) {
     const ByteView aad = message.first(kHeaderSize + kGenericHeaderSize + fields_size);
     auto plain = crypto::aead_open(aead(cipher), key.view().first(key.size() - cipher.salt_size),
-                                   nonce_of(cipher, key, iv), aad, rest, cipher.icv_size);
+                                   nonce_of(cipher, key, iv).view(), aad, rest, cipher.icv_size);
     if (!plain) return refuse("integrity");
     return without_padding(first, std::move(*plain));
   }

@@ -21,7 +21,7 @@ constexpr size_t kPayloadsMax = 64;  // in one message
 constexpr size_t kMessageMax = 65535;
 constexpr uint8_t kCertX509 = 4;        // RFC 7296 3.6: X.509 Certificate - Signature
 constexpr size_t kAuthoritySize = 20;   // RFC 7296 3.7: SHA-1 of an authority's key
-constexpr size_t kAuthoritiesMax = 64;  // in one CERTREQ payload
+constexpr size_t kAuthoritiesMax = 64;  // kept of one CERTREQ payload
 
 enum class Exchange : uint8_t { SaInit = 34, Auth = 35, CreateChildSa = 36, Informational = 37 };
 

@@ -98,9 +98,23 @@ TEST(IkeMessage, CertificateRequestsAreWholeHashes) {
   EXPECT_EQ(refusal(type, Bytes(1 + 20, 4)), "accepted");
   EXPECT_EQ(refusal(type, Bytes(1 + 19, 4)), "certreq-authority");
   EXPECT_EQ(refusal(type, Bytes(1 + 20 * kAuthoritiesMax, 4)), "accepted");
-  EXPECT_EQ(refusal(type, Bytes(1 + 20 * (kAuthoritiesMax + 1), 4)), "certreq-count");
+  EXPECT_EQ(refusal(type, Bytes(1 + 20 * 300, 4)), "accepted") << "as who trusts 300";
   EXPECT_EQ(refusal(type, Bytes(1 + 19, 12)), "accepted") << "another encoding is not read";
   EXPECT_EQ(refusal(PayloadType::Cert, {}), "cert-encoding");
+}
+
+TEST(IkeMessage, OfManyAuthoritiesTheFirstAreKept) {
+  Bytes body{kCertX509};
+  for (uint8_t at = 0; at < 100; ++at) body.insert(body.end(), kAuthoritySize, at);
+  const Chain chain = encode_payloads({payload::Other{
+      .type = static_cast<uint8_t>(PayloadType::CertReq), .critical = false, .body = body}});
+  const auto decoded = decode_payloads(chain.first, chain.bytes);
+  ASSERT_TRUE(decoded);
+  const auto* request = std::get_if<payload::CertReq>(&decoded->front());
+  ASSERT_NE(request, nullptr);
+  ASSERT_EQ(request->authorities.size(), kAuthoritiesMax);
+  EXPECT_EQ(request->authorities.front(), Bytes(kAuthoritySize, 0));
+  EXPECT_EQ(request->authorities.back(), Bytes(kAuthoritySize, kAuthoritiesMax - 1));
 }
 
 TEST(IkeMessage, TrailingBytesAreRefused) {

@@ -20,6 +20,7 @@ TunnelGroup::TunnelGroup(platform::Platform& platform, TunnelGroupParts parts)
     : platform_(platform),
       parts_(std::move(parts)),
       activation_(parts_.known_activation),
+      ike_ivs_(parts_.slot),
       reverse_routes_(platform, parts_.group->id, counters_),
       asked_timer_(platform,
                    [this] {
@@ -187,13 +188,13 @@ void TunnelGroup::give_isa_its_role() {
   }
   const auto epoch = parts_.identity->take_epoch();
   if (!epoch) {
+    ike_ivs_.stop();
     isa_->send(isa::SetRole{.role = isa::Role::Closed});
     update_eligibility();
     return;
   }
-  iv_epoch_ = *epoch;
-  ike_iv_counters_.clear();
-  isa_->send(isa::SetRole{.role = isa::Role::Acting, .iv_epoch = iv_epoch_});
+  ike_ivs_.begin(*epoch);
+  isa_->send(isa::SetRole{.role = isa::Role::Acting, .iv_epoch = *epoch});
 }
 
 // Redundancy rule 8: not a moment longer than the peer waits before it acts itself.

@@ -19,6 +19,7 @@
 #include "chassis/credentials.h"
 #include "chassis/handover.h"
 #include "chassis/identity.h"
+#include "chassis/ike_ivs.h"
 #include "chassis/isa_port.h"
 #include "chassis/peer_trace.h"
 #include "chassis/reverse_routes.h"
@@ -136,7 +137,6 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void note_position(Spi spi, uint64_t next);
   void merge_window(const esp::SaWindow& window);
   void apply_child(const esp::ChildSa& sa, bool known, mcs::Origin origin);
-  void move_child(esp::ChildSa& sa, const Endpoint& remote);
   void hold_keys(std::vector<esp::Holder>& holders) const;
   void fill_tunnels(Status& status) const;
   [[nodiscard]] std::vector<Spi> children_in_use(const ike::IkeSa& sa) const;
@@ -161,10 +161,9 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   mcs::GroupState state_;
   mimp::MasterState role_ = mimp::MasterState::Discovery;
   Activation activation_;
-  uint32_t iv_epoch_ = 0;
   platform::SteeringState steering_;  // as last set; a declared group starts with this one
-  std::map<IkeSpi, uint64_t> ike_iv_counters_;  // of this iv_epoch
-  std::set<Spi> grants_asked_;                  // one change of grants per SA at a time
+  IkeIvs ike_ivs_;
+  std::set<Spi> grants_asked_;     // one change of grants per SA at a time
   std::set<Spi> own_blocks_only_;  // another chassis may have sealed beyond what we know
   // Below these nothing is sealed here any more (docs/decisions/0030). Kept when an SA goes: it may
   // come back in another chassis' copy. Oldest first in `floors_age_`.

@@ -11,9 +11,6 @@ namespace {
 constexpr uint64_t kBlock = uint64_t{1} << 14;  // redundancy rule 11
 constexpr uint64_t kGrantAheadMax = uint64_t{1} << 22;
 constexpr uint64_t kGrantAheadMin = 8 * kBlock;
-constexpr uint64_t kIkeIvCounterEnd = uint64_t{1} << 40;  // rule 12: dead at 2^40
-constexpr int kSlotShift = 62;
-constexpr int kEpochShift = 40;
 
 }  // namespace
 
@@ -86,9 +83,7 @@ std::optional<uint64_t> TunnelGroup::next_iv(const ike::IkeSa& sa) {
     counters_.add("ike-not-sealed");
     return std::nullopt;
   }
-  uint64_t& counter = ike_iv_counters_[sa.our_spi()];
-  if (counter >= kIkeIvCounterEnd) return std::nullopt;
-  return uint64_t{parts_.slot.value} << kSlotShift | uint64_t{iv_epoch_} << kEpochShift | counter++;
+  return ike_ivs_.next(sa.our_spi());
 }
 
 TunnelGroup::Position TunnelGroup::position(Spi inbound_spi) const {
@@ -106,31 +101,14 @@ void TunnelGroup::raise_edge(Spi inbound_spi, uint64_t edge) {
   if (sync_) sync_->send_windows({state_.windows.at(inbound_spi)});
 }
 
-void TunnelGroup::move_child(esp::ChildSa& sa, const Endpoint& remote) {
-  sa.remote = remote.address;
-  if (sa.encapsulation) sa.encapsulation->remote_port = remote.port;
-}
-
 void TunnelGroup::moved(const ike::IkeSa& sa) {
-  std::vector<mcs::Record> records;
-  std::vector<Spi> spis;
   for (const Spi spi : sa.children) {
     const auto at = state_.child_sas.find(spi);
     if (at == state_.child_sas.end()) continue;
-    move_child(at->second, sa.remote);
-    records.emplace_back(at->second);
-    spis.push_back(spi);
+    isa_->send(isa::SetPeerEndpoint{.inbound_spi = spi,
+                                    .remote = at->second.remote,
+                                    .encapsulation = at->second.encapsulation});
   }
-  if (records.empty()) return;
-  commit_records(std::move(records), [this, spis] {
-    for (const Spi spi : spis) {
-      const auto at = state_.child_sas.find(spi);
-      if (at == state_.child_sas.end()) continue;
-      isa_->send(isa::SetPeerEndpoint{.inbound_spi = spi,
-                                      .remote = at->second.remote,
-                                      .encapsulation = at->second.encapsulation});
-    }
-  });
 }
 
 void TunnelGroup::on_tunnel_state(uint32_t tunnel, bool up) {
@@ -194,14 +172,7 @@ void TunnelGroup::on_activity(const isa::Activity& activity) {
     if (sa.packets_out > 0) note_position(spi, sa.window.outbound_next);
     windows.push_back(state_.windows.at(spi));
     if (!sa.moved_to || !mimp::acting(role_)) continue;
-    const auto owner = state_.ike_sas.find(child->second.ike_sa);
-    // RFC 7296 2.23: "a host not behind a NAT SHOULD send all packets (including retransmission
-    // packets) to the IP address and port from the last valid authenticated packet".
-    if (owner == state_.ike_sas.end() || !owner->second.remote_behind_nat) continue;
-    owner->second.remote = *sa.moved_to;
-    counters_.add("client-moved");
-    commit_records({mcs::Record(owner->second)}, [] {});
-    moved(owner->second);
+    engine_->client_moved(child->second.ike_sa, *sa.moved_to);
   }
   if (sync_ && mimp::acting(role_)) sync_->send_windows(std::move(windows));
 }

@@ -197,6 +197,7 @@ void TunnelGroup::commit(const ike::Changes& changes, platform::Callback then) {
   }
   for (const auto& gone : changes.deleted_ike_sas) {
     records.emplace_back(mcs::DeleteIkeSa{.our_spi = gone.spi, .by_client = gone.by_client});
+    ike_ivs_.forget(gone.spi);  // its last words are sealed
   }
   commit_records(std::move(records), std::move(then));
 }

@@ -10,9 +10,10 @@
 namespace segw::ike {
 namespace {
 
-constexpr int64_t kClosedMax = 4;  // of one tunnel
+constexpr int64_t kClosedMax = 4;  // of one client
 
 constexpr size_t kLastWordsMax = 256;
+constexpr Duration kRepeatedElsewhere = std::chrono::seconds(1);
 constexpr uint32_t kVersionAnswersMax = 10;  // a second
 // A client that deletes its IKE SA may be about to begin the next one itself.
 constexpr Duration kAfterClientsDelete = std::chrono::seconds(2);
@@ -232,7 +233,7 @@ IkeSa* EngineImpl::find(const Header& header) {
 void EngineImpl::on_unknown(const Datagram& datagram, const Header& header) {
   const IkeSpi ours = header.from_initiator ? header.responder : header.initiator;
   const auto word = std::ranges::find(last_words_, ours, &LastWord::spi);
-  if (word == last_words_.end() ||
+  if (word == last_words_.end() || word->remote != datagram.remote ||
       word->request_digest != crypto::digest(crypto::Hash::Sha256, {datagram.message})) {
     return drop("unknown-spi");
   }
@@ -243,16 +244,21 @@ void EngineImpl::on_protected(IkeSa& sa, const Datagram& datagram, const Header&
   // A request waits until the last answer has left; what a response changes is in order anyhow.
   if (runtime(sa).committing && !header.is_response) return drop("commit-in-progress");
   if (runtime(sa).proving) return drop("auth-in-progress");
+  // What was agreed on in IKE_SA_INIT is what the gateway at that address offers.
+  if (sa.state == IkeState::HalfOpen && datagram.local.address != sa.local.address) {
+    return drop("other-local-address");
+  }
   if (header.next_payload == static_cast<uint8_t>(PayloadType::EncryptedFragment)) {
     return on_fragment(sa, datagram, header);
   }
   auto plain = unprotect(datagram.message, header, sa.suite, sa.keys, receiving(sa));
   if (!plain) return drop("protected-" + plain.error().field);
   Bytes digest = crypto::digest(crypto::Hash::Sha256, {datagram.message});
-  note_heard(sa);
   on_authentic(sa, datagram, header, std::move(*plain), std::move(digest));
 }
 
+// RFC 7296 2.4: only a fresh message is evidence that the other endpoint lives, not one that
+// somebody recorded: this is for messages with an ID that was not yet seen.
 void EngineImpl::note_heard(IkeSa& sa) {
   Runtime& run = runtime(sa);
   run.last_heard = platform_.clock.now();
@@ -285,8 +291,22 @@ bool EngineImpl::fresh_request(IkeSa& sa, const Datagram& datagram, const Header
     drop("retransmission-differs");
     return false;
   }
-  repeat_answer(sa.last_answer->response, datagram);
+  if (repeats_to(sa, datagram.remote)) repeat_answer(sa.last_answer->response, datagram);
   return false;
+}
+
+// RFC 7296 2.11: answers go where the request came from. Anybody who recorded one may say that it
+// comes from somebody else, and an answer may be many fragments.
+bool EngineImpl::repeats_to(const IkeSa& sa, const Endpoint& remote) {
+  if (remote == sa.remote) return true;
+  const Instant now = platform_.clock.now();
+  auto& last = runtime(sa).repeated_elsewhere;
+  if (last && now - *last < kRepeatedElsewhere) {
+    drop("answer-repeated-elsewhere");
+    return false;
+  }
+  last = now;
+  return true;
 }
 
 void EngineImpl::repeat_answer(const std::vector<Bytes>& response, const Datagram& datagram) {
@@ -298,6 +318,8 @@ void EngineImpl::repeat_answer(const std::vector<Bytes>& response, const Datagra
 
 void EngineImpl::on_request(IkeSa& sa, const Datagram& datagram, const Header& header, Plain plain,
                             Bytes digest) {
+  // What lies ahead of our numbers, another chassis may have been told (RFC 6311).
+  if (header.message_id >= sa.next_request_in) note_heard(sa);
   if (!fresh_request(sa, datagram, header, digest)) return;
   const auto iv = host_.next_iv(sa);
   if (!iv) return drop("must-not-send");
@@ -343,12 +365,45 @@ void EngineImpl::dispatch(IkeSa& sa, Request& request) {
 // NAT tells the client's new address.
 void EngineImpl::follow(IkeSa& sa, const Datagram& datagram) {
   if (datagram.remote == sa.remote && datagram.local == sa.local) return;
+  // Another of our addresses is another gateway's.
+  if (datagram.local.address != sa.local.address) return;
   const bool floats = sa.state == IkeState::HalfOpen;
-  // A client that can say where it is now is not followed unasked.
-  if (!floats && (!sa.remote_behind_nat || sa.mobike)) return;
+  if (!floats && !is_followed(sa)) return;
   sa.local = datagram.local;
   sa.remote = datagram.remote;
-  if (!floats) host_.moved(sa);
+  if (!floats) children_follow(sa);
+}
+
+// RFC 7296 2.23: "a host not behind a NAT SHOULD send all packets (including retransmission
+// packets) to the IP address and port from the last valid authenticated packet". A client that can
+// say where it is now is not followed unasked.
+bool EngineImpl::is_followed(const IkeSa& sa) { return sa.remote_behind_nat && !sa.mobike; }
+
+void EngineImpl::client_moved(IkeSpi ike_sa, const Endpoint& remote) {
+  const auto at = tables_.ike_sas.find(ike_sa);
+  if (!active_ || at == tables_.ike_sas.end() || remote.port == 0) return;
+  IkeSa& sa = at->second;
+  if (!is_followed(sa)) return;
+  counters_.add("clients-moved");
+  sa.remote = remote;
+  children_follow(sa);
+}
+
+// Its CHILD SAs are where the IKE SA is, as soon as that is held.
+void EngineImpl::children_follow(IkeSa& sa) {
+  Changes changes{.ike_sas = {sa.our_spi()}};
+  for (const Spi spi : sa.children) {
+    const auto child = tables_.child_sas.find(spi);
+    if (child == tables_.child_sas.end()) continue;
+    child->second.remote = sa.remote.address;
+    auto& udp = child->second.encapsulation;
+    if (udp) udp->remote_port = sa.remote.port;
+    changes.child_sas.push_back(spi);
+  }
+  commit(changes, [this, spi = sa.our_spi()] {
+    const auto at = tables_.ike_sas.find(spi);
+    if (at != tables_.ike_sas.end()) host_.moved(at->second);
+  });
 }
 
 void EngineImpl::answer(IkeSa& sa, const Request& request, const std::vector<Payload>& payloads,
@@ -383,7 +438,8 @@ void EngineImpl::answer(IkeSa& sa, const Request& request, const std::vector<Pay
     if (at != runtimes_.end()) at->second.committing = false;
     if (!stays) {
       if (last_words_.size() == kLastWordsMax) last_words_.pop_front();
-      last_words_.push_back({.spi = spi, .request_digest = digest, .response = response});
+      last_words_.push_back(
+          {.spi = spi, .remote = remote, .request_digest = digest, .response = response});
     }
     for (const Bytes& each : response) {
       host_.send(Datagram{.local = local, .remote = remote, .message = each});
@@ -442,7 +498,7 @@ void EngineImpl::remove_child(Spi spi, bool by_client, Changes& changes) {
 // the client may not have heard us before a takeover (redundancy rule 15).
 void EngineImpl::close_ike(IkeSa& sa, Changes& changes) {
   const auto closed = [&](const auto& entry) {
-    return entry.second.state == IkeState::Closed && entry.second.tunnel == sa.tunnel;
+    return entry.second.state == IkeState::Closed && same_client(sa, entry.second);
   };
   if (std::ranges::count_if(tables_.ike_sas, closed) >= kClosedMax) {
     remove_ike(std::ranges::find_if(tables_.ike_sas, closed)->first, true, changes);

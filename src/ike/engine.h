@@ -139,7 +139,7 @@ class Host {
   [[nodiscard]] virtual Position position(Spi inbound_spi) const = 0;
   // Nothing at or below `edge` is accepted any more: the client skipped it (RFC 6311).
   virtual void raise_edge(Spi inbound_spi, uint64_t edge) = 0;
-  // The client is known to be at a new address (NAT rebinding): the children of `sa` follow.
+  // The children of `sa` are committed with a new address: the ISA sends there from now on.
   virtual void moved(const IkeSa& sa) = 0;
   virtual void on_tunnel_state(uint32_t tunnel, bool up) = 0;
 };
@@ -155,6 +155,8 @@ class Engine {
   virtual void on_datagram(const Datagram& datagram) = 0;
   // ESP of this client was authenticated here: it lives (liveness, redundancy rule 18).
   virtual void heard(IkeSpi ike_sa) = 0;
+  // It came from another address or port than is known.
+  virtual void client_moved(IkeSpi ike_sa, const Endpoint& remote) = 0;
   // Administrative delete of a tunnel's SAs (`clear`, or removed from the configuration).
   virtual void clear_tunnel(uint32_t tunnel) = 0;
   // Now, whatever its age and the group's ipsec-responder-only say. What cannot be asked at once is

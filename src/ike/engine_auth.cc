@@ -116,10 +116,14 @@ void EngineImpl::fail_authentication(IkeSa& sa, const Request& request, std::str
   counters_.add("authentication-failed");
   counters_.add(why);
   note_failed(began_at(sa), sa);
+  refuse_for_good(sa, request, NotifyType::AuthenticationFailed, {});
+}
+
+void EngineImpl::refuse_for_good(const IkeSa& sa, const Request& request, NotifyType type,
+                                 Changes changes) {
   IkeSa copy = sa;  // what the answer is protected with, after the SA is removed
-  Changes changes;
-  remove_ike(sa.our_spi(), false, changes);
-  answer(copy, request, {notify(NotifyType::AuthenticationFailed)}, std::move(changes));
+  remove_ike(copy.our_spi(), false, changes);
+  answer(copy, request, {notify(type)}, std::move(changes));
 }
 
 // RFC 7296 2.4: the client has no other IKE SAs with us, so what we hold of it is stale.
@@ -149,7 +153,8 @@ void EngineImpl::establish(IkeSa& sa, const TunnelSettings& settings, const Requ
       }));
   if (used >= settings_->tunnels_max) {
     counters_.add("refused-tunnels-max");
-    return answer(sa, request, {notify(NotifyType::NoAdditionalSas)}, std::move(changes));
+    // Its keys are mixed with the PPK already: IKE_AUTH cannot be tried again on it.
+    return refuse_for_good(sa, request, NotifyType::NoAdditionalSas, std::move(changes));
   }
   // The client was faster: what we began goes, unless it may stand already for the client.
   remove_own_attempts(sa.tunnel, IkeState::Connecting, changes);

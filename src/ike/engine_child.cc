@@ -113,6 +113,20 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
   return keep_child(sa, settings, std::move(parts), changes).inbound_spi;
 }
 
+// Where the CHILD SAs are while the client has not yet answered where it says that it is now.
+const esp::ChildSa* EngineImpl::proven_address(const IkeSa& sa) const {
+  if (!sa.address_unverified || sa.children.empty()) return nullptr;
+  const auto at = tables_.child_sas.find(sa.children.front());
+  return at == tables_.child_sas.end() ? nullptr : &at->second;
+}
+
+std::optional<esp::UdpEncapsulation> EngineImpl::encapsulation(const IkeSa& sa, bool force) {
+  // Where it is forced, a client that detects NATs was made to see one, and is at this port.
+  const bool forced = force && sa.local.port == kNatPort;
+  if (!sa.local_behind_nat && !sa.remote_behind_nat && !forced) return std::nullopt;
+  return esp::UdpEncapsulation{.local_port = sa.local.port, .remote_port = sa.remote.port};
+}
+
 esp::ChildSa& EngineImpl::keep_child(IkeSa& sa, const TunnelSettings& settings, ChildParts parts,
                                      Changes& changes) {
   esp::ChildSa child;
@@ -121,11 +135,14 @@ esp::ChildSa& EngineImpl::keep_child(IkeSa& sa, const TunnelSettings& settings, 
   child.tunnel = sa.tunnel;
   child.inbound_spi = parts.inbound_spi;
   child.outbound_spi = parts.outbound_spi;
-  child.local = sa.local.address;
-  child.remote = sa.remote.address;
-  if (sa.local_behind_nat || sa.remote_behind_nat || settings.force_encapsulation) {
-    child.encapsulation =
-        esp::UdpEncapsulation{.local_port = sa.local.port, .remote_port = sa.remote.port};
+  if (const esp::ChildSa* proven = proven_address(sa)) {
+    child.local = proven->local;
+    child.remote = proven->remote;
+    child.encapsulation = proven->encapsulation;
+  } else {
+    child.local = sa.local.address;
+    child.remote = sa.remote.address;
+    child.encapsulation = encapsulation(sa, settings.force_encapsulation);
   }
   child.suite = parts.suite;
   child.inbound_key =
@@ -170,6 +187,8 @@ void EngineImpl::on_create_child(IkeSa& sa, Request& request) {
   if (closing || sa.state != IkeState::Established) {
     return refuse(sa, request, NotifyType::TemporaryFailure);
   }
+  // RFC 4555 3.7: nothing is sent to where the client only says that it is.
+  if (sa.address_unverified) return refuse(sa, request, NotifyType::TemporaryFailure);
   if (offered->proposals.front().protocol == kProtocolIke) {
     return on_rekey_ike(sa, request, *offered);
   }

@@ -42,8 +42,7 @@ bool EngineImpl::wanted_fragment(IkeSa& sa, const Datagram& datagram, const Head
     drop("fragment-" + plain.error().field);
     return false;
   }
-  note_heard(sa);
-  repeat_answer(sa.last_answer->response, datagram);
+  if (repeats_to(sa, datagram.remote)) repeat_answer(sa.last_answer->response, datagram);
   return false;
 }
 
@@ -61,7 +60,6 @@ void EngineImpl::on_fragment(IkeSa& sa, const Datagram& datagram, const Header& 
   // MUST be silently discarded."
   auto plain = unprotect_part(datagram.message, header, sa.suite, sa.keys, receiving(sa));
   if (!plain) return drop("fragment-" + plain.error().field);
-  note_heard(sa);
   counters_.add("fragments-received");
   const TunnelSettings* settings = options_of(sa);
   const Duration timeout = settings != nullptr && settings->options.fragments

@@ -15,6 +15,12 @@ bool any_address(const esp::TrafficSelector& selector) {
   return selector.first == all.first() && selector.last == all.last();
 }
 
+// It was told to go, or will be when a request under way is answered.
+bool ends(const IkeSa& sa) {
+  return sa.delete_after.count() > 0 ||
+         (sa.pending && sa.pending->kind == PendingRequest::Kind::DeleteIke);
+}
+
 bool stands(const IkeSa& sa) {
   return sa.state == IkeState::Established || sa.state == IkeState::Rekeyed ||
          sa.state == IkeState::Candidate;
@@ -99,11 +105,18 @@ bool EngineImpl::same_client(const IkeSa& a, const IkeSa& b) {
 // one: its CHILD SAs end here at once, so that its addresses are free, and it is told.
 void EngineImpl::replace_client(const IkeSa& sa, Changes& changes) {
   std::set<uint32_t> old;
+  std::vector<IkeSpi> ending;
   for (const auto& [spi, other] : tables_.ike_sas) {
-    if (spi != sa.our_spi() && stands(other) && other.dynamic && same_client(sa, other)) {
+    if (spi == sa.our_spi() || !stands(other) || !other.dynamic || !same_client(sa, other))
+      continue;
+    if (ends(other)) {
+      ending.push_back(spi);
+    } else {
       old.insert(other.tunnel);
     }
   }
+  // One that comes again before the end of the last one is answered has at most one that ends.
+  for (const IkeSpi spi : ending) remove_ike(spi, /*by_client=*/true, changes);
   for (const uint32_t number : old) {
     counters_.add("clients-replaced");
     end_tunnel(number, /*by_client=*/true, changes);
@@ -157,14 +170,24 @@ void EngineImpl::find_ranges() {
   for (const auto& [spi, child] : tables_.child_sas) note_ranges(child);
 }
 
-// CHILD SAs whose IKE SA could not be used here: its client is not configured on this chassis.
+// CHILD SAs whose IKE SA could not be used here, or does not list them (any more): half a step of
+// the chassis that died. And what is listed, but did not arrive.
 void EngineImpl::drop_orphans() {
+  Changes changes;
+  for (auto& [spi, sa] : tables_.ike_sas) {
+    const auto missing =
+        std::erase_if(sa.children, [&](Spi child) { return !tables_.child_sas.contains(child); });
+    if (missing > 0) changes.ike_sas.push_back(spi);
+  }
   std::vector<Spi> orphans;
   for (const auto& [spi, child] : tables_.child_sas) {
-    if (!tables_.ike_sas.contains(child.ike_sa)) orphans.push_back(spi);
+    const auto owner = tables_.ike_sas.find(child.ike_sa);
+    const bool listed =
+        owner != tables_.ike_sas.end() &&
+        std::ranges::find(owner->second.children, spi) != owner->second.children.end();
+    if (!listed) orphans.push_back(spi);
   }
-  if (orphans.empty()) return;
-  Changes changes;
+  if (orphans.empty() && changes.ike_sas.empty()) return;
   for (const Spi spi : orphans) {
     counters_.add("orphans-dropped");
     remove_child(spi, false, changes);

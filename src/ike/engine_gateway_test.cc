@@ -227,6 +227,27 @@ TEST_F(AtGateway, AClientThatComesAgainReplacesItselfAndIsTold) {
   EXPECT_EQ(ending->kind, PendingRequest::Kind::DeleteIke);
 }
 
+// Its deletes are never answered, and each tunnel has a number of its own.
+TEST_F(AtGateway, AClientThatComesAgainAndAgainHasAtMostOneThatEnds) {
+  for (uint8_t i = 0; i < 6; ++i) {
+    Client again = client("a.example", "of a", 0xA1U + i, "192.168.1.0/24");
+    ASSERT_TRUE(connect(again, 4501));
+    EXPECT_LE(gateway.standing(), 2U);
+    EXPECT_LE(gateway.host.committed.back().ike_sas.size(), 2U) << "records of one step";
+  }
+  EXPECT_EQ(gateway.state.child_sas.size(), 1U);
+}
+
+TEST_F(AtGateway, AClientThatDeletesAgainAndAgainIsBounded) {
+  for (uint8_t i = 0; i < 10; ++i) {
+    Client again = client("a.example", "of a", 0xA1U + i, "192.168.1.0/24");
+    ASSERT_TRUE(connect(again, 4501));
+    ASSERT_FALSE(give(gateway, again.request(Exchange::Informational, delete_ike()), 4501).empty());
+  }
+  EXPECT_EQ(gateway.standing(), 0U);
+  EXPECT_EQ(gateway.state.ike_sas.size(), 4U) << "closed ones that repeat their last answer";
+}
+
 TEST_F(AtGateway, InitialContactReplacesSilently) {
   Client before = a();
   ASSERT_TRUE(connect(before, 4501));
@@ -247,6 +268,8 @@ TEST(GatewayLimit, CountsConfiguredAndDynamicTunnels) {
   Client second = b();
   EXPECT_FALSE(connects(gateway, second));
   EXPECT_EQ(gateway.engine->counters().get("refused-tunnels-max"), 1U);
+  EXPECT_EQ(gateway.standing(), 1U) << "nothing is left of it to be tried with again";
+  EXPECT_EQ(gateway.engine->counters().get("authentication-failed"), 0U);
   Client again = a();  // takes its own place
   again.spi = IkeSpi{0xA2};
   EXPECT_TRUE(connects(gateway, again));

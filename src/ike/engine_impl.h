@@ -49,6 +49,7 @@ class EngineImpl final : public Engine {
   void note_ages() override;
   void on_datagram(const Datagram& datagram) override;
   void heard(IkeSpi ike_sa) override;
+  void client_moved(IkeSpi ike_sa, const Endpoint& remote) override;
   void clear_tunnel(uint32_t tunnel) override;
   void rekey_child(Spi inbound_spi) override;
   void rekey_ike(IkeSpi our_spi) override;
@@ -95,6 +96,7 @@ class EngineImpl final : public Engine {
     // What may be refused when the client has skipped numbers. A chassis that takes over meanwhile
     // knows less, and asks itself.
     std::map<Spi, uint64_t> edges_asked;
+    std::optional<Instant> repeated_elsewhere;  // the last answer, to where the client is not
     BackOff ike_rekey;
     std::map<Spi, BackOff> child_rekeys;
     std::map<uint32_t, BackOff> entries;  // of the security policy that lack a CHILD SA
@@ -131,6 +133,7 @@ class EngineImpl final : public Engine {
   // The answer to the request that ended an IKE SA, for its retransmissions; not replicated.
   struct LastWord {
     IkeSpi spi;
+    Endpoint remote;  // nobody else gets it
     Bytes request_digest;
     std::vector<Bytes> response;
   };
@@ -174,11 +177,14 @@ class EngineImpl final : public Engine {
   void note_heard(IkeSa& sa);
   void on_request(IkeSa& sa, const Datagram& datagram, const Header& header, Plain plain,
                   Bytes digest);
+  [[nodiscard]] bool repeats_to(const IkeSa& sa, const Endpoint& remote);
   bool fresh_request(IkeSa& sa, const Datagram& datagram, const Header& header,
                      const Bytes& digest);
   void repeat_answer(const std::vector<Bytes>& response, const Datagram& datagram);
   void dispatch(IkeSa& sa, Request& request);
   void follow(IkeSa& sa, const Datagram& datagram);
+  [[nodiscard]] static bool is_followed(const IkeSa& sa);
+  void children_follow(IkeSa& sa);
   void answer(IkeSa& sa, const Request& request, const std::vector<Payload>& payloads,
               Changes changes, platform::Callback then = {});
   void refuse(IkeSa& sa, const Request& request, NotifyType type, Bytes data = {});
@@ -201,7 +207,7 @@ class EngineImpl final : public Engine {
   void on_response(IkeSa& sa, const Header& header, const Plain& plain);
   void finish(IkeSa& sa, const PendingRequest& done, const std::vector<Payload>& payloads);
   void finish_delete_child(IkeSa& sa, const PendingRequest& done);
-  void ask_delete_child(IkeSa& sa, Spi child);
+  bool ask_delete_child(IkeSa& sa, Spi child);
   void ask_delete_ike(IkeSa& sa);
   void end(IkeSa& sa);
   void end_child(IkeSa& sa, Spi child);
@@ -311,6 +317,7 @@ class EngineImpl final : public Engine {
                                     const std::vector<Payload>& payloads, crypto::WallTime now);
   void finish_on_auth(AuthWork& work);
   void fail_authentication(IkeSa& sa, const Request& request, std::string_view why);
+  void refuse_for_good(const IkeSa& sa, const Request& request, NotifyType type, Changes changes);
   void establish(IkeSa& sa, const TunnelSettings& settings, const Request& request,
                  std::vector<Payload> answers);
   void forget_other_sas(const IkeSa& sa, Changes& changes);
@@ -326,6 +333,9 @@ class EngineImpl final : public Engine {
                            Changes& changes);
   static ChildOffer child_offer(const Request& request);
   void drop_earlier_successors(const IkeSa& sa, Spi old, Spi latest, Changes& changes);
+  [[nodiscard]] const esp::ChildSa* proven_address(const IkeSa& sa) const;
+  [[nodiscard]] static std::optional<esp::UdpEncapsulation> encapsulation(const IkeSa& sa,
+                                                                          bool force);
   bool take_over_from(IkeSa& sa, Request& request, const payload::Notify& rekeys, Spi& old);
 
   // engine_rekey.cc
@@ -353,6 +363,7 @@ class EngineImpl final : public Engine {
   IkeSa& keep_successor(const IkeSa& sa, const SuccessorParts& parts, Changes& changes);
   void inherit(IkeSa& from, IkeSa& to, Duration delete_old_in, Changes& changes);
   IkeSa* rival_of(const PendingRequest& pending);
+  bool settle_for_rival(IkeSa& sa, Changes& changes);
 
   // engine_admission.cc
   [[nodiscard]] bool under_attack() const;
@@ -379,7 +390,7 @@ class EngineImpl final : public Engine {
   void begin_sync(IkeSa& sa);
   [[nodiscard]] bool syncs_instead(const IkeSa& sa, const Runtime& run) const;
   void on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads);
-  void abandon_request(IkeSa& sa);
+  void abandon_request(IkeSa& sa, Changes& changes);
   std::vector<Payload> replay_request(const IkeSa& sa);
   void begin_replay_sync(IkeSa& sa);
   void raise_edges(const IkeSa& sa);
@@ -445,6 +456,15 @@ inline const payload::Id* find_id(const std::vector<Payload>& payloads, bool of_
     if (id != nullptr && id->of_initiator == of_initiator) return id;
   }
   return nullptr;
+}
+
+constexpr uint16_t kNatPort = 4500;  // RFC 7296 2.23
+
+// What we say of our own address. Where encapsulation is forced the other side must come to see a
+// NAT, so that it goes to the port where encapsulated packets are expected.
+[[nodiscard]] inline Bytes own_nat_detection(const Spis& spis, Endpoint source, bool force) {
+  if (force) source.port = 0;
+  return nat_detection(spis, source);
 }
 
 // rekey_after and delete_after: 0 is never, so this stands for an age of 0.

@@ -125,7 +125,8 @@ std::vector<Payload> EngineImpl::init_answer(const Datagram& datagram, const Ini
   if (asked && offer.tunnel->nat_traversal) {
     const Spis spis{.initiator = sa.initiator_spi, .responder = sa.responder_spi};
     answers.emplace_back(
-        notify(NotifyType::NatDetectionSourceIp, nat_detection(spis, datagram.local)));
+        notify(NotifyType::NatDetectionSourceIp,
+               own_nat_detection(spis, datagram.local, offer.tunnel->force_encapsulation)));
     answers.emplace_back(
         notify(NotifyType::NatDetectionDestinationIp, nat_detection(spis, datagram.remote)));
   }

@@ -14,7 +14,6 @@ constexpr size_t kNonceSize = 32;
 constexpr size_t kCookieMax = 64;
 constexpr uint8_t kRetoldMax = 5;  // in one attempt: nobody may keep us busy with it
 constexpr uint16_t kIkePort = 500;
-constexpr uint16_t kNatPort = 4500;
 
 std::optional<Group> group_in(const payload::Notify& notify) {
   wire::Reader in(notify.data);
@@ -47,10 +46,8 @@ std::vector<Payload> request_payloads(const TunnelSettings& settings, const IkeS
   std::ranges::move(init_payloads(settings.auth, sa), std::back_inserter(payloads));
   if (!settings.nat_traversal) return payloads;
   const Spis spis{.initiator = sa.initiator_spi, .responder = {}};
-  Endpoint source = sa.local;
-  // Where encapsulation is forced the other side must come to see a NAT.
-  if (settings.force_encapsulation) source.port = 0;
-  payloads.emplace_back(notify(NotifyType::NatDetectionSourceIp, nat_detection(spis, source)));
+  payloads.emplace_back(notify(NotifyType::NatDetectionSourceIp,
+                               own_nat_detection(spis, sa.local, settings.force_encapsulation)));
   payloads.emplace_back(
       notify(NotifyType::NatDetectionDestinationIp, nat_detection(spis, sa.remote)));
   return payloads;
@@ -303,9 +300,13 @@ void EngineImpl::finish_auth(IkeSa& sa, const PendingRequest& done,
     set_up_failed(sa.tunnel);
     // RFC 7296 2.21.2: the responder believes that the SA stands; it is told in an exchange of its
     // own.
-    send_request(sa, {.kind = Kind::DeleteIke}, Exchange::Informational,
-                 {notify(NotifyType::AuthenticationFailed)});
-    return;
+    if (send_request(sa, {.kind = Kind::DeleteIke}, Exchange::Informational,
+                     {notify(NotifyType::AuthenticationFailed)})) {
+      return;
+    }
+    Changes changes;
+    remove_ike(sa.our_spi(), false, changes);
+    return commit(changes, [] {});
   }
   Changes changes{.ike_sas = {sa.our_spi()}};
   if (find_notify(payloads, NotifyType::InitialContact) != nullptr) forget_other_sas(sa, changes);

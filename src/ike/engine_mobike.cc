@@ -45,11 +45,13 @@ bool EngineImpl::on_addresses(IkeSa& sa, const Request& request, std::vector<Pay
   const auto* source = find_notify(request.payloads, NotifyType::NatDetectionSourceIp);
   const auto* destination = find_notify(request.payloads, NotifyType::NatDetectionDestinationIp);
   const bool detects = source != nullptr && destination != nullptr;
+  const TunnelSettings* settings = tunnel(sa);
+  const bool force = settings != nullptr && settings->force_encapsulation;
   // RFC 4555 3.8: "if the request includes them, the responder MUST also include them in the
   // response".
   if (detects) {
     answers.emplace_back(
-        notify(NotifyType::NatDetectionSourceIp, nat_detection(spis, datagram.local)));
+        notify(NotifyType::NatDetectionSourceIp, own_nat_detection(spis, datagram.local, force)));
     answers.emplace_back(
         notify(NotifyType::NatDetectionDestinationIp, nat_detection(spis, datagram.remote)));
   }
@@ -63,6 +65,8 @@ bool EngineImpl::on_addresses(IkeSa& sa, const Request& request, std::vector<Pay
   }
   sa.local = datagram.local;
   sa.remote = datagram.remote;
+  // What was asked at the address before proves nothing about this one.
+  if (sa.pending && sa.pending->kind == Kind::CheckAddress) sa.pending->nonce.clear();
   if (detects) {
     sa.remote_behind_nat = source->data != nat_detection(spis, datagram.remote);
     sa.local_behind_nat = destination->data != nat_detection(spis, datagram.local);
@@ -83,6 +87,10 @@ void EngineImpl::check_address(IkeSa& sa) {
 
 void EngineImpl::finish_check(IkeSa& sa, const PendingRequest& done,
                               const std::vector<Payload>& payloads) {
+  if (done.nonce.empty()) {  // it moved on meanwhile, and is asked again
+    counters_.add("address-checks-outdated");
+    return commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
+  }
   const auto* cookie = find_notify(payloads, NotifyType::Cookie2);
   // RFC 4555 3.7: "the original sender MUST verify that the value is the same one as sent. If the
   // values do not match, the IKE_SA MUST be closed."
@@ -97,14 +105,10 @@ void EngineImpl::finish_check(IkeSa& sa, const PendingRequest& done,
     const auto child = tables_.child_sas.find(spi);
     if (child == tables_.child_sas.end()) continue;
     // RFC 4555 3.5: encapsulation is enabled or disabled by what NAT detection now says.
-    child->second.encapsulation.reset();
-    if (!sa.local_behind_nat && !sa.remote_behind_nat && !force) continue;
-    child->second.encapsulation =
-        esp::UdpEncapsulation{.local_port = sa.local.port, .remote_port = sa.remote.port};
+    child->second.encapsulation = encapsulation(sa, force);
   }
   counters_.add("addresses-checked");
-  host_.moved(sa);
-  commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
+  children_follow(sa);
 }
 
 }  // namespace segw::ike

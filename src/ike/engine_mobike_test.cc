@@ -35,19 +35,23 @@ class MovingClient : public ::testing::Test {
     EXPECT_EQ(sent[0].remote, kNew);
     return client_.open(sent[0].message);
   }
-  // Our own question at the new address, answered with `cookie` or as it should be.
-  void answer_check(Gateway& gateway, std::optional<Bytes> cookie = std::nullopt) {
+  // Our own question, answered with `cookie` or as it should be.
+  std::vector<Datagram> answer_to(Gateway& gateway, const Datagram& question,
+                                  const std::optional<Bytes>& cookie = std::nullopt) {
+    const auto payloads = client_.open(question.message);
+    const auto* asked = payloads ? client_.find_notify(*payloads, NotifyType::Cookie2) : nullptr;
+    EXPECT_NE(asked, nullptr);
+    if (asked == nullptr) return {};
+    return gateway.give(client_.seal(Exchange::Informational,
+                                     {notify(NotifyType::Cookie2, cookie.value_or(asked->data))},
+                                     decode_header(question.message)->message_id, true),
+                        kNew, kGateway);
+  }
+  void answer_check(Gateway& gateway, const std::optional<Bytes>& cookie = std::nullopt) {
     const auto sent = gateway.run_for(200ms);
     ASSERT_EQ(sent.size(), 1U);
     EXPECT_EQ(sent[0].remote, kNew);
-    const auto payloads = client_.open(sent[0].message);
-    ASSERT_TRUE(payloads);
-    const auto* asked = client_.find_notify(*payloads, NotifyType::Cookie2);
-    ASSERT_NE(asked, nullptr);
-    gateway.give(client_.seal(Exchange::Informational,
-                              {notify(NotifyType::Cookie2, cookie.value_or(asked->data))},
-                              decode_header(sent[0].message)->message_id, true),
-                 kNew, kGateway);
+    answer_to(gateway, sent[0], cookie);
   }
   Gateway gateway_;
   ChattyClient client_;
@@ -84,6 +88,56 @@ TEST_F(MovingClient, ThatDoesNotKnowOurCookieIsNotFollowed) {
   answer_check(gateway_, Bytes(16, 1));
   EXPECT_TRUE(gateway_.host.moves.empty());
   EXPECT_EQ(gateway_.engine->counters().get("address-unproven"), 1U);
+}
+
+TEST_F(MovingClient, GetsNoNewSaWhereItHasNotAnswered) {
+  ASSERT_TRUE(ask(update()));
+  const auto answer =
+      gateway_.give(client_.rekey_child_request(testing::kClientSpi), client_at(), gateway_at());
+  ASSERT_FALSE(answer.empty());
+  EXPECT_TRUE(testing::refused(client_.open(answer[0].message), NotifyType::TemporaryFailure));
+  EXPECT_EQ(gateway_.state.child_sas.size(), 1U);
+}
+
+TEST_F(MovingClient, GetsWhatWeAskedForBeforeWhereItWas) {
+  gateway_.engine->rekey_child(gateway_.state.child_sas.begin()->first);
+  ASSERT_TRUE(gateway_.only_ike().pending);
+  const uint32_t id = gateway_.only_ike().pending->message_id;
+  gateway_.give(client_.request(Exchange::Informational, update()), kNew, kGateway);
+  const auto sent = gateway_.give(
+      client_.seal(
+          Exchange::CreateChildSa,
+          {payload::Sa{.proposals = {client_.esp_proposal(testing::esp_gcm(), 0xC0000009)}},
+           payload::Nonce{.data = Bytes(32, 9)},
+           payload::Selectors{.of_initiator = true, .selectors = client_.far_selectors},
+           payload::Selectors{.of_initiator = false, .selectors = client_.own_selectors}},
+          id, true),
+      kNew, kGateway);
+  EXPECT_EQ(gateway_.state.child_sas.size(), 2U);
+  for (const auto& [spi, child] : gateway_.state.child_sas) {
+    EXPECT_EQ(child.remote, client_at().address);
+    EXPECT_FALSE(child.encapsulation);
+  }
+  ASSERT_EQ(sent.size(), 1U) << "and is asked whether it is there";
+  answer_to(gateway_, sent[0]);
+  for (const auto& [spi, child] : gateway_.state.child_sas) EXPECT_EQ(child.remote, kNew.address);
+}
+
+TEST_F(MovingClient, CannotAnswerForAnotherAddressThanTheOneThatWasAsked) {
+  const Endpoint victim{.address = testing::address("203.0.113.1"), .port = 4500};
+  ASSERT_TRUE(ask(update()));
+  const auto first = gateway_.run_for(200ms);
+  ASSERT_EQ(first.size(), 1U);
+  gateway_.give(client_.request(Exchange::Informational, update(victim)), victim, kGateway);
+  const auto second = answer_to(gateway_, first[0]);
+  EXPECT_TRUE(gateway_.host.moves.empty());
+  EXPECT_TRUE(gateway_.only_ike().address_unverified);
+  EXPECT_EQ(gateway_.state.child_sas.begin()->second.remote, client_at().address);
+  EXPECT_EQ(gateway_.engine->counters().get("address-checks-outdated"), 1U);
+  ASSERT_EQ(second.size(), 1U) << "asked again, there";
+  EXPECT_EQ(second[0].remote, victim);
+  answer_to(gateway_, second[0]);
+  EXPECT_EQ(gateway_.host.moves, std::vector<Endpoint>{victim});
 }
 
 TEST_F(MovingClient, IsCheckedByTheChassisThatTakesOver) {

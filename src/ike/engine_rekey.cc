@@ -51,7 +51,10 @@ bool is_gone(const PendingRequest& done, const std::vector<Payload>& answer) {
 
 void EngineImpl::begin_child(IkeSa& sa, uint32_t entry) {
   const TunnelSettings* settings = tunnel(sa);
-  if (settings == nullptr || entry >= settings->local_selectors.size()) return;
+  if (settings == nullptr || entry >= settings->local_selectors.size() ||
+      entry >= settings->remote_selectors.size()) {
+    return;
+  }
   runtime(sa).entries[entry].until = platform_.clock.now() + kEntryGap;
   PendingRequest pending;
   pending.kind = Kind::CreateChild;
@@ -140,8 +143,11 @@ void EngineImpl::finish_child(IkeSa& sa, const PendingRequest& done,
     back_off(done.kind == Kind::RekeyChild ? runtime(sa).child_rekeys[done.child]
                                            : runtime(sa).entries[done.entry],
              kRefusedFirst, kRefusedMost);
-    // The client has made it: it is told that we have not.
-    return ask_delete_child(sa, done.new_child);
+    // The client has made it: it is told that we have not, and if nothing can be said now, the IKE
+    // SA that we do not agree about ends as soon as it can.
+    if (ask_delete_child(sa, done.new_child)) return;
+    sa.delete_after = kAtOnce + age_of(sa);
+    return commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
   }
   runtime(sa).child_rekeys.erase(done.child);
   runtime(sa).entries[done.entry].failures = 0;
@@ -179,6 +185,8 @@ std::optional<Spi> EngineImpl::take_child(IkeSa& sa, const PendingRequest& done,
   wire::Reader in(chosen->answer.spi);
   const Spi outbound{in.u32("spi")};
   if (outbound.value < kSpiMin) return std::nullopt;
+  // RFC 4555 3.7: it moved meanwhile, and nothing says where it certainly is.
+  if (sa.address_unverified && proven_address(sa) == nullptr) return std::nullopt;
   // RFC 7296 2.9: what the responder returns is a subset of what we asked for.
   const auto old = tables_.child_sas.find(done.child);
   const bool has_old = done.kind == Kind::RekeyChild && old != tables_.child_sas.end();
@@ -252,7 +260,12 @@ void EngineImpl::child_refused(IkeSa& sa, const PendingRequest& done,
     const TunnelSettings* settings = tunnel(sa);
     wire::Reader in(refusal->data);
     const auto group = static_cast<Group>(in.u16("group"));
-    if (settings != nullptr && in.ok() && offers_group(settings->child_proposals, group)) {
+    // The other chassis may have had more entries when it asked.
+    const bool configured =
+        rekeys || (settings != nullptr && done.entry < settings->local_selectors.size() &&
+                   done.entry < settings->remote_selectors.size());
+    if (settings != nullptr && configured && in.ok() &&
+        offers_group(settings->child_proposals, group)) {
       if (rekeys) return begin_rekey_child(sa, done.child, group, done.retold + 1);
       PendingRequest pending;
       pending.kind = Kind::CreateChild;

@@ -97,6 +97,15 @@ IkeSa* EngineImpl::rival_of(const PendingRequest& pending) {
   return stands ? &at->second : nullptr;
 }
 
+// Our rekey of `sa` will not be answered: if the client has rekeyed it, it goes on with that.
+bool EngineImpl::settle_for_rival(IkeSa& sa, Changes& changes) {
+  IkeSa* rival = sa.pending ? rival_of(*sa.pending) : nullptr;
+  if (rival == nullptr) return false;
+  counters_.add("ike-rekeys-settled");
+  inherit(sa, *rival, kRekeyedLimit, changes);
+  return true;
+}
+
 // ---- the client's ----
 
 void EngineImpl::on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& offered) {

@@ -107,14 +107,21 @@ void EngineImpl::give_up(IkeSa& sa) {
   }
   Changes changes;
   counters_.add("client-silent");
+  settle_for_rival(sa, changes);  // silent on this one only, perhaps
   remove_ike(sa.our_spi(), false, changes);
   commit(std::move(changes), [] {});
 }
 
 void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain) {
   // Redundancy rule 18: "a response that does not fit the pending request is dropped and counted".
-  if (!sa.pending || sa.pending->message_id != header.message_id) return drop("response-unasked");
+  if (!sa.pending || sa.pending->message_id != header.message_id) {
+    // It may answer what the chassis before us asked.
+    if (header.message_id >= sa.next_request_out) note_heard(sa);
+    return drop("response-unasked");
+  }
   if (runtime(sa).request_committing) return drop("response-unasked");
+  // Of synchronisations all have one message ID: an old answer is told by its nonce.
+  if (sa.pending->kind != Kind::MessageIdSync) note_heard(sa);
   const auto payloads = decode_payloads(plain.first, plain.bytes);
   if (!payloads) return drop("response-malformed");
   if (sa.pending->kind == Kind::MessageIdSync) return on_sync_answer(sa, *payloads);
@@ -246,9 +253,9 @@ void EngineImpl::ask_delete_ike(IkeSa& sa) {
 }
 
 // RFC 7296 1.4.1: an endpoint deletes the SAs that it receives by.
-void EngineImpl::ask_delete_child(IkeSa& sa, Spi child) {
-  send_request(sa, {.kind = Kind::DeleteChild, .child = child}, Exchange::Informational,
-               {payload::Delete{.protocol = kProtocolEspSa, .spis = {spi_bytes(child)}}});
+bool EngineImpl::ask_delete_child(IkeSa& sa, Spi child) {
+  return send_request(sa, {.kind = Kind::DeleteChild, .child = child}, Exchange::Informational,
+                      {payload::Delete{.protocol = kProtocolEspSa, .spis = {spi_bytes(child)}}});
 }
 
 // The end of an IKE SA that we decide on: the client is asked to delete it. Where it may not be

@@ -26,8 +26,9 @@ void set_ids(IkeSa& sa, const MessageIds& ids) {
 }  // namespace
 
 // A request of ours that will not be answered any more: what it was for becomes due again.
-void EngineImpl::abandon_request(IkeSa& sa) {
+void EngineImpl::abandon_request(IkeSa& sa, Changes& changes) {
   if (!sa.pending) return;
+  settle_for_rival(sa, changes);
   if (sa.pending->kind != Kind::MessageIdSync) counters_.add("requests-abandoned");
   reserved_.erase(sa.pending->new_child);
   sa.pending.reset();
@@ -53,14 +54,16 @@ bool EngineImpl::on_sync_request(IkeSa& sa, const Datagram& datagram, const Head
     drop(result ? "must-not-send" : "sync-stale");
     return true;
   }
+  note_heard(sa);
   // The member that acts now knows nothing of what the one before was asked.
-  abandon_request(sa);
+  Changes changes;
+  abandon_request(sa, changes);
+  changes.ike_sas.push_back(sa.our_spi());
   set_ids(sa, result->ids);
   ++sa.authenticated_count;
   counters_.add("syncs-answered");
   // RFC 6311 5.2: "the peer MUST process the Message ID notification first (which might cause the
   // entire message to be dropped as a replay)."
-  Changes changes{.ike_sas = {sa.our_spi()}};
   on_replay_sync(sa, *payloads, changes);
   const Header reply{.initiator = sa.initiator_spi,
                      .responder = sa.responder_spi,
@@ -98,6 +101,12 @@ void EngineImpl::begin_sync(IkeSa& sa) {
     sync_turn_since_ = now;
     sync_turn_used_ = 0;
   }
+  Changes changes;
+  if (settle_for_rival(sa, changes)) {
+    // The client goes on with its successor, and deletes this one.
+    abandon_request(sa, changes);
+    return commit(std::move(changes), [] {});
+  }
   if (sync_turn_used_ >= kSyncsPerTurn) return;  // it stays due
   ++sync_turn_used_;
   const auto nonce = static_cast<uint32_t>(platform_.rng.next());
@@ -111,7 +120,7 @@ void EngineImpl::begin_sync(IkeSa& sa) {
     run.sync_attempts = UINT32_MAX;
     return;
   }
-  abandon_request(sa);
+  abandon_request(sa, changes);
   const MessageIds before = ids_of(sa);
   set_ids(sa, asked->ids);
   PendingRequest pending;
@@ -138,7 +147,9 @@ void EngineImpl::on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads)
   if (!request || !answered) return drop("sync-answer-malformed");
   const auto ids = take_sync_answer(*request, *answered, ids_of(sa));
   if (!ids) return drop("sync-answer-unfit");
-  abandon_request(sa);
+  note_heard(sa);
+  Changes changes{.ike_sas = {sa.our_spi()}};
+  abandon_request(sa, changes);
   set_ids(sa, *ids);
   ++sa.authenticated_count;
   Runtime& run = runtime(sa);
@@ -146,7 +157,7 @@ void EngineImpl::on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads)
   run.synced = true;
   counters_.add("syncs-done");
   raise_edges(sa);
-  commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
+  commit(std::move(changes), [] {});
   proceed(sa.our_spi());
 }
 

@@ -9,11 +9,13 @@ namespace {
 
 // Longer than a client repeats a request that nobody answers at first.
 constexpr Duration kClosedLimit = std::chrono::seconds(60);
-constexpr Duration kCandidateLimit = std::chrono::seconds(60);
+// Longer than we wait for the answer that decides about it, a takeover in between included.
+constexpr Duration kCandidateLimit = std::chrono::minutes(4);
 // A client that began the tunnel makes its further CHILD SAs itself, in this time.
 constexpr Duration kClientsTurn = std::chrono::seconds(5);
 constexpr Duration kRetry = std::chrono::milliseconds(100);
 // Rekeying begins at a random share of the lifetime, in per mille.
+constexpr uint32_t kMessageIdMost = UINT32_MAX - 16;  // what is left is for the delete
 constexpr uint64_t kSoftLeast = 850;
 constexpr uint64_t kSoftMost = 950;
 constexpr uint32_t kShiftMax = 6;
@@ -139,6 +141,8 @@ void EngineImpl::add_ends(const IkeSa& sa, const Runtime& run, Instant now, Task
   };
   if (sa.lifetime.count() > 0) end_ike(run.born + sa.lifetime);
   if (sa.delete_after.count() > 0) end_ike(run.born + sa.delete_after - kAtOnce);
+  // RFC 7296 2.2: "if sequence numbers grow too large to fit in 32 bits, the SA must be closed".
+  if (std::max(sa.next_request_in, sa.next_request_out) > kMessageIdMost) end_ike(now);
   if (sa.state == IkeState::Candidate) end_ike(run.born + kCandidateLimit);
   for (const Spi spi : sa.children) {
     const auto child = tables_.child_sas.find(spi);

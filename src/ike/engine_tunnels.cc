@@ -57,6 +57,7 @@ void EngineImpl::tunnel_lost(uint32_t index, Duration in) {
 }
 
 void EngineImpl::set_up_failed(uint32_t index) {
+  if (is_dynamic(index)) return;  // its client begins
   back_off(set_ups_[index].back_off, kFirstWait, kLongestWait);
 }
 

@@ -9,7 +9,8 @@ namespace {
 
 constexpr size_t kUnsentMax = size_t{8} << 20;  // beyond: wait until the peer has taken some
 constexpr Duration kUnsentPoll = std::chrono::milliseconds(5);
-constexpr size_t kBatchBytes = size_t{64} << 10;                      // rule 15
+constexpr size_t kBatchBytes = size_t{64} << 10;  // rule 15
+constexpr size_t kStepBytes = size_t{384} << 10;  // and one record: below what a frame holds
 constexpr Duration kWindowInterval = std::chrono::milliseconds(100);  // rule 20
 constexpr size_t kWindowsPerFlush = 1024;                             // about 64 KiB
 constexpr size_t kKeysPerFrame = 32768;
@@ -105,7 +106,7 @@ void GroupSyncImpl::announce() {
 
 void GroupSyncImpl::commit(std::vector<Record> records, platform::Callback then) {
   if (!writer_) return;
-  for (Record& record : records) journal_.append(std::move(record));
+  for (Record& record : records) journal_.append(std::move(record), &record == &records.back());
   waiting_.push_back(Waiting{.number = journal_.end().number, .then = std::move(then)});
   // Posted: records of one event leave in one batch, and `then` never runs inside commit().
   post_([this] {
@@ -271,7 +272,11 @@ void GroupSyncImpl::stream() {
     records.set_activation(journal_.end().activation.value);
     records.set_first_number(sent_ + 1);
     size_t size = 0;
-    while (sent_ < last && size < kBatchBytes) {
+    // A reader that lost us in between would have the answer without the SA that it tells of.
+    const auto more = [&] {
+      return size < kBatchBytes || (size < kStepBytes && !journal_.ends_step(sent_));
+    };
+    while (sent_ < last && more()) {
       pb::Record* record = records.add_records();
       encode(journal_.at(++sent_), *record);
       size += record->ByteSizeLong();

@@ -29,16 +29,16 @@ void Journal::restart(Activation activation) {
   records_.clear();
 }
 
-uint64_t Journal::append(Record record) {
+uint64_t Journal::append(Record record, bool ends_step) {
   if (records_.size() == kJournalRecordsMax) drop_oldest();
   bytes_ += weight(record);
-  records_.push_back(std::move(record));
+  records_.push_back({.record = std::move(record), .ends_step = ends_step});
   while (bytes_ > kJournalBytesMax && records_.size() > 1) drop_oldest();
   return ++last_;
 }
 
 void Journal::drop_oldest() {
-  bytes_ -= weight(records_.front());
+  bytes_ -= weight(records_.front().record);
   records_.pop_front();
 }
 
@@ -51,7 +51,12 @@ bool Journal::can_resume(const Position& from) const {
 
 const Record& Journal::at(uint64_t number) const {
   SEGW_ASSERT(number >= first() && number <= last_);
-  return records_[number - first()];
+  return records_[number - first()].record;
+}
+
+bool Journal::ends_step(uint64_t number) const {
+  SEGW_ASSERT(number >= first() && number <= last_);
+  return records_[number - first()].ends_step;
 }
 
 }  // namespace segw::mcs

@@ -251,10 +251,10 @@ Status ChassisImpl::status() const {
 }
 
 Result<std::string> ChassisImpl::with_tunnel(std::string_view name, const WithTunnel& then) {
-  for (uint32_t index = 0; index < config_->tunnels.size(); ++index) {
-    if (config_->tunnels[index].name != name) continue;
+  for (const config::IpsecTunnel& tunnel : config_->tunnels) {
+    if (tunnel.name != name) continue;
     for (const auto& group : groups_) {
-      if (group->id() == config_->tunnels[index].group) return then(*group, index);
+      if (group->id() == tunnel.group) return then(*group, tunnel.number);
     }
   }
   return failure(fmt::format("ipsec-tunnel \"{}\" is not configured", name));

@@ -109,9 +109,8 @@ esp::TrafficSelector selector(const std::optional<IpPrefix>& prefix) {
   return esp::TrafficSelector{.first = range.first(), .last = range.last()};
 }
 
-ike::TunnelSettings tunnel_settings(const config::IpsecTunnel& tunnel, uint32_t index,
-                                    bool responder_only) {
-  ike::TunnelSettings settings{.index = index,
+ike::TunnelSettings tunnel_settings(const config::IpsecTunnel& tunnel, bool responder_only) {
+  ike::TunnelSettings settings{.index = tunnel.number,
                                .name = tunnel.name,
                                .enabled = tunnel.enabled,
                                .local_gateway = tunnel.local_gateway,
@@ -209,13 +208,10 @@ const config::TunnelTemplate* template_of(const config::IpsecGateway& gateway, u
   return known && at->tunnel_template ? at->tunnel_template.get() : gateway.tunnel_template.get();
 }
 
-esp::TunnelOptions tunnel_options(const config::Config& config, uint32_t tunnel,
+esp::TunnelOptions tunnel_options(const config::Config& config, const config::IpsecTunnel* tunnel,
                                   const std::optional<ike::DynamicTunnel>& dynamic,
                                   bool behind_nat) {
-  if (tunnel < config.tunnels.size()) {
-    const config::IpsecTunnel& of = config.tunnels[tunnel];
-    return tunnel_options(of.packets, of.ike_policy, behind_nat);
-  }
+  if (tunnel != nullptr) return tunnel_options(tunnel->packets, tunnel->ike_policy, behind_nat);
   if (!dynamic) return {};
   const auto gateway =
       std::ranges::find(config.gateways, dynamic->gateway, &config::IpsecGateway::local_gateway);
@@ -311,10 +307,9 @@ ike::GroupSettings ike_settings(const config::Config& config, const config::Tunn
   settings.incarnation = incarnation;
   settings.tunnels_max = group.tunnels_max;
   settings.responder_only = group.responder_only;
-  for (uint32_t index = 0; index < config.tunnels.size(); ++index) {
-    if (config.tunnels[index].group != group.id) continue;
-    const config::IpsecTunnel& tunnel = config.tunnels[index];
-    settings.tunnels.push_back(tunnel_settings(tunnel, index, group.responder_only));
+  for (const config::IpsecTunnel& tunnel : config.tunnels) {
+    if (tunnel.group != group.id) continue;
+    settings.tunnels.push_back(tunnel_settings(tunnel, group.responder_only));
     set_authentication(tunnel.auth, tunnel.ike_policy, credentials, settings.tunnels.back());
   }
   for (const config::IpsecGateway& gateway : config.gateways) {

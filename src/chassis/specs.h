@@ -32,7 +32,7 @@ const config::TunnelTemplate* template_of(const config::IpsecGateway& gateway, u
 
 // What the operator chose for the packets of a tunnel; of one made on demand, its client's
 // template. `behind_nat`: this end of it is.
-esp::TunnelOptions tunnel_options(const config::Config& config, uint32_t tunnel,
+esp::TunnelOptions tunnel_options(const config::Config& config, const config::IpsecTunnel* tunnel,
                                   const std::optional<ike::DynamicTunnel>& dynamic,
                                   bool behind_nat);
 

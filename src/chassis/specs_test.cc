@@ -124,7 +124,8 @@ TEST(Specs, WhatTheOperatorChoseForPacketsReachesTheIsa) {
                                .icmp_generation = {.enabled = false},
                                .public_tcp_mss_auto = true};
   config.tunnels[0].ike_policy.nat_keep_alive_interval = std::chrono::seconds(120);
-  const auto options = tunnel_options(config, 0, std::nullopt, false);
+  const auto* of = config.tunnels.data();
+  const auto options = tunnel_options(config, of, std::nullopt, false);
   EXPECT_TRUE(options.clear_df_bit);
   EXPECT_EQ(options.ip_mtu, 1400);
   EXPECT_EQ(options.icmp_v4.count, 0);
@@ -132,8 +133,8 @@ TEST(Specs, WhatTheOperatorChoseForPacketsReachesTheIsa) {
   EXPECT_TRUE(options.public_tcp_mss_auto);
   EXPECT_EQ(options.nat_keep_alive, std::chrono::seconds(120));
   config.tunnels[0].ike_policy.nat_force_keep_alive = false;
-  EXPECT_EQ(tunnel_options(config, 0, std::nullopt, false).nat_keep_alive, Duration{});
-  EXPECT_EQ(tunnel_options(config, 0, std::nullopt, true).nat_keep_alive,
+  EXPECT_EQ(tunnel_options(config, of, std::nullopt, false).nat_keep_alive, Duration{});
+  EXPECT_EQ(tunnel_options(config, of, std::nullopt, true).nat_keep_alive,
             std::chrono::seconds(120));
 }
 

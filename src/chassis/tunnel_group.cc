@@ -38,6 +38,9 @@ TunnelGroup::~TunnelGroup() = default;
 
 Result<void> TunnelGroup::start() {
   const config::Config& config = *parts_.config;
+  for (const config::IpsecTunnel& tunnel : config.tunnels) {
+    if (tunnel.group == id()) tunnels_[tunnel.number] = &tunnel;
+  }
   const auto steering = steering_spec(config, *parts_.group);
   auto isa = isa_spec(config, *parts_.group);
   if (!steering || !isa) {
@@ -164,6 +167,7 @@ void TunnelGroup::count_ages_on() {
 void TunnelGroup::renew_activation() {
   handover_.on_role_lost("another chassis acted");
   if (sync_) sync_->become_writer(activation_);
+  grants_asked_.clear();  // their commits were forgotten with the old base
   vouch();
   give_isa_its_role();
   engine_->activate(true);

@@ -151,6 +151,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] std::string not_nominal_reason() const;
   [[nodiscard]] std::string gateway_name(const IpAddress& local) const;
   [[nodiscard]] std::string unserved(const ike::IkeSa& sa) const;
+  [[nodiscard]] const config::IpsecTunnel* configured(uint32_t number) const;
 
   // Redundancy rule 11: "a node restarted since the SA was made skips 2^22 more".
   static constexpr uint64_t kSkip = uint64_t{1} << 22;
@@ -158,6 +159,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
 
   platform::Platform& platform_;
   TunnelGroupParts parts_;
+  std::map<uint32_t, const config::IpsecTunnel*> tunnels_;  // by number
   mcs::GroupState state_;
   mimp::MasterState role_ = mimp::MasterState::Discovery;
   Activation activation_;

@@ -56,16 +56,20 @@ std::string TunnelGroup::gateway_name(const IpAddress& local) const {
   return at == parts_.config->gateways.end() ? local.text() : at->name;
 }
 
+const config::IpsecTunnel* TunnelGroup::configured(uint32_t number) const {
+  const auto at = tunnels_.find(number);
+  return at == tunnels_.end() ? nullptr : at->second;
+}
+
 // A client whose tunnel, gateway or entry is configured on the other chassis only could not be
-// served here. Places of tunnels differ while one chassis has a tunnel more (decision 0013).
+// served here.
 std::string TunnelGroup::unserved(const ike::IkeSa& sa) const {
   const bool stands = sa.state == ike::IkeState::Established ||
                       sa.state == ike::IkeState::Rekeyed || sa.state == ike::IkeState::Candidate;
   if (!sa.dynamic && !stands) return {};
   if (!sa.dynamic) {
-    const auto& tunnels = parts_.config->tunnels;
-    const bool ours = sa.tunnel < tunnels.size() && tunnels[sa.tunnel].group == id() &&
-                      tunnels[sa.tunnel].local_gateway == sa.local.address;
+    const config::IpsecTunnel* tunnel = configured(sa.tunnel);
+    const bool ours = tunnel != nullptr && tunnel->local_gateway == sa.local.address;
     return ours ? std::string{} : "tunnel-not-configured";
   }
   const auto gateway = std::ranges::find_if(parts_.config->gateways, [&](const auto& each) {
@@ -114,9 +118,8 @@ void TunnelGroup::moved(const ike::IkeSa& sa) {
 void TunnelGroup::on_tunnel_state(uint32_t tunnel, bool up) {
   const std::string_view state = up ? "up" : "down";
   if (!ike::is_dynamic(tunnel)) {
-    const auto& tunnels = parts_.config->tunnels;
-    const std::string name =
-        tunnel < tunnels.size() ? tunnels[tunnel].name : std::to_string(tunnel);
+    const config::IpsecTunnel* known = configured(tunnel);
+    const std::string name = known != nullptr ? known->name : std::to_string(tunnel);
     platform_.log.event(platform::Severity::Minor, "IPSEC_TUNNEL_STATE",
                         fmt::format("ipsec tunnel \"{}\" is {}", name, state));
     return;

@@ -236,11 +236,11 @@ void TunnelGroup::fill_tunnels(Status& status) const {
   std::map<uint32_t, Shown> shown;  // by number of the tunnel
   std::vector<TunnelStatus> tunnels;
   tunnels.reserve(parts_.config->tunnels.size());
-  for (uint32_t index = 0; index < parts_.config->tunnels.size(); ++index) {
-    if (parts_.config->tunnels[index].group != id()) continue;
-    TunnelStatus& tunnel = tunnels.emplace_back(tunnel_status(parts_.config->tunnels[index]));
-    tunnel.counters = plain(engine_->tunnel_counters(index));
-    shown[index] = {.ike = &tunnel.ike, .sas = &tunnel.sas, .up = &tunnel.oper_up};
+  for (const config::IpsecTunnel& each : parts_.config->tunnels) {
+    if (each.group != id()) continue;
+    TunnelStatus& tunnel = tunnels.emplace_back(tunnel_status(each));
+    tunnel.counters = plain(engine_->tunnel_counters(each.number));
+    shown[each.number] = {.ike = &tunnel.ike, .sas = &tunnel.sas, .up = &tunnel.oper_up};
   }
   std::map<IpAddress, std::map<uint32_t, GatewayTunnelStatus>> clients;  // by gateway and number
   for (const config::IpsecGateway& gateway : parts_.config->gateways) {

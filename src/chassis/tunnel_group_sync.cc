@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint64_t kRestartsApart = 16;
 constexpr size_t kFloorsMax = 262144;
+constexpr size_t kTableMax = 524288;  // of each kind; a comparison takes no more
 
 }  // namespace
 
@@ -72,10 +73,11 @@ isa::InstallSa TunnelGroup::install_message(const esp::ChildSa& sa, bool outboun
   const bool known = ike_sa != state_.ike_sas.end();
   const bool behind_nat = known && ike_sa->second.local_behind_nat;
   const auto dynamic = known ? ike_sa->second.dynamic : std::nullopt;
-  isa::InstallSa message{.sa = sa,
-                         .options = tunnel_options(*parts_.config, sa.tunnel, dynamic, behind_nat),
-                         .outbound = outbound,
-                         .may_seal = may_seal(sa.holders)};
+  isa::InstallSa message{
+      .sa = sa,
+      .options = tunnel_options(*parts_.config, configured(sa.tunnel), dynamic, behind_nat),
+      .outbound = outbound,
+      .may_seal = may_seal(sa.holders)};
   const auto window = state_.windows.find(sa.inbound_spi);
   const uint64_t reported = window == state_.windows.end() ? 1 : window->second.outbound_next;
   const auto floor = floors_.find(sa.inbound_spi);
@@ -92,6 +94,10 @@ std::string TunnelGroup::apply_record(const mcs::Record& record, mcs::Origin ori
   const bool known = child != nullptr && state_.child_sas.contains(child->inbound_spi);
   const auto* client = std::get_if<ike::IkeSa>(&record);
   std::string unusable = client != nullptr ? unserved(*client) : std::string{};
+  const bool new_client = client != nullptr && !state_.ike_sas.contains(client->our_spi());
+  const bool full = (new_client && state_.ike_sas.size() >= kTableMax) ||
+                    (child != nullptr && !known && state_.child_sas.size() >= kTableMax);
+  if (unusable.empty() && full) unusable = "table-full";
   if (unusable.empty()) unusable = mcs::apply(state_, record);
   if (!unusable.empty()) {
     ++alarms_;

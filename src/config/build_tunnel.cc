@@ -59,6 +59,19 @@ struct Vprn {
   std::map<std::string, std::vector<IpPrefix>> routes;               // by tunnel
 };
 
+constexpr uint32_t kTunnelNumberMask = 0x7FFFFFFF;  // above are those of clients of a gateway
+
+// FNV-1a. Part of what the chassis say to each other: never to be changed (decision 0016).
+uint32_t number_by_addresses(const IpsecTunnel& tunnel) {
+  constexpr uint32_t kOffset = 2166136261;
+  constexpr uint32_t kPrime = 16777619;
+  uint32_t hash = kOffset;
+  for (const IpAddress& address : {tunnel.local_gateway, tunnel.remote_gateway}) {
+    for (const uint8_t byte : address.bytes()) hash = (hash ^ byte) * kPrime;
+  }
+  return (hash ^ hash >> 31) & kTunnelNumberMask;
+}
+
 class TunnelBuilder {
  public:
   TunnelBuilder(const IpsecParts& parts, Config& config) : parts_(parts), config_(config) {}
@@ -74,14 +87,25 @@ class TunnelBuilder {
 
   void finish(const View& root) {
     for (const View& group : root.at("isa").each("tunnel-group")) check_count(group);
-    // SA records name a tunnel by its place in its group, so every chassis must come to the same
-    // order, however its operator sorted the text.
     std::ranges::sort(config_.tunnels, {}, [](const IpsecTunnel& tunnel) {
       return std::tuple(tunnel.group, tunnel.local_gateway, tunnel.remote_gateway);
     });
+    number_tunnels();
   }
 
  private:
+  // SA records name a tunnel by its number within its group, so every chassis must come to the same
+  // one, whatever else it has configured. Two that meet in one number: the second in order moves
+  // on.
+  void number_tunnels() {
+    std::set<std::pair<TunnelGroupId, uint32_t>> taken;
+    for (IpsecTunnel& tunnel : config_.tunnels) {
+      tunnel.number = number_by_addresses(tunnel);
+      while (!taken.emplace(tunnel.group, tunnel.number).second) {
+        tunnel.number = (tunnel.number + 1) & kTunnelNumberMask;
+      }
+    }
+  }
   static Vprn read_parts(const View& vprn) {
     Vprn parts{.view = vprn, .policies = {}, .routes = {}};
     for (const View& policy : vprn.at("ipsec").each("security-policy")) {
@@ -231,6 +255,16 @@ class TunnelBuilder {
       group.at("isa-scale-mode")
           .refuse(
               fmt::format("{} tunnels are configured, it allows {}", tunnels, limits->tunnels_max));
+    }
+    constexpr size_t kAddressesMax = 1000;  // what an ISA can be told, less what gateways need
+    std::set<IpAddress> addresses;
+    for (const IpsecTunnel& tunnel : config_.tunnels) {
+      if (tunnel.group == id) addresses.insert(tunnel.local_gateway);
+    }
+    if (addresses.size() > kAddressesMax) {
+      group.at("isa-scale-mode")
+          .refuse(fmt::format("{} local gateway addresses are configured, at most {} are possible",
+                              addresses.size(), kAddressesMax));
     }
   }
 

@@ -186,6 +186,24 @@ TEST(Load, OrdersTunnelsAlikeWhateverTheOrderOfTheText) {
   EXPECT_EQ(before->config->tunnels[0].name, "another");
 }
 
+TEST(Load, NumbersATunnelByItsAddressesWhateverElseThereIs) {
+  const std::string text = file("a.cfg");
+  const size_t begin = text.find("ipsec-tunnel \"tunnel-1\" {");
+  const size_t end = text.find("id 1\n", begin);
+  const std::string body = text.substr(begin, text.find('}', text.find('}', end) + 1) + 1 - begin);
+  std::string second = replaced(body, "tunnel-1", "another");
+  second = replaced(second, "10.10.10.1", "10.10.9.1");
+  const auto alone = load(schema(), text, ports());
+  const auto both = load(schema(), replaced(text, body, second + "\n" + body), ports());
+  ASSERT_TRUE(alone && both);
+  EXPECT_EQ(both->config->tunnels[1].name, "tunnel-1");
+  EXPECT_EQ(both->config->tunnels[1].number, alone->config->tunnels[0].number);
+  EXPECT_NE(both->config->tunnels[0].number, both->config->tunnels[1].number);
+  EXPECT_LT(both->config->tunnels[1].number, 0x80000000U);
+  // Another chassis, another release: what records say means the same.
+  EXPECT_EQ(alone->config->tunnels[0].number, 1698957410U);
+}
+
 TEST(Info, LoadsToTheSameTree) {
   for (const char* node : {"a.cfg", "b.cfg"}) {
     const auto first = load(schema(), file(node), ports());

@@ -168,6 +168,7 @@ struct IpsecTunnel {  // sap tunnel-N.private:T ipsec-tunnel NAME
   std::string name;
   bool enabled = false;
   TunnelGroupId group;
+  uint32_t number = 0;          // within its group, by its addresses: the same on every chassis
   std::string private_service;  // VPRN
   std::string delivery_service;
   uint32_t delivery_service_id = 0;

@@ -33,6 +33,7 @@ uint64_t takeover_start(const SequenceGrants& grants, Slot own, uint64_t reporte
   if (SEGW_PLANTED(sequence_once)) return std::max<uint64_t>(reported, 1);
   uint64_t floor = reported;
   for (const uint64_t bound : grants.bound) floor = std::max(floor, bound);
+  floor = std::min(floor, kPositionMax);  // where nothing is left: it must not come to 0 again
   uint64_t block = (floor + kBlockSize - 1) >> kBlockBits;
   const uint64_t slots = std::max<uint8_t>(grants.slots, 1);
   while (block % slots != own.value % slots) ++block;

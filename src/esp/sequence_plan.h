@@ -20,6 +20,8 @@ constexpr uint64_t kBlockSize = uint64_t{1} << kBlockBits;
 constexpr uint64_t kShortEnd = (uint64_t{1} << 32) - (uint64_t{1} << 24);
 // Redundancy rule 12: an SA is dead at 2^40, where its IVs would repeat.
 constexpr uint64_t kLongEnd = uint64_t{1} << 40;
+// No position or bound is beyond: skips and grants go somewhat above the end of the space.
+constexpr uint64_t kPositionMax = uint64_t{1} << 48;
 
 [[nodiscard]] Slot owner_of(uint64_t sequence, uint8_t slots);
 [[nodiscard]] bool allowed(const SequenceGrants& grants, Slot own, uint64_t sequence);

@@ -51,6 +51,15 @@ TEST(SequencePlan, ASplitRepeatsNothing) {
   }
 }
 
+TEST(SequencePlan, NoBoundMakesATakeoverBeginAnew) {
+  SequenceGrants grants{.slots = 2, .grantee = {0}, .bound = {UINT64_MAX, UINT64_MAX, 0, 0}};
+  for (const uint64_t reported : {uint64_t{1}, UINT64_MAX}) {
+    const uint64_t start = takeover_start(grants, Slot{0}, reported);
+    EXPECT_FALSE(next_allowed(grants, Slot{0}, start, true));
+    EXPECT_FALSE(next_allowed(grants, Slot{0}, start, false));
+  }
+}
+
 TEST(SequencePlan, TheSpaceEndsBeforeItWraps) {
   const SequenceGrants none{.slots = 2};
   EXPECT_FALSE(next_allowed(none, kZero, kShortEnd, false));

@@ -78,7 +78,7 @@ esp::SequenceGrants decode_grants(const pb::Grants& in, Checker& check) {
   grants.grantee = Slot{check.u8(in.grantee(), esp::kSlotsMax - 1, "grantee")};
   if (in.bound_size() != static_cast<int>(grants.bound.size())) check.refuse("bound");
   for (int i = 0; check.ok() && i < in.bound_size(); ++i) {
-    grants.bound[static_cast<size_t>(i)] = in.bound(i);
+    grants.bound[static_cast<size_t>(i)] = check.position(in.bound(i), "bound");
   }
   return grants;
 }
@@ -163,7 +163,7 @@ esp::ChildSa decode_child(const pb::ChildSa& in, TunnelGroupId group, Checker& c
   sa.rekey_after = check.span(in.rekey_after_ns(), "rekey-after");
   sa.delete_after = check.span(in.delete_after_ns(), "delete-after");
   sa.rekeyed_by_us = in.rekeyed_by_us();
-  sa.outbound_floor = in.outbound_floor();
+  sa.outbound_floor = check.position(in.outbound_floor(), "outbound-floor");
   return sa;
 }
 

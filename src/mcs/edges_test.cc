@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "mcs/testing.h"
 
 namespace segw::mcs::testing {
@@ -44,6 +46,37 @@ TEST(Windows, AtMost1024LeaveAtOnce) {
   ASSERT_EQ(pair.b.windows.size(), 2500U);
   EXPECT_TRUE(same(pair.b.windows.back(), window(2500, 2500)));
   EXPECT_EQ(pair.sent(low(), pb::Group::kWindows), 3U);
+}
+
+TEST(Windows, BusySasLeaveTheOthersTheirTurn) {
+  Pair pair;
+  pair.settle();
+  std::vector<esp::SaWindow> windows;
+  for (uint32_t spi = 1; spi <= 1500; ++spi) windows.push_back(window(spi, spi));
+  for (int tick = 0; tick < 3; ++tick) {
+    pair.a.sync().send_windows(windows);
+    pair.run(100ms);
+  }
+  pair.run(2ms);
+  std::set<Spi> told;
+  for (const esp::SaWindow& each : pair.b.windows) told.insert(each.inbound_spi);
+  EXPECT_EQ(told.size(), 1500U);
+  EXPECT_GT(pair.a.count("windows-deferred"), 0U);
+}
+
+TEST(Windows, AllThatAreKnownFollowAResume) {
+  Pair pair;
+  pair.settle();
+  pair.a.commit({child_sa(300)}, "1");
+  pair.run(10ms);
+  pair.wire.reset();
+  pair.run({});
+  pair.a.group_state.windows[Spi{300}] = window(300, 7);  // moved while the link was down
+  pair.a.sync().send_windows({window(300, 7)});
+  pair.run(5s);
+  ASSERT_EQ(pair.a.count("resumed-from-journal"), 1U);
+  ASSERT_EQ(pair.b.windows.size(), 1U);
+  EXPECT_TRUE(same(pair.b.windows[0], window(300, 7)));
 }
 
 TEST(Windows, AReaderSendsNoneAndNoneAreKeptForALinkThatIsDown) {

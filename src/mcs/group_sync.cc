@@ -7,8 +7,6 @@
 namespace segw::mcs {
 namespace {
 
-constexpr size_t kUnsentMax = size_t{8} << 20;  // beyond: wait until the peer has taken some
-constexpr Duration kUnsentPoll = std::chrono::milliseconds(5);
 constexpr size_t kBatchBytes = size_t{64} << 10;  // rule 15
 constexpr size_t kStepBytes = size_t{384} << 10;  // and one record: below what a frame holds
 constexpr Duration kWindowInterval = std::chrono::milliseconds(100);  // rule 20
@@ -37,18 +35,18 @@ GroupSyncImpl::GroupSyncImpl(platform::Platform& platform, GroupLink& link, Tunn
       group_(group),
       sync_tag_(std::move(sync_tag)),
       host_(host),
-      stream_timer_(platform,
-                    [this] {
-                      if (feed_ == Feed::Copying) {
-                        copy_some();
-                      } else {
-                        stream();
-                      }
-                    }),
+      stream_timer_(platform, [this] { on_stream_timer(); }),
       window_timer_(platform, [this] { flush_windows(); }),
       post_(platform) {}
 
 GroupSyncImpl::~GroupSyncImpl() { link_.forget(*this); }
+
+void GroupSyncImpl::on_stream_timer() {
+  if (!writer_) return digest_some();
+  if (feed_ == Feed::Copying) return copy_some();
+  if (feed_ == Feed::Streaming) return stream();
+  if (!to_compare_.empty()) compare_some();
+}
 
 pb::Frame GroupSyncImpl::frame() const {
   pb::Frame frame;
@@ -82,7 +80,9 @@ void GroupSyncImpl::become_writer(Activation activation) {
   copying_ = false;
   waiting_.clear();  // the renewed writer's records were never under the new base
   peer_digests_.clear();
+  to_compare_.clear();
   to_copy_.clear();
+  to_digest_.clear();
   announce();
 }
 
@@ -90,6 +90,7 @@ void GroupSyncImpl::become_reader() {
   writer_ = false;
   waiting_.clear();
   windows_.clear();
+  to_compare_.clear();
   feed_ = Feed::Idle;
   peer_synced_ = false;
   // What we wrote is ours alone now: its end is no position that another writer can resume from.
@@ -148,6 +149,7 @@ void GroupSyncImpl::on_want(const pb::Want& want) {
   if (!writer_) return;
   const Position from{.activation = Activation{want.activation()}, .number = want.number()};
   peer_digests_.clear();
+  to_compare_.clear();
   to_copy_.clear();
   stream_timer_.cancel();
   // What the peer could not use is not in the journal's tail: only a comparison finds it.
@@ -156,6 +158,7 @@ void GroupSyncImpl::on_want(const pb::Want& want) {
     feed_ = Feed::Streaming;
     sent_ = acked_ = from.number;
     stream();
+    send_all_windows();  // what moved while the link was down was not sent
     if (acked_ == journal_.end().number && peer_unusable_ == 0) set_peer_synced(true);
     drain();
     return;
@@ -167,31 +170,62 @@ void GroupSyncImpl::on_want(const pb::Want& want) {
 }
 
 void GroupSyncImpl::on_digests(const pb::Digests& digests) {
-  if (!writer_ || feed_ != Feed::Comparing) return;
+  if (!writer_ || feed_ != Feed::Comparing || !to_compare_.empty()) return;
   for (const pb::Digest& each : digests.entries()) {
     if (peer_digests_.size() >= kKeysMax) break;
     peer_digests_[{each.child(), each.key()}] = each.digest();
   }
   if (!digests.last()) return;
-  const GroupState& state = host_.state();
+  copy_from_ = before_grants();  // what changes from here on comes by the journal too
   copy_ike_.clear();
   copy_children_.clear();
-  const auto differs = [&](const DigestKey& key, uint64_t digest) {
-    const auto at = peer_digests_.find(key);
-    return at == peer_digests_.end() || at->second != digest;
-  };
-  for (const auto& [spi, sa] : state.ike_sas) {
-    copy_ike_.insert(spi);
-    if (differs({false, spi.value}, digest(sa))) to_copy_.emplace_back(false, spi.value);
+  for (const auto& [spi, sa] : host_.state().ike_sas) copy_ike_.insert(spi);
+  for (const auto& [spi, sa] : host_.state().child_sas) copy_children_.insert(spi);
+  to_compare_ = all_keys();
+  compare_some();
+}
+
+// The end of the journal, or before the first grant that nobody has acknowledged: it counts once it
+// is, and is in no copy and no digest until then. So it comes again, with what follows.
+uint64_t GroupSyncImpl::before_grants() const {
+  const uint64_t end = journal_.end().number;
+  if (waiting_.empty()) return end;
+  for (uint64_t at = std::max(waiting_.front().number, journal_.first()); at <= end; ++at) {
+    if (std::holds_alternative<GrantChange>(journal_.at(at))) return at - 1;
   }
-  for (const auto& [spi, sa] : state.child_sas) {
-    copy_children_.insert(spi);
-    if (differs({true, spi.value}, digest(sa))) to_copy_.emplace_back(true, spi.value);
+  return end;
+}
+
+std::deque<GroupSyncImpl::DigestKey> GroupSyncImpl::all_keys() const {
+  std::deque<DigestKey> keys;
+  for (const auto& [spi, sa] : host_.state().ike_sas) keys.emplace_back(false, spi.value);
+  for (const auto& [spi, sa] : host_.state().child_sas) keys.emplace_back(true, spi.value);
+  return keys;
+}
+
+std::optional<uint64_t> GroupSyncImpl::digest_of(const DigestKey& key) const {
+  const GroupState& state = host_.state();
+  if (key.first) {
+    const auto at = state.child_sas.find(Spi{static_cast<uint32_t>(key.second)});
+    return at == state.child_sas.end() ? std::nullopt : std::optional(digest(at->second));
   }
+  const auto at = state.ike_sas.find(IkeSpi{key.second});
+  return at == state.ike_sas.end() ? std::nullopt : std::optional(digest(at->second));
+}
+
+void GroupSyncImpl::compare_some() {
+  for (size_t i = 0; i < kDigestsAtOnce && !to_compare_.empty(); ++i) {
+    const DigestKey key = to_compare_.front();
+    to_compare_.pop_front();
+    const auto ours = digest_of(key);
+    if (!ours) continue;  // gone meanwhile: the journal says so
+    const auto theirs = peer_digests_.find(key);
+    if (theirs == peer_digests_.end() || theirs->second != *ours) to_copy_.push_back(key);
+  }
+  if (!to_compare_.empty()) return stream_timer_.arm(kBreath);
   peer_digests_.clear();
   count(to_copy_.size() == copy_ike_.size() + copy_children_.size() ? "full-copies"
                                                                     : "part-copies");
-  copy_from_ = journal_.end().number;
   peer_unusable_ = 0;
   feed_ = Feed::Copying;
   host_.before_copy();
@@ -243,10 +277,7 @@ void GroupSyncImpl::end_copy() {
     end.set_more(more);
     link_.send(out);
   }
-  if (!host_.state().windows.empty()) {
-    for (const auto& [spi, window] : host_.state().windows) windows_[spi] = window;
-    if (!window_timer_.armed()) window_timer_.arm(Duration{});
-  }
+  send_all_windows();
   feed_ = Feed::Streaming;
   sent_ = copy_from_;
   acked_ = 0;  // until the copy is acknowledged nothing is held
@@ -316,6 +347,7 @@ void GroupSyncImpl::count_peer_unusable(const std::string& reason) {
 }
 
 void GroupSyncImpl::on_stale(const pb::Stale& stale) {
+  if (stale.activation() > kActivationMax) return count("activation-refused");
   highest_ = std::max(highest_, Activation{stale.activation()});
   count("told-stale");
   if (writer_) set_peer_synced(false);
@@ -327,16 +359,26 @@ void GroupSyncImpl::send_windows(std::vector<esp::SaWindow> windows) {
   if (!windows_.empty() && !window_timer_.armed()) window_timer_.arm(kWindowInterval);
 }
 
+void GroupSyncImpl::send_all_windows() {
+  for (const auto& [spi, window] : host_.state().windows) windows_[spi] = window;
+  if (!windows_.empty() && !window_timer_.armed()) window_timer_.arm(Duration{});
+}
+
+// Round and round: a busy SA is put back at each tick, and others must have their turn.
 void GroupSyncImpl::flush_windows() {
   if (!writer_ || !link_.up() || feed_ != Feed::Streaming) return windows_.clear();
   pb::Frame out = frame();
   pb::Windows& windows = *out.mutable_group()->mutable_windows();
   windows.set_activation(journal_.end().activation.value);
   for (size_t i = 0; i < kWindowsPerFlush && !windows_.empty(); ++i) {
-    encode(windows_.begin()->second, *windows.add_windows());
-    windows_.erase(windows_.begin());
+    auto next = windows_.upper_bound(windows_sent_);
+    if (next == windows_.end()) next = windows_.begin();
+    windows_sent_ = next->first;
+    encode(next->second, *windows.add_windows());
+    windows_.erase(next);
   }
   link_.send(out);
+  if (!windows_.empty()) link_.counters_of_link().add("windows-deferred", windows_.size());
   if (!windows_.empty()) window_timer_.arm(kWindowInterval);
 }
 
@@ -352,6 +394,8 @@ void GroupSyncImpl::send_handover(const Handover& message) {
 void GroupSyncImpl::on_link(bool up) {
   feed_ = Feed::Idle;
   stream_timer_.cancel();
+  to_compare_.clear();
+  to_digest_.clear();
   copying_ = false;
   if (up) return announce();  // a reader waits for the writer's
   acked_ = 0;

@@ -15,6 +15,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "mcs/journal.h"
@@ -24,6 +25,11 @@
 namespace segw::mcs {
 
 constexpr size_t kKeysMax = 524288;  // in a comparison, and of each kind in a copy
+// A digest takes some microseconds of the one thread: keep-alives must not wait for all of them.
+constexpr size_t kDigestsAtOnce = 512;
+constexpr Duration kBreath = std::chrono::milliseconds(1);
+constexpr size_t kUnsentMax = size_t{8} << 20;  // beyond: wait until the peer has taken some
+constexpr Duration kUnsentPoll = std::chrono::milliseconds(5);
 
 // What a group uses of its link.
 class GroupLink {
@@ -64,10 +70,15 @@ class GroupSyncImpl final : public GroupSync {
   using DigestKey = std::pair<bool, uint64_t>;                        // (is a CHILD SA, key)
 
   [[nodiscard]] pb::Frame frame() const;
+  [[nodiscard]] uint64_t before_grants() const;
+  [[nodiscard]] std::deque<DigestKey> all_keys() const;
+  [[nodiscard]] std::optional<uint64_t> digest_of(const DigestKey& key) const;
+  void on_stream_timer();
   // Writer.
   void announce();
   void on_want(const pb::Want& want);
   void on_digests(const pb::Digests& digests);
+  void compare_some();
   void copy_some();
   void end_copy();
   void stream();
@@ -77,11 +88,13 @@ class GroupSyncImpl final : public GroupSync {
   void drain();
   void set_peer_synced(bool synced);
   void flush_windows();
+  void send_all_windows();
   // Reader.
   void on_base(const pb::Base& base);
   void want();
   void forget_copy();
   void send_digests();
+  void digest_some();
   void on_copy(const pb::Copy& copy);
   void on_copy_end(const pb::CopyEnd& end);
   void on_records(const pb::Records& records);
@@ -111,15 +124,18 @@ class GroupSyncImpl final : public GroupSync {
   };
   std::deque<Waiting> waiting_;
   std::map<DigestKey, uint64_t> peer_digests_;
+  std::deque<DigestKey> to_compare_;
   std::deque<DigestKey> to_copy_;
   uint64_t copy_from_ = 0;  // the journal goes on after this number
   std::set<IkeSpi> copy_ike_;
   std::set<Spi> copy_children_;
   std::map<Spi, esp::SaWindow> windows_;
+  Spi windows_sent_;  // the last one that left: the others come first
 
   Position held_;         // reader: everything up to here
   bool copying_ = false;  // reader: between Base and CopyEnd
   uint64_t copy_unusable_ = 0;
+  std::deque<DigestKey> to_digest_;
   std::set<IkeSpi> keep_ike_;  // keys that CopyEnd named so far
   std::set<Spi> keep_children_;
 

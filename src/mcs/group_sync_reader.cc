@@ -4,12 +4,12 @@
 namespace segw::mcs {
 namespace {
 
-constexpr size_t kDigestsPerFrame = 4096;
 constexpr int kUnusablePerAck = 1024;
 
 }  // namespace
 
 void GroupSyncImpl::on_base(const pb::Base& base) {
+  if (base.activation() > kActivationMax) return count("activation-refused");
   const Activation theirs{base.activation()};
   if (theirs < highest_) {
     // Records of an older activation are refused (rule 16).
@@ -23,6 +23,7 @@ void GroupSyncImpl::on_base(const pb::Base& base) {
 }
 
 void GroupSyncImpl::want() {
+  to_digest_.clear();
   copying_ = held_.activation != highest_ || held_.number == 0;
   pb::Frame out = frame();
   out.mutable_group()->mutable_want()->set_activation(held_.activation.value);
@@ -39,23 +40,33 @@ void GroupSyncImpl::forget_copy() {
 
 void GroupSyncImpl::send_digests() {
   if (writer_) return;
+  if (!to_digest_.empty()) return count("digests-under-way");
   forget_copy();
   copying_ = true;
+  to_digest_ = all_keys();
+  // The end is told even if there is nothing to tell.
+  if (to_digest_.empty()) to_digest_.emplace_back(false, 0);
+  digest_some();
+}
+
+void GroupSyncImpl::digest_some() {
+  if (to_digest_.empty()) return;
+  if (link_.unsent() > kUnsentMax) return stream_timer_.arm(kUnsentPoll);
   pb::Frame out = frame();
-  pb::Digests* digests = out.mutable_group()->mutable_digests();
-  const auto add = [&](bool child, uint64_t key, uint64_t value) {
-    pb::Digest* entry = digests->add_entries();
-    entry->set_child(child);
-    entry->set_key(key);
-    entry->set_digest(value);
-    if (static_cast<size_t>(digests->entries_size()) < kDigestsPerFrame) return;
-    link_.send(out);
-    digests->clear_entries();
-  };
-  for (const auto& [spi, sa] : host_.state().ike_sas) add(false, spi.value, digest(sa));
-  for (const auto& [spi, sa] : host_.state().child_sas) add(true, spi.value, digest(sa));
-  digests->set_last(true);
+  pb::Digests& digests = *out.mutable_group()->mutable_digests();
+  for (size_t i = 0; i < kDigestsAtOnce && !to_digest_.empty(); ++i) {
+    const DigestKey key = to_digest_.front();
+    to_digest_.pop_front();
+    const auto value = digest_of(key);
+    if (!value) continue;
+    pb::Digest* entry = digests.add_entries();
+    entry->set_child(key.first);
+    entry->set_key(key.second);
+    entry->set_digest(*value);
+  }
+  digests.set_last(to_digest_.empty());
   link_.send(out);
+  if (!to_digest_.empty()) stream_timer_.arm(kBreath);
 }
 
 bool GroupSyncImpl::take(const pb::Record& record, Origin origin, std::string& unusable) {

@@ -164,6 +164,24 @@ TEST(HostileWriter, RecordsAndEdgesOfAnotherActivationAreRefused) {
   EXPECT_THAT(pair.node.windows, IsEmpty());
 }
 
+TEST(HostileWriter, AnActivationThatNobodyReachesMakesNoLaterWriterStale) {
+  RawPair pair;
+  pair.settle();
+  pb::Group base;
+  pb::Group stale;
+  for (const uint64_t poison : {kActivationMax + 1, UINT64_MAX}) {
+    base.mutable_base()->set_activation(poison);
+    pair.say(base);
+    stale.mutable_stale()->set_activation(poison);
+    pair.say(stale);
+  }
+  EXPECT_EQ(pair.node.count("activation-refused"), 4U);
+  base.mutable_base()->set_activation(1);
+  pair.say(base);
+  EXPECT_EQ(pair.node.count("stale-writer"), 0U);
+  EXPECT_TRUE(pair.raw.last(Kind::kWant));
+}
+
 TEST(HostileWriter, RecordsBeforeTheCopyAreRefused) {
   RawPair pair;
   pair.settle();
@@ -302,6 +320,28 @@ TEST(HostileReader, WhatWasCommittedBeforeTheCopyWaitsForItToo) {
   EXPECT_THAT(pair.node.events, IsEmpty());
   pair.acknowledge(1);
   EXPECT_THAT(pair.node.told(), ElementsAre("in sync", "then one"));
+}
+
+// It changes the state only once it is held, so a copy does not have it.
+TEST(HostileReader, AGrantThatWasNotAcknowledgedComesAgainAfterACopy) {
+  WritingPair pair;
+  pair.settle();
+  pair.node.member = true;
+  pair.node.commit({ike_sa(2)}, "one");
+  pair.node.commit({GrantChange{.inbound_spi = Spi{300}}}, "two");
+  pair.run(10ms);
+  pb::Group want;
+  want.mutable_want();
+  pair.say(want);
+  pb::Group digests;
+  digests.mutable_digests()->set_last(true);
+  pair.say(digests);
+  ASSERT_EQ(last(pair.raw, Kind::kCopyEnd).copy_end().number(), 1U);
+  EXPECT_EQ(last(pair.raw, Kind::kRecords).records().first_number(), 2U);
+  pair.acknowledge(1);
+  EXPECT_THAT(pair.node.told(), ElementsAre("then one"));
+  pair.acknowledge(2);
+  EXPECT_THAT(pair.node.told(), ElementsAre("in sync", "then two"));
 }
 
 TEST(HostileReader, WhatWasNotSentCannotBeAcknowledged) {

@@ -91,7 +91,7 @@ wire::Decoded<esp::SaWindow> decode(const pb::Window& in) {
   Checker check;
   check.at_most(in.seen_size(), kWindowWordsMax, "window-words");
   esp::SaWindow window{.inbound_spi = Spi{in.inbound_spi()},
-                       .outbound_next = in.outbound_next(),
+                       .outbound_next = check.position(in.outbound_next(), "outbound-next"),
                        .inbound_highest = in.inbound_highest(),
                        .seen = {}};
   if (check.ok()) window.seen.assign(in.seen().begin(), in.seen().end());
@@ -133,6 +133,9 @@ wire::Decoded<Handover> decode(const pb::Handover& in) {
   const uint64_t cookie = in.cookie();
   switch (static_cast<int>(in.step())) {
     case pb::Handover::PREPARE:
+      if (in.activation() > kActivationMax) {
+        return tl::unexpected<wire::Refusal>(wire::Refusal{"activation"});
+      }
       return Handover(HandoverPrepare{.cookie = cookie, .activation = Activation{in.activation()}});
     case pb::Handover::READY:
       return Handover(HandoverReady{.cookie = cookie});

@@ -18,6 +18,8 @@ namespace pb = ::opensegw::mcs;
 // Larger ones are refused: beside others, and with more holders, one must fit into a frame when it
 // is sent on.
 constexpr size_t kRecordMax = size_t{512} << 10;
+// As in MIMP. One that is higher would make every later writer stale.
+constexpr uint64_t kActivationMax = uint64_t{1} << 56;
 
 void encode(const Record& record, pb::Record& out);
 // `group`: records do not carry the tunnel group's number, which may differ on the two chassis.

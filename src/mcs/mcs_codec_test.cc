@@ -172,6 +172,10 @@ TEST(RecordCodec, RefusesEachFieldOfAChildSaBeyondItsBound) {
        set([](Sa& m) { m.mutable_grants()->set_grantee(3); })},
       {"bound", set([](Sa& m) { m.mutable_grants()->add_bound(1); })},
       {"bound", set([](Sa& m) { m.mutable_grants()->clear_bound(); })},
+      {"bound", set([](Sa& m) { m.mutable_grants()->set_bound(3, esp::kPositionMax + 1); }),
+       set([](Sa& m) { m.mutable_grants()->set_bound(3, esp::kPositionMax); })},
+      {"outbound-floor", set([](Sa& m) { m.set_outbound_floor(esp::kPositionMax + 1); }),
+       set([](Sa& m) { m.set_outbound_floor(esp::kPositionMax); })},
       {"local-port", set([](Sa& m) {
          m.set_encapsulated(true);
          m.set_local_port(65536);
@@ -403,6 +407,11 @@ TEST(WindowCodec, RefusesMoreThan512Packets) {
   const auto refused = decode(in);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().field, "window-words");
+  in.clear_seen();
+  in.set_outbound_next(esp::kPositionMax);
+  EXPECT_TRUE(decode(in));
+  in.set_outbound_next(esp::kPositionMax + 1);
+  EXPECT_FALSE(decode(in));
 }
 
 Handover through_the_wire(const Handover& message) {
@@ -450,6 +459,15 @@ TEST(HandoverCodec, RefusesAnUnknownStepAndAMalformedWindow) {
   for (int i = 0; i < 9; ++i) in.mutable_windows(0)->add_seen(1);
   ASSERT_FALSE(decode(in));
   EXPECT_EQ(decode(in).error().field, "window-words");
+}
+
+TEST(HandoverCodec, RefusesAnActivationThatNobodyReaches) {
+  pb::Handover in;
+  in.set_step(pb::Handover::PREPARE);
+  in.set_activation(kActivationMax);
+  EXPECT_TRUE(decode(in));
+  in.set_activation(kActivationMax + 1);
+  EXPECT_FALSE(decode(in));
 }
 
 TEST(HandoverCodec, AReasonIsShortAndPrintable) {

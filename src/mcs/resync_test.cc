@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "mcs/group_sync.h"
 #include "mcs/journal.h"
 #include "mcs/testing.h"
 
@@ -174,6 +175,29 @@ TEST(Copy, ChangesMeanwhileFollowInOrder) {
                                          "copied", "no child 300", "child 303"));
   EXPECT_TRUE(pair.replicas_equal());
   EXPECT_EQ(pair.a.sync().sync_state(), SyncState::InSync);
+}
+
+// A comparison of all SAs in one event would hold up keep-alives.
+TEST(Copy, ManySasAreComparedInSlicesAndChangesMeanwhileAreNotLost) {
+  constexpr uint32_t kSas = 3000;
+  Pair pair;
+  for (uint32_t spi = 1; spi <= kSas; ++spi) {
+    pair.a.group_state.child_sas[Spi{spi}] = child_sa(spi);
+    if (spi != 7) pair.b.group_state.child_sas[Spi{spi}] = child_sa(spi);
+  }
+  pair.boot();
+  pair.a.sync().become_writer(Activation{1});
+  while (pair.sent(high(), pb::Group::kDigests) < kSas / kDigestsAtOnce + 1) pair.run(1ms);
+  pair.run(2ms);
+  ASSERT_EQ(pair.sent(low(), pb::Group::kCopyEnd), 0U) << "the writer is comparing";
+  pair.b.events.clear();
+  esp::ChildSa changed = child_sa(1);
+  changed.rekeyed = true;
+  pair.a.commit({changed, child_sa(kSas + 1), no_child(kSas)}, "1");
+  pair.run(1s);
+  EXPECT_EQ(pair.a.count("part-copies"), 1U);
+  EXPECT_TRUE(pair.replicas_equal());
+  EXPECT_TRUE(pair.a.member);
 }
 
 TEST(Copy, ALinkThatBreaksInTheMiddleBeginsAnew) {

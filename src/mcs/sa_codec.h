@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "esp/sequence_plan.h"
 #include "mcs/mcs_codec.h"
 
 namespace segw::mcs {
@@ -42,6 +43,11 @@ class Checker {
     constexpr Duration kMax = std::chrono::hours(100 * 365 * 24);
     if (nanoseconds < 0 || nanoseconds > kMax.count()) refuse(field);
     return Duration(nanoseconds);
+  }
+  // Of a sequence space. Sums with what we skip must not come to 0 again.
+  uint64_t position(uint64_t in, std::string_view field) {
+    if (in > esp::kPositionMax) refuse(field);
+    return in;
   }
   void at_most(int count, int maximum, std::string_view field) {
     if (count > maximum) refuse(field);

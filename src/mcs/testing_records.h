@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "esp/cipher.h"
+#include "esp/sequence_plan.h"
 #include "ike/key_derivation.h"
 #include "mcs/mcs_codec.h"
 #include "mcs/records.h"
@@ -83,6 +84,7 @@ class Random {
   }
   uint64_t next() { return rng_.next(); }
   uint64_t below(uint64_t bound) { return rng_.below(bound); }
+  uint64_t position() { return below(esp::kPositionMax + 1); }
   bool flip() { return below(2) == 1; }
   uint32_t u32() { return static_cast<uint32_t>(next()); }
   uint16_t u16() { return static_cast<uint16_t>(next()); }
@@ -122,7 +124,7 @@ class Random {
     esp::SequenceGrants all;
     all.slots = static_cast<uint8_t>(1 + below(esp::kSlotsMax));
     all.grantee = Slot{static_cast<uint8_t>(below(esp::kSlotsMax))};
-    for (uint64_t& bound : all.bound) bound = next();
+    for (uint64_t& bound : all.bound) bound = position();
     return all;
   }
   esp::ChildSa child() {
@@ -157,7 +159,7 @@ class Random {
     sa.rekey_after = span();
     sa.delete_after = span();
     sa.rekeyed_by_us = flip();
-    sa.outbound_floor = next();
+    sa.outbound_floor = position();
     return sa;
   }
   ike::IkeSa ike() {
@@ -220,7 +222,7 @@ class Random {
   }
   esp::SaWindow window() {
     esp::SaWindow window{.inbound_spi = Spi{u32()}};
-    window.outbound_next = next();
+    window.outbound_next = position();
     window.inbound_highest = next();
     window.seen.resize(below(9));
     for (uint64_t& word : window.seen) word = next();

@@ -20,7 +20,6 @@ constexpr uint8_t kUnreachableV4 = 3;
 constexpr uint8_t kFragmentationNeeded = 4;
 constexpr uint8_t kPacketTooBigV6 = 2;
 constexpr uint8_t kInformationalV6 = 128;  // types from here on are no errors
-constexpr size_t kQuoteV4 = kIpv4HeaderSize + 8;
 constexpr uint16_t kNatPort = 4500;
 
 bool is_icmp(const IpPacket& packet) {
@@ -112,7 +111,10 @@ Bytes packet_too_big(const IpAddress& from, const IpPacket& packet, ByteView ori
   const bool v4 = packet.is_v4();
   // RFC 4443 3.2: as much of the packet "as possible without the ICMPv6 packet exceeding the
   // minimum IPv6 MTU".
-  const size_t quoted = v4 ? kQuoteV4 : kIpv6MtuMin - kIpv6HeaderSize - kIcmpHeaderSize;
+  // RFC 792: "The internet header plus the first 64 bits of the original datagram's data", options
+  // and all.
+  const size_t quoted_v4 = packet.size - packet.payload.size() + 8;
+  const size_t quoted = v4 ? quoted_v4 : kIpv6MtuMin - kIpv6HeaderSize - kIcmpHeaderSize;
   wire::Writer icmp;
   if (v4) {
     icmp.u8(kUnreachableV4).u8(kFragmentationNeeded).u16(0).u16(0);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "esp/testing.h"
 
 namespace segw::esp {
@@ -59,6 +61,23 @@ TEST(Icmp, AnEchoOfTheOtherFamilyIsNone) {
 }
 
 // What a router says of ESP of ours, raw and in UDP.
+TEST(Icmp, APacketTooBigQuotesAHeaderWithItsOptions) {
+  Bytes sent = packet("10.2.2.10", "192.168.1.1", 6, pattern(1400));
+  sent.insert(sent.begin() + kIpv4HeaderSize, {1, 1, 1, 0});
+  sent[0] = 0x46;
+  sent[2] = static_cast<uint8_t>(sent.size() >> 8);
+  sent[3] = static_cast<uint8_t>(sent.size());
+  sent[10] = sent[11] = 0;
+  const uint16_t sum = checksum(ones_sum(ByteView(sent).first(kIpv4HeaderSize + 4)));
+  sent[10] = static_cast<uint8_t>(sum >> 8);
+  sent[11] = static_cast<uint8_t>(sum);
+  const auto parsed = parse_ip(sent);
+  ASSERT_TRUE(parsed);
+  const Bytes told = packet_too_big(ip("10.2.2.254"), *parsed, sent, 1300, 3);
+  const ByteView quote = ByteView(told).subspan(kIpv4HeaderSize + 8);
+  EXPECT_TRUE(std::ranges::equal(quote, ByteView(sent).first(kIpv4HeaderSize + 4 + 8)));
+}
+
 TEST(Icmp, APacketTooBigThatQuotesEspNamesItsSa) {
   for (const Family& family : kFamilies) {
     for (const bool in_udp : {false, true}) {

@@ -52,6 +52,7 @@ std::optional<IpPacket> parse_ipv4(ByteView bytes) {
   packet.identification = static_cast<uint32_t>(bytes[4] << 8 | bytes[5]);
   packet.size = total;
   packet.payload = packet.fragmentable = bytes.subspan(header_size, total - header_size);
+  if (packet.fragment_offset + packet.payload.size() > kIpSizeMax) return std::nullopt;
   return packet;
 }
 
@@ -87,6 +88,8 @@ bool skip_extensions(IpPacket& packet) {
     packet.protocol = next;
     packet.payload = in.rest();
     if (!is_fragment_header) continue;
+    // RFC 8200 4.5: what goes beyond 65,535 bytes is no part of a packet.
+    if (packet.fragment_offset + packet.payload.size() > kIpSizeMax) return false;
     packet.fragmentable = packet.payload;
     packet.fragmentable_protocol = next;
     if (packet.fragment_offset == 0) continue;

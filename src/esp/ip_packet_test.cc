@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "esp/checksum.h"
 #include "esp/testing.h"
 
 namespace segw::esp {
@@ -134,6 +135,20 @@ TEST(IpPacket, ReadsFragmentsOfBothFamilies) {
     EXPECT_EQ(two->fragment_offset, 1480U);
     EXPECT_TRUE(two->protocol_known);
     EXPECT_FALSE(ports_of(*two));
+  }
+}
+
+TEST(IpPacket, RefusesAFragmentThatReachesBeyondTheLargestPacket) {
+  IpFields fields{.source = ip("192.0.2.1"), .destination = ip("192.0.2.2"), .protocol = 17};
+  for (const size_t size : {size_t{7}, size_t{8}, size_t{1480}}) {
+    Bytes packet = ip_packet(fields, Bytes(size, 1));
+    packet[6] = 0x1F;  // the last offset, 65528
+    packet[7] = 0xFF;
+    packet[10] = packet[11] = 0;
+    const uint16_t sum = checksum(ones_sum(ByteView(packet).first(kIpv4HeaderSize)));
+    packet[10] = static_cast<uint8_t>(sum >> 8);
+    packet[11] = static_cast<uint8_t>(sum);
+    EXPECT_EQ(parse_ip(packet).has_value(), size == 7) << size;
   }
 }
 

@@ -13,7 +13,7 @@ constexpr size_t kMarkerSize = 4;  // RFC 3948 2.2: non-ESP marker
 constexpr Duration kOutboundWaitMax = std::chrono::hours(24 * 365);
 constexpr size_t kWindowsPerMessage = 256;
 constexpr uint64_t kLowMin = 4 * esp::kBlockSize;
-constexpr Duration kLowInterval = std::chrono::milliseconds(200);
+constexpr Duration kLowIntervalMax = std::chrono::seconds(60);
 
 }  // namespace
 
@@ -50,9 +50,13 @@ void Engine::on_private(std::span<const Bytes> packets, Instant now, Output& out
 }
 
 void Engine::report_low(Sa& sa, Instant now, Output& out) const {
-  if (sa.low_reported + kLowInterval > now) return;
+  const bool answered = sa.low_grants != sa.sa.grants;
+  if (sa.low_reported + (answered ? kLowInterval : sa.low_wait) > now) return;
   const uint64_t ahead = esp::unhindered(sa.sa.grants, setup_.slot, sa.outbound_next);
   if (ahead >= std::max(sa.rate, kLowMin)) return;
+  // Who gives nothing may have nothing to give: with no peer at hand an SA uses its own blocks.
+  sa.low_wait = answered ? kLowInterval : std::min(2 * sa.low_wait, kLowIntervalMax);
+  sa.low_grants = sa.sa.grants;
   sa.low_reported = now;
   out.to_segwd.emplace_back(
       SequenceLow{.inbound_spi = sa.sa.inbound_spi, .next = sa.outbound_next, .rate = sa.rate});
@@ -142,6 +146,7 @@ void Engine::set_role(const SetRole& message, Instant now, Output& out) {
       // Rule 11: a chassis that begins to act goes on in its own block, above every bound it knows.
       sa.outbound_next = esp::takeover_start(sa.sa.grants, setup_.slot, sa.outbound_next);
       sa.moved = false;
+      sa.low_wait = kLowInterval;
     }
   }
   role_ = message.role;
@@ -172,7 +177,11 @@ void Engine::install(const InstallSa& message, Instant now) {
   if (at != sas_.end()) {
     // Known: only what may change without new keys; windows never move back.
     Sa& sa = at->second;
-    if (!(sa.sa.inbound_key == message.sa.inbound_key)) return drop("install-other-key");
+    // The ciphers stay, so what they were made of must too.
+    if (!(sa.sa.inbound_key == message.sa.inbound_key) ||
+        !(sa.sa.outbound_key == message.sa.outbound_key) || sa.sa.suite != message.sa.suite) {
+      return drop("install-other-key");
+    }
     unindex_outbound(sa.sa);
     sa.sa = message.sa;
     sa.options = message.options;
@@ -271,7 +280,7 @@ void Engine::send_ike(const IkeDatagram& datagram, Output& out) {
     return;
   }
   const auto identification = static_cast<uint32_t>(rng_.next());
-  for (Bytes& part : esp::fragments_of(packet, setup_.public_mtu, identification)) {
+  for (Bytes& part : cut(packet, setup_.public_mtu, identification)) {
     out.to_public.push_back(std::move(part));
   }
 }

@@ -39,6 +39,7 @@ namespace segw::isa {
 constexpr size_t kBatchMax = 32;       // packets for which the deadline is checked once
 constexpr size_t kBufferedMax = 4096;  // packets kept while Buffering
 constexpr Duration kActivityInterval = std::chrono::milliseconds(100);
+constexpr Duration kLowInterval = std::chrono::milliseconds(200);
 
 struct Output {
   std::vector<Bytes> to_public;
@@ -80,7 +81,9 @@ class Engine {
     uint64_t packets_at_tick = 0;
     uint64_t rate = 0;  // packets a second, outbound
     Instant low_reported{};
-    Instant last_sent{};  // ESP or a NAT keep-alive
+    Duration low_wait = kLowInterval;  // until it is reported again
+    esp::SequenceGrants low_grants{};  // as they were then
+    Instant last_sent{};               // ESP or a NAT keep-alive
     struct Told {
       uint32_t count = 0;
       Instant since{};
@@ -129,6 +132,7 @@ class Engine {
   [[nodiscard]] bool fenced(Instant now) const;
   [[nodiscard]] static esp::SaWindow window_of(const Sa& sa);
   void drop(std::string_view reason) { drops_.add(reason); }
+  std::vector<Bytes> cut(const Bytes& packet, size_t mtu, uint32_t identification);
 
   platform::Rng& rng_;
   std::unique_ptr<esp::Backend> backend_;

@@ -39,6 +39,12 @@ PathMtu Engine::path_of(const Sa& sa, Instant now) const {
                  .learnt = path_mtus_.get(sa.sa.local, sa.sa.remote, now)};
 }
 
+std::vector<Bytes> Engine::cut(const Bytes& packet, size_t mtu, uint32_t identification) {
+  auto parts = esp::fragments_of(packet, mtu, identification);
+  if (parts.empty()) drop("cannot-be-cut");
+  return parts;
+}
+
 void Engine::into_tunnel(Sa& sa, Bytes bytes, Instant now, Output& out) {
   if (sa.options.private_tcp_mss != 0) esp::lower_tcp_mss(bytes, sa.options.private_tcp_mss);
   const auto packet = esp::parse_ip(bytes);
@@ -48,7 +54,7 @@ void Engine::into_tunnel(Sa& sa, Bytes bytes, Instant now, Output& out) {
     case Fate::TooBig:
       return too_big(sa, *packet, bytes, decision.mtu, now, out);
     case Fate::CutThenSeal:
-      for (const Bytes& part : esp::fragments_of(bytes, decision.mtu, 0)) {
+      for (const Bytes& part : cut(bytes, decision.mtu, 0)) {
         if (!seal(sa, part, decision, now, out)) return;
       }
       return;
@@ -122,7 +128,7 @@ bool Engine::seal(Sa& sa, const Bytes& inner, const SizeDecision& decision, Inst
     out.to_public.push_back(std::move(outer));
   } else {
     const auto identification = static_cast<uint32_t>(rng_.next());
-    for (Bytes& part : esp::fragments_of(outer, decision.mtu, identification)) {
+    for (Bytes& part : cut(outer, decision.mtu, identification)) {
       out.to_public.push_back(std::move(part));
     }
   }

@@ -130,7 +130,9 @@ void Engine::esp(const esp::IpPacket& packet, ByteView payload, std::optional<ui
       return drop(text(opened.outcome));
   }
   // RFC 7296 2.23: both forms are taken, but only UDP says behind which port of a NAT a client is.
-  if (sa.sa.encapsulation && udp_port) {
+  // A packet that was overtaken by newer ones tells of the past.
+  const bool newest = opened.sequence == sa.opener->window().highest();
+  if (newest && sa.sa.encapsulation && udp_port) {
     const Endpoint from{.address = packet.source, .port = *udp_port};
     const bool elsewhere =
         from.address != sa.sa.remote || from.port != sa.sa.encapsulation->remote_port;

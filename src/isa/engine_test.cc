@@ -327,5 +327,70 @@ TEST_F(EngineTest, SurvivesEveryFlippedBitOfAPacket) {
   SUCCEED();
 }
 
+TEST_F(EngineTest, AnotherSuiteOrKeyUnderAKnownSpiIsRefused) {
+  InstallSa other{.sa = ends_.gateway, .outbound = true};
+  other.sa.suite = {.encryption = esp::Encryption::AesCbc,
+                    .key_bits = 128,
+                    .integrity = esp::Integrity::HmacSha1_96};
+  tell(other);
+  other.sa = ends_.gateway;
+  other.sa.outbound_key = SecretBytes(Bytes(esp::key_size(other.sa.suite), 9));
+  tell(other);
+  other.sa = ends_.gateway;
+  other.sa.suite.extended_sequence_numbers = !other.sa.suite.extended_sequence_numbers;
+  tell(other);
+  EXPECT_EQ(engine_.drops().get("install-other-key"), 3U);
+  act();
+  EXPECT_EQ(from_core().to_public.size(), 1U);
+}
+
+TEST_F(EngineTest, GrantsThatDoNotComeAreAskedForLessAndLessOften) {
+  act();
+  const auto reports = [&](seconds span) {
+    int count = 0;
+    for (const Instant end = now_ + span; now_ < end; now_ += milliseconds(100)) {
+      tell(Vouch{.deadline = now_ + seconds(1)});
+      for (const auto& message : from_core().to_segwd) {
+        count += std::holds_alternative<SequenceLow>(message) ? 1 : 0;
+      }
+    }
+    return count;
+  };
+  const int first = reports(seconds(120));
+  EXPECT_GE(first, 5);
+  EXPECT_LE(first, 12);
+  // One that changed says that somebody listens.
+  esp::SequenceGrants grants = ends_.gateway.grants;
+  grants.bound[1] += esp::kBlockSize;
+  tell(SetGrants{.inbound_spi = ends_.gateway.inbound_spi, .grants = grants});
+  EXPECT_GE(reports(seconds(1)), 2);
+}
+
+TEST_F(EngineTest, OnlyTheNewestPacketOfTheSameEncapsulationMovesAClient) {
+  act();
+  const Bytes inner = inner_packet("192.168.1.1", "10.2.2.10", 40);
+  esp::ChildSa elsewhere = ends_.client;
+  elsewhere.local = IpAddress::parse("10.10.10.77").value_or(IpAddress{});
+  esp::ChildSa raw = elsewhere;
+  raw.encapsulation.reset();
+  const auto moved_by = [&](const esp::ChildSa& client, uint64_t sequence) {
+    const std::vector<Bytes> packets{
+        client_sealer_->seal(client, inner, {.sequence = sequence, .iv = sequence}, rng_, {})};
+    Output out;
+    engine_.on_public(packets, now_, out);
+    EXPECT_EQ(out.to_private.size(), 1U);
+    now_ += kActivityInterval;
+    out = {};
+    engine_.on_timer(now_, out);
+    return std::get<Activity>(out.to_segwd.at(0)).sas.at(0).moved_to;
+  };
+  EXPECT_FALSE(moved_by(ends_.client, 10));
+  EXPECT_FALSE(moved_by(elsewhere, 9)) << "it is late";
+  EXPECT_FALSE(moved_by(raw, 11)) << "somebody took UDP off";
+  const auto moved = moved_by(elsewhere, 12);
+  ASSERT_TRUE(moved);
+  EXPECT_EQ(moved->address, elsewhere.local);
+}
+
 }  // namespace
 }  // namespace segw::isa

@@ -67,6 +67,8 @@ int Process::run() {
     if (polled[0].revents != 0 && !read_control()) return 0;
     if (polled[1].revents != 0) read_tun(Tun::Public);
     if (polled[2].revents != 0) read_tun(Tun::Private);
+    // Somebody took the device away: segwd must not go on vouching for an ISA without a data path.
+    if (device_gone_) return 1;
     isa::Output out;
     engine_.on_timer(now(), out);
     hand_on(out);
@@ -108,6 +110,7 @@ bool Process::read_tun(Tun tun) {
   std::vector<Bytes> batch;
   while (batch.size() < isa::kBatchMax) {
     const ssize_t size = ::read(fd, buffer_.data(), buffer_.size());
+    if (size < 0 && errno == EBADFD) device_gone_ = true;
     if (size <= 0) break;
     batch.emplace_back(buffer_.begin(), buffer_.begin() + size);
   }

@@ -49,6 +49,7 @@ class Process {
   isa::Engine engine_;
   std::vector<uint8_t> buffer_;
   std::deque<Bytes> reports_;
+  bool device_gone_ = false;
 };
 
 }  // namespace segw::isa_process

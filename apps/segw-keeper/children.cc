@@ -21,7 +21,8 @@ void unblock_signals() {
 }
 
 // Until exec only what is safe after fork is done.
-[[noreturn]] void become_isa(int program, const char* name, int control, int outer, int inner) {
+[[noreturn]] void become_isa(int program, const char* name, int control, int outer, int inner,
+                             pid_t keeper) {
   unblock_signals();
   // Through high numbers first, so that none of the three overwrites another.
   const int high[3] = {fcntl(control, F_DUPFD, 64), fcntl(outer, F_DUPFD, 64),
@@ -37,6 +38,7 @@ void unblock_signals() {
       prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
     _exit(1);
   }
+  if (getppid() != keeper) _exit(1);  // it died before the kernel was asked to tell
   const char* arguments[] = {"segw-isa", name, nullptr};
   fexecve(executable, const_cast<char* const*>(arguments), environ);
   _exit(1);
@@ -58,11 +60,13 @@ pid_t start_segwd(const std::vector<std::string>& arguments, int keeper_fd) {
   pointers.reserve(all.size() + 1);
   for (std::string& each : all) pointers.push_back(each.data());
   pointers.push_back(nullptr);
+  const pid_t keeper = getpid();
   const pid_t child = fork();
   if (child != 0) return child;
   unblock_signals();
   signal(SIGHUP, SIG_IGN);  // until it listens to it
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid() != keeper) _exit(1);  // it died before the kernel was asked to tell
   fcntl(keeper_fd, F_SETFD, 0);
   execv(program.c_str(), pointers.data());
   _exit(127);
@@ -71,8 +75,9 @@ pid_t start_segwd(const std::vector<std::string>& arguments, int keeper_fd) {
 pid_t start_isa(const std::string& name, int control, int public_tun, int private_tun) {
   const int program = open(beside_us("segw-isa").c_str(), O_RDONLY | O_CLOEXEC);
   if (program < 0) return -1;
+  const pid_t keeper = getpid();
   const pid_t child = fork();
-  if (child == 0) become_isa(program, name.c_str(), control, public_tun, private_tun);
+  if (child == 0) become_isa(program, name.c_str(), control, public_tun, private_tun, keeper);
   close(program);
   return child;
 }

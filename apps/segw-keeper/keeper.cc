@@ -65,6 +65,7 @@ bool Keeper::start_segwd() {
   socket_ = FileDescriptor(pair[0]);
   const FileDescriptor theirs(pair[1]);
   ready_ = false;
+  guarded_.clear();  // it declares its own
   started_at_ = last_heartbeat_ = Clock::now();
   segwd_ = keeper::start_segwd(arguments_, theirs.get());
   return segwd_ > 0;
@@ -154,13 +155,13 @@ void Keeper::guard(KeeperPacket& packet) {
 
 // Clear traffic must not follow another route, and nobody vouches for the ISAs any more.
 void Keeper::make_safe() {
-  for (const Guarded& guarded : guarded_) {
-    for (const uint32_t id : guarded.nexthops) {
-      [[maybe_unused]] const auto result =
-          guarded.netlink->replace(platform::os::Nexthop{.id = id});
-    }
+  // What the kernel refuses stays guarded: segwd's end is the next occasion.
+  for (Guarded& guarded : guarded_) {
+    std::erase_if(guarded.nexthops, [&](uint32_t id) {
+      return guarded.netlink->replace(platform::os::Nexthop{.id = id}).has_value();
+    });
   }
-  guarded_.clear();
+  std::erase_if(guarded_, [](const Guarded& guarded) { return guarded.nexthops.empty(); });
   for (const auto& [name, isa] : isas_) kill_isa(name);
 }
 

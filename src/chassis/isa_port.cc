@@ -55,6 +55,7 @@ void IsaPort::on_isa_message(ByteView message) {
     IsaPort& port;
     void operator()(const isa::Ready& ready) const {
       port.ready_ = true;
+      port.told_.clear();
       port.crypto_ = ready.crypto;
       port.down_reason_.clear();
       port.back_off_ = kBackOffMin;
@@ -66,8 +67,9 @@ void IsaPort::on_isa_message(ByteView message) {
     void operator()(const isa::Frozen& frozen) const { port.listener_.on_frozen(frozen); }
     void operator()(const isa::Drops& drops) const {
       for (const isa::DropCount& drop : drops.counts) {
-        const uint64_t known = port.drops_.get(drop.reason);
-        if (drop.count > known) port.drops_.add(drop.reason, drop.count - known);
+        uint64_t& told = port.told_[drop.reason];  // by this process: it counts from 0
+        if (drop.count > told) port.drops_.add(drop.reason, drop.count - told);
+        told = drop.count;
       }
     }
   };

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -53,6 +54,7 @@ class IsaPort final : platform::IsaHandler {
   std::string crypto_;
   std::string down_reason_ = "starting";
   Counters drops_;
+  std::map<std::string, uint64_t> told_;  // of them, what the running process has told
   uint64_t restarts_ = 0;
   Duration back_off_;
   platform::Timer restart_timer_;

@@ -15,7 +15,9 @@ namespace segw::platform::os {
 namespace {
 
 constexpr int kSocketBuffer = 4 << 20;
-constexpr size_t kQueuedMax = 65536;  // messages that wait for the ISA
+// Bytes that wait for the ISA: room for some hundred thousand SAs that are installed at once. One
+// that hangs is known by the time.
+constexpr size_t kQueuedMax = size_t{256} << 20;
 constexpr Duration kHungAfter = std::chrono::seconds(1);
 constexpr int kReceivesPerWakeup = 256;
 
@@ -37,7 +39,8 @@ class IsaProcess final : public Isa {
 
   void send(Bytes message) override {
     if (gone_) return;
-    if (queue_.size() >= kQueuedMax) return post_gone("hung: its queue is full");
+    if (queued_ + message.size() > kQueuedMax) return post_gone("hung: its queue is full");
+    queued_ += message.size();
     queue_.push_back(std::move(message));
     flush();
   }
@@ -50,6 +53,7 @@ class IsaProcess final : public Isa {
           ::send(socket_.native_handle(), next.data(), next.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) return wait_write();
       if (sent < 0) return post_gone(std::strerror(errno));
+      queued_ -= next.size();
       queue_.pop_front();
     }
   }
@@ -109,6 +113,7 @@ class IsaProcess final : public Isa {
   IsaHandler& handler_;
   Bytes buffer_;
   std::deque<Bytes> queue_;
+  size_t queued_ = 0;  // bytes
   bool waiting_write_ = false;
   bool gone_ = false;
   uint64_t turn_ = 0;

@@ -158,7 +158,7 @@ TEST(Specs, AClientsOwnTemplateReachesTheIsa) {
                                           .tunnel_template = of_other}};
   const auto mtu = [&](const char* gateway, uint16_t client) {
     const ike::DynamicTunnel dynamic{.gateway = ip(gateway), .client = client};
-    return tunnel_options(config, ike::kDynamicTunnel | 7, dynamic, false).ip_mtu;
+    return tunnel_options(config, nullptr, dynamic, false).ip_mtu;
   };
   EXPECT_EQ(mtu("10.10.20.2", 10), 1300);
   EXPECT_EQ(mtu("10.10.20.2", 0), 1400);

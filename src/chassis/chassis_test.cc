@@ -19,7 +19,6 @@ using ike::testing::gateway_at;
 using platform::testing::MemoryFiles;
 using testing::Bench;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 IpPrefix prefix(const char* text) { return IpPrefix::parse(text).value_or(IpPrefix{}); }
 

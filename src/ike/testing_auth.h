@@ -22,8 +22,8 @@ inline OwnCertificate own(const certificates::Issued& issued,
   return made;
 }
 
-inline std::shared_ptr<const std::vector<OwnCertificate>> shared(OwnCertificate one) {
-  return std::make_shared<const std::vector<OwnCertificate>>(1, std::move(one));
+inline std::shared_ptr<const std::vector<OwnCertificate>> shared(const OwnCertificate& one) {
+  return std::make_shared<const std::vector<OwnCertificate>>(1, one);
 }
 
 // Authority, gateway's and client's certificates; a test changes the specs before it uses them.

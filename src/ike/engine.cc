@@ -361,51 +361,6 @@ void EngineImpl::dispatch(IkeSa& sa, Request& request) {
   }
 }
 
-// RFC 7296 2.23: answers go where the request came from, and an authenticated request from behind a
-// NAT tells the client's new address.
-void EngineImpl::follow(IkeSa& sa, const Datagram& datagram) {
-  if (datagram.remote == sa.remote && datagram.local == sa.local) return;
-  // Another of our addresses is another gateway's.
-  if (datagram.local.address != sa.local.address) return;
-  const bool floats = sa.state == IkeState::HalfOpen;
-  if (!floats && !is_followed(sa)) return;
-  sa.local = datagram.local;
-  sa.remote = datagram.remote;
-  if (!floats) children_follow(sa);
-}
-
-// RFC 7296 2.23: "a host not behind a NAT SHOULD send all packets (including retransmission
-// packets) to the IP address and port from the last valid authenticated packet". A client that can
-// say where it is now is not followed unasked.
-bool EngineImpl::is_followed(const IkeSa& sa) { return sa.remote_behind_nat && !sa.mobike; }
-
-void EngineImpl::client_moved(IkeSpi ike_sa, const Endpoint& remote) {
-  const auto at = tables_.ike_sas.find(ike_sa);
-  if (!active_ || at == tables_.ike_sas.end() || remote.port == 0) return;
-  IkeSa& sa = at->second;
-  if (!is_followed(sa)) return;
-  counters_.add("clients-moved");
-  sa.remote = remote;
-  children_follow(sa);
-}
-
-// Its CHILD SAs are where the IKE SA is, as soon as that is held.
-void EngineImpl::children_follow(IkeSa& sa) {
-  Changes changes{.ike_sas = {sa.our_spi()}};
-  for (const Spi spi : sa.children) {
-    const auto child = tables_.child_sas.find(spi);
-    if (child == tables_.child_sas.end()) continue;
-    child->second.remote = sa.remote.address;
-    auto& udp = child->second.encapsulation;
-    if (udp) udp->remote_port = sa.remote.port;
-    changes.child_sas.push_back(spi);
-  }
-  commit(changes, [this, spi = sa.our_spi()] {
-    const auto at = tables_.ike_sas.find(spi);
-    if (at != tables_.ike_sas.end()) host_.moved(at->second);
-  });
-}
-
 void EngineImpl::answer(IkeSa& sa, const Request& request, const std::vector<Payload>& payloads,
                         Changes changes, platform::Callback then) {
   const Header header{.initiator = sa.initiator_spi,
@@ -532,12 +487,6 @@ void EngineImpl::remove_ike(IkeSpi spi, bool by_client, Changes& changes) {
   tables_.ike_sas.erase(at);
   changes.deleted_ike_sas.push_back({.spi = spi, .by_client = by_client});
   tunnel_lost(index, Duration{});
-}
-
-Bytes spi_bytes(Spi spi) {
-  wire::Writer out;
-  out.u32(spi.value);
-  return out.take();
 }
 
 std::unique_ptr<Engine> make_engine(platform::Platform& platform, GroupSettings settings,

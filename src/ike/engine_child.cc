@@ -40,6 +40,12 @@ Group preferred_group(const std::vector<ChildProposal>& ours, const payload::Sa&
 
 }  // namespace
 
+Bytes spi_bytes(Spi spi) {
+  wire::Writer out;
+  out.u32(spi.value);
+  return out.take();
+}
+
 EngineImpl::ChildOffer EngineImpl::child_offer(const Request& request) {
   ChildOffer offer;
   offer.sa = first_of<payload::Sa>(request.payloads);

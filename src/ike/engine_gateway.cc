@@ -192,7 +192,7 @@ void EngineImpl::drop_orphans() {
     counters_.add("orphans-dropped");
     remove_child(spi, false, changes);
   }
-  commit(std::move(changes), [] {});
+  commit(changes, [] {});
 }
 
 void EngineImpl::note_configured_ranges() {

@@ -74,8 +74,8 @@ bool EngineImpl::on_sync_request(IkeSa& sa, const Datagram& datagram, const Head
   auto response = seal(
       sa, reply, {notify(NotifyType::MessageIdSync, encode_message_id_sync(result->answer))}, *iv);
   runtime(sa).committing = true;
-  commit(std::move(changes), [this, spi = sa.our_spi(), response = std::move(response),
-                              local = datagram.local, remote = datagram.remote] {
+  commit(changes, [this, spi = sa.our_spi(), response = std::move(response), local = datagram.local,
+                   remote = datagram.remote] {
     const auto at = runtimes_.find(spi);
     if (at != runtimes_.end()) at->second.committing = false;
     for (const Bytes& each : response) {
@@ -105,7 +105,7 @@ void EngineImpl::begin_sync(IkeSa& sa) {
   if (settle_for_rival(sa, changes)) {
     // The client goes on with its successor, and deletes this one.
     abandon_request(sa, changes);
-    return commit(std::move(changes), [] {});
+    return commit(changes, [] {});
   }
   if (sync_turn_used_ >= kSyncsPerTurn) return;  // it stays due
   ++sync_turn_used_;
@@ -157,7 +157,7 @@ void EngineImpl::on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads)
   run.synced = true;
   counters_.add("syncs-done");
   raise_edges(sa);
-  commit(std::move(changes), [] {});
+  commit(changes, [] {});
   proceed(sa.our_spi());
 }
 

@@ -101,6 +101,7 @@ config::IpsecTunnel tunnel(const ClusterOptions& options, uint8_t index) {
   const ClientSpec client = client_spec(options, index);
   config::IpsecTunnel made;
   made.name = client.name;
+  made.number = index;
   made.enabled = true;
   made.group = kGroup;
   made.private_service = "inside";

@@ -131,6 +131,7 @@ void Keeper::spawn_isa(KeeperPacket& packet) {
   kill_isa(name);
   Isa& isa = isas_[name];
   isa.pid = start_isa(name, packet.fds[0].get(), packet.fds[1].get(), packet.fds[2].get());
+  isa.ending = false;
   isa.queues.clear();
   isa.queues.push_back(std::move(packet.fds[3]));
   isa.queues.push_back(std::move(packet.fds[4]));
@@ -139,6 +140,7 @@ void Keeper::spawn_isa(KeeperPacket& packet) {
 void Keeper::kill_isa(const std::string& name) {
   const auto at = isas_.find(name);
   if (at == isas_.end() || at->second.pid <= 0) return;
+  at->second.ending = true;
   ::kill(at->second.pid, SIGKILL);
 }
 
@@ -189,6 +191,7 @@ void Keeper::reap() {
     for (auto& [name, isa] : isas_) {
       if (isa.pid != child) continue;
       isa.pid = -1;  // segwd knows by the end of its socket
+      if (isa.ending) continue;
       std::fprintf(stderr, "segw-keeper: isa %s ended (%s)\n", name.c_str(), how(status).c_str());
     }
   }

@@ -29,7 +29,7 @@ class Keeper {
  private:
   struct Isa {
     pid_t pid = -1;
-    bool ending = false;  // killed by us
+    bool ending = false;                               // killed by us
     std::vector<platform::os::FileDescriptor> queues;  // detached
   };
   struct Guarded {

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+RUN = Path(os.environ.get("SEGW_LAB_RUN", "/run/segw-lab"))  # where segw-lab keeps what is up
 POLL_S = 0.05
 
 
@@ -71,7 +72,12 @@ class Lab:
         self._devices_before = set()
 
     def __enter__(self):
+        self.end_abandoned()
         self._devices_before = set(os.listdir("/sys/class/net"))
+        owner = RUN / f"{self.name}.owner"
+        if not owner.exists():
+            RUN.mkdir(parents=True, exist_ok=True)
+            owner.write_text(f"{os.getpid()} {start_ticks(os.getpid())}")
         self.tool("up", self.topology)
         self.note_processes()
         return self
@@ -80,6 +86,18 @@ class Lab:
         with contextlib.suppress(LabError):
             self.note_processes()
         self.tool("down", *(["--keep-logs", self.keep_logs] if self.keep_logs else []))
+        (RUN / f"{self.name}.owner").unlink(missing_ok=True)
+
+    def end_abandoned(self):
+        """Takes down every lab whose script was killed before it could."""
+        for owner in RUN.glob("*.owner"):
+            with contextlib.suppress(FileNotFoundError):
+                words = owner.read_text().split()
+                if words and start_ticks(words[0]) == words[-1]:
+                    continue
+                with contextlib.suppress(LabError):  # it never came up
+                    run([self.programs / "segw-lab", "--name", owner.stem, "down"])
+                owner.unlink()
 
     def tool(self, command, *words):
         return run([self.programs / "segw-lab", "--name", self.name, command, *words])

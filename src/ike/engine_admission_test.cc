@@ -1,21 +1,17 @@
 // Who may begin an IKE SA: cookies, limits of one address, the queue, lock-out.
 #include <gtest/gtest.h>
 
-#include "ike/testing_extras.h"
+#include "ike/testing_engine.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
-using testing::Gateway;
-using testing::refused_init;
 
 constexpr size_t kCookieSize = 36;
 
 GroupSettings attacked() {
-  GroupSettings settings = testing::group_settings();
-  settings.half_open_cookie_threshold = 0;
+  GroupSettings settings = with_cookies_above(0);
   settings.cookie_key = SecretBytes(Bytes(32, 4));
   return settings;
 }
@@ -86,8 +82,7 @@ TEST(Admission, ARepetitionOfWhatWaitsMakesNoSecondIkeSa) {
 TEST(Admission, TheQueueIsBounded) {
   Gateway gateway(attacked());
   for (uint64_t i = 0; i < 400; ++i) {
-    Client client;
-    client.spi = IkeSpi{0x100 + i};
+    Client client = client_with(0x100 + i);
     gateway.give(with_cookie(gateway, client));
   }
   EXPECT_EQ(gateway.engine->counters().get("inits-queued"), 256U);
@@ -97,8 +92,7 @@ TEST(Admission, TheQueueIsBounded) {
 TEST(Admission, UnderAttackOneAddressHasFewHalfOpen) {
   Gateway gateway(attacked());
   for (uint64_t i = 0; i < 30; ++i) {
-    Client client;
-    client.spi = IkeSpi{0x100 + i};
+    Client client = client_with(0x100 + i);
     gateway.give(with_cookie(gateway, client));
     gateway.run_for(1ms);
   }
@@ -107,14 +101,8 @@ TEST(Admission, UnderAttackOneAddressHasFewHalfOpen) {
 }
 
 TEST(Admission, WhenAnAttackBeginsHalfOpenOnesLiveLessLong) {
-  GroupSettings settings = testing::group_settings();
-  settings.half_open_cookie_threshold = 3;
-  Gateway gateway(settings);
-  for (uint64_t i = 0; i < 2; ++i) {
-    Client client;
-    client.spi = IkeSpi{0x100 + i};
-    gateway.ask(client.init_request());
-  }
+  Gateway gateway(with_cookies_above(3));
+  for (uint64_t i = 0; i < 2; ++i) gateway.ask(client_with(0x100 + i).init_request());
   gateway.run_for(3s);
   EXPECT_EQ(gateway.state.ike_sas.size(), 2U) << "no attack: 30 s";
   Client client;
@@ -135,16 +123,10 @@ TEST(Admission, AnAttackDoesNotShortenTheirLifeWhereThatIsNotConfigured) {
 }
 
 TEST(Admission, WhoIsEstablishedIsServedUnderAttack) {
-  GroupSettings settings = testing::group_settings();
-  settings.half_open_cookie_threshold = 1;
-  Gateway gateway(settings);
+  Gateway gateway(with_cookies_above(1));
   Client stands;
   ASSERT_TRUE(stands.connect(gateway));
-  for (uint64_t i = 0; i < 300; ++i) {
-    Client client;
-    client.spi = IkeSpi{0x100 + i};
-    gateway.give(client.init_request());
-  }
+  for (uint64_t i = 0; i < 300; ++i) gateway.give(client_with(0x100 + i).init_request());
   EXPECT_TRUE(stands.open(gateway.ask(stands.request(Exchange::Informational, {}))));
 }
 
@@ -152,14 +134,13 @@ class LockedOut : public ::testing::Test {
  protected:
   LockedOut() : gateway_(settings()) {}
   static GroupSettings settings() {
-    GroupSettings group = testing::group_settings();
+    GroupSettings group = group_settings();
     group.tunnels[0].options.lockout.emplace();
     return group;
   }
   void fail() {
-    Client client;
-    client.spi = IkeSpi{++spi_};
-    client.pre_shared_key = testing::secret("wrong");
+    Client client = client_with(++spi_);
+    client.pre_shared_key = secret("wrong");
     EXPECT_FALSE(client.connect(gateway_));
   }
   uint64_t spi_ = 0x100;
@@ -180,8 +161,7 @@ TEST_F(LockedOut, ASuccessInBetweenBeginsTheCountAnew) {
   for (int i = 0; i < 5; ++i) {
     fail();
     fail();
-    Client honest;
-    honest.spi = IkeSpi{++spi_};
+    Client honest = client_with(++spi_);
     EXPECT_TRUE(honest.connect(gateway_));
   }
   EXPECT_EQ(gateway_.engine->counters().get("lockouts"), 0U);
@@ -195,4 +175,4 @@ TEST_F(LockedOut, AnEstablishedClientIsServedOn) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -4,18 +4,10 @@
 #include "ike/engine.h"
 #include "ike/testing.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
-using testing::delete_child;
-using testing::delete_ike;
-using testing::esp_gcm;
-using testing::Gateway;
-using testing::group_settings;
-using testing::kClientSpi;
-using testing::refused;
 
 // ---- CREATE_CHILD_SA ----
 
@@ -200,4 +192,4 @@ TEST(IkeDelete, OfAForeignChildChangesNothing) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -2,23 +2,12 @@
 // and done with another (MISTAKES.md, "a clock that moves").
 #include <gtest/gtest.h>
 
-#include "ike/testing.h"
+#include "ike/testing_engine.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
-using testing::Gateway;
-using testing::group_settings;
-
-GroupSettings with_dpd() {
-  GroupSettings settings = group_settings();
-  settings.tunnels[0].dpd = true;
-  settings.tunnels[0].dpd_interval = 10s;
-  settings.tunnels[0].dpd_max_retries = 2;
-  return settings;
-}
 
 class MovingClock : public ::testing::Test {
  protected:
@@ -86,22 +75,18 @@ TEST_F(MovingClock, AHalfOpenSaIsForgotten) {
 
 TEST_F(MovingClock, AClosedIkeSaIsForgotten) {
   connect();
-  gateway_->ask(client_.request(Exchange::Informational,
-                                {payload::Delete{.protocol = kProtocolIke, .spis = {}}}));
+  gateway_->ask(client_.request(Exchange::Informational, delete_ike()));
   EXPECT_EQ(gateway_->state.ike_sas.size(), 1U);
   gateway_->run_for(61s);
   EXPECT_TRUE(gateway_->state.ike_sas.empty());
 }
 
 TEST_F(MovingClock, ATunnelIsBegunAndBegunAgain) {
-  GroupSettings settings = group_settings();
-  settings.responder_only = false;
-  settings.tunnels[0].auto_establish = true;
-  start(settings);
+  start(begun_by_us());
   EXPECT_GE(gateway_->run_for(1s).size(), 1U);
   gateway_->run_for(60s);
   EXPECT_GE(gateway_->engine->counters().get("set-ups-begun"), 2U);
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -3,19 +3,16 @@
 
 #include "ike/testing_extras.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ChattyClient;
-using testing::Gateway;
-using testing::liveness;
 
 constexpr uint16_t kMtu = 220;
 constexpr size_t kPart = 130;
 
 GroupSettings settings() {
-  GroupSettings group = testing::group_settings();
+  GroupSettings group = group_settings();
   group.tunnels[0].options.fragments = FragmentSettings{.mtu = kMtu, .reassembly_timeout = 2s};
   return group;
 }
@@ -25,8 +22,7 @@ class FragmentedIke : public ::testing::Test {
   // IKE_SA_INIT, and the fragments of IKE_AUTH.
   std::vector<Bytes> begin() {
     const Bytes answer = gateway_.ask(client_.chatty_init({NotifyType::FragmentationSupported}));
-    EXPECT_TRUE(testing::refused_init(answer, NotifyType::FragmentationSupported))
-        << "said, not refused";
+    EXPECT_TRUE(refused_init(answer, NotifyType::FragmentationSupported)) << "said, not refused";
     EXPECT_TRUE(client_.take_init(answer));
     return client_.in_parts(Exchange::Auth, client_.auth_payloads(), 1, kPart);
   }
@@ -142,7 +138,7 @@ TEST_F(FragmentedIke, FragmentsOfAClientThatDidNotSayThatItSendsSomeAreDropped) 
 TEST_F(FragmentedIke, WithoutConfigurationNobodyIsToldThatWeCan) {
   Gateway plain;
   const Bytes answer = plain.ask(client_.chatty_init({NotifyType::FragmentationSupported}));
-  EXPECT_FALSE(testing::refused_init(answer, NotifyType::FragmentationSupported));
+  EXPECT_FALSE(refused_init(answer, NotifyType::FragmentationSupported));
 }
 
 TEST_F(FragmentedIke, AFragmentOfAnotherMessageIdIsDropped) {
@@ -165,4 +161,4 @@ TEST_F(FragmentedIke, ASuccessorOfARekeyStillSendsFragments) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -3,25 +3,20 @@
 
 #include "ike/testing.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
-using testing::delete_ike;
-using testing::Gateway;
-using testing::range;
-using testing::refused;
 
 Identity name(std::string_view text) { return {.type = kIdFqdn, .data = to_bytes(as_bytes(text))}; }
 
 TunnelSettings settings(std::string_view key) {
-  TunnelSettings made = testing::group_settings().tunnels.front();
+  TunnelSettings made = group_settings().tunnels.front();
   made.index = kDynamicTunnel;
   made.remote_gateway = {};
   made.remote_id = {};
   made.auth.any_remote_id = true;
-  made.pre_shared_key = testing::secret(key);
+  made.pre_shared_key = secret(key);
   made.remote_selectors = {range("192.168.0.0", "192.168.255.255")};
   made.reverse_route = esp::ReverseRoute::All;
   return made;
@@ -37,11 +32,11 @@ ClientSettings entry(uint16_t number, std::string_view id, std::string_view key)
 }
 
 GroupSettings group() {
-  GroupSettings made = testing::group_settings();
+  GroupSettings made = group_settings();
   made.tunnels.clear();
   GatewaySettings gateway;
   gateway.name = "gw";
-  gateway.local_gateway = testing::gateway_at().address;
+  gateway.local_gateway = gateway_at().address;
   gateway.own = settings("of the gateway");
   gateway.clients = {entry(10, "a.example", "of a"), entry(20, "b.example", "of b")};
   made.gateways = {gateway};
@@ -54,9 +49,9 @@ Client client(std::string_view id, std::string_view key, uint64_t spi, const cha
   made.rng.bytes(spi % 97);
   made.spi = IkeSpi{spi};
   made.identity = name(id);
-  made.pre_shared_key = testing::secret(key);
+  made.pre_shared_key = secret(key);
   made.initial_contact = false;
-  made.believed_self = {.address = testing::address("10.99.0.1"), .port = 500};
+  made.believed_self = {.address = address("10.99.0.1"), .port = 500};
   const auto prefix = *IpPrefix::parse(protects);
   made.own_selectors = {esp::TrafficSelector{.first = prefix.first(), .last = prefix.last()}};
   return made;
@@ -66,13 +61,13 @@ Client b() { return client("b.example", "of b", 0xB1, "192.168.2.0/24"); }
 
 // The answer; before it the gateway may have told another client something.
 Bytes give(Gateway& gateway, const Bytes& message, uint16_t port) {
-  const auto sent = gateway.give(message, testing::client_at(port), testing::gateway_at(4500));
+  const auto sent = gateway.give(message, client_at(port), gateway_at(4500));
   return sent.empty() ? Bytes{} : sent.back().message;
 }
 
 // What IKE_AUTH was answered with.
 std::optional<std::vector<Payload>> answer_to(Gateway& gateway, Client& who, uint16_t port = 4501) {
-  const auto init = gateway.give(who.init_request(), testing::client_at(port));
+  const auto init = gateway.give(who.init_request(), client_at(port));
   if (init.size() != 1 || !who.take_init(init.front().message)) return std::nullopt;
   return who.open(give(gateway, who.auth_request(), port));
 }
@@ -105,7 +100,7 @@ TEST_F(AtGateway, ClientsOfOneAddressGetTheirOwnTunnels) {
   const IkeSa* of_a = sa_of("a.example");
   const IkeSa* of_b = sa_of("b.example");
   ASSERT_TRUE(of_a != nullptr && of_b != nullptr);
-  EXPECT_EQ(of_a->dynamic, (DynamicTunnel{.gateway = testing::gateway_at().address, .client = 10}));
+  EXPECT_EQ(of_a->dynamic, (DynamicTunnel{.gateway = gateway_at().address, .client = 10}));
   EXPECT_EQ(of_b->dynamic->client, 20);
   EXPECT_TRUE(is_dynamic(of_a->tunnel) && is_dynamic(of_b->tunnel));
   EXPECT_NE(of_a->tunnel, of_b->tunnel);
@@ -154,10 +149,9 @@ TEST(AtStrictGateway, AnAddressThatNobodyMayHaveIsNotAnswered) {
 
 TEST_F(AtGateway, AnotherLocalAddressIsNobodys) {
   Client other = a();
-  EXPECT_TRUE(gateway
-                  .give(other.init_request(), testing::client_at(),
-                        {.address = testing::address("10.0.0.9"), .port = 500})
-                  .empty());
+  EXPECT_TRUE(
+      gateway.give(other.init_request(), client_at(), {.address = address("10.0.0.9"), .port = 500})
+          .empty());
 }
 
 TEST_F(AtGateway, SelectorsAreNarrowedToTheTsList) {
@@ -203,8 +197,8 @@ TEST(AtPermissiveGateway, TheNewerClientTakesTheAddresses) {
 TEST(AtPermissiveGateway, ConfiguredTunnelsNeverGiveWay) {
   GroupSettings any = group();
   any.gateways.front().override_any = true;
-  TunnelSettings configured = testing::group_settings().tunnels.front();
-  configured.remote_gateway = testing::address("10.0.0.77");
+  TunnelSettings configured = group_settings().tunnels.front();
+  configured.remote_gateway = address("10.0.0.77");
   any.tunnels = {configured};  // 192.168.1.0/24
   Gateway gateway(any);
   Client thief = client("b.example", "of b", 0xB1, "192.168.1.128/25");
@@ -330,4 +324,4 @@ TEST_F(AtGateway, ChildSasWithoutAnIkeSaGoAtATakeover) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

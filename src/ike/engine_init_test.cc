@@ -2,21 +2,12 @@
 #include <gtest/gtest.h>
 
 #include "ike/engine.h"
-#include "ike/testing.h"
+#include "ike/testing_engine.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
-using testing::client_at;
-using testing::Gateway;
-using testing::gateway_at;
-using testing::gcm_suite;
-using testing::group_settings;
-using testing::liveness;
-using testing::RecordingHost;
-using testing::refused_init;
 
 // ---- IKE_SA_INIT ----
 
@@ -64,9 +55,7 @@ TEST(IkeInit, AKeOfTheWrongGroupIsToldThePreferredOneAndConnectsWithIt) {
 }
 
 TEST(IkeInit, AboveTheThresholdACookieIsAskedFor) {
-  GroupSettings settings = group_settings();
-  settings.half_open_cookie_threshold = 0;
-  Gateway gateway(settings);
+  Gateway gateway(with_cookies_above(0));
   Client client;
   const Bytes asked = gateway.ask(client.init_request());
   ASSERT_TRUE(refused_init(asked, NotifyType::Cookie));
@@ -83,9 +72,7 @@ TEST(IkeInit, TheOldestHalfOpenGivesWay) {
   settings.half_open_max = 3;
   Gateway gateway(settings);
   for (uint64_t i = 0; i < 5; ++i) {
-    Client client;
-    client.spi = IkeSpi{0x100 + i};
-    EXPECT_FALSE(gateway.ask(client.init_request()).empty());
+    EXPECT_FALSE(gateway.ask(client_with(0x100 + i).init_request()).empty());
     gateway.run_for(10ms);
   }
   EXPECT_EQ(gateway.state.ike_sas.size(), 3U);
@@ -103,7 +90,7 @@ TEST(IkeInit, AHalfOpenOneIsForgottenAfterAWhile) {
 TEST(IkeInit, AStrangerGetsNoAnswer) {
   Gateway gateway;
   Client client;
-  const Endpoint stranger{.address = testing::address("10.0.0.3"), .port = 500};
+  const Endpoint stranger{.address = address("10.0.0.3"), .port = 500};
   EXPECT_TRUE(gateway.give(client.init_request(), stranger).empty());
   EXPECT_EQ(gateway.engine->counters().get("no-tunnel-for-client"), 1U);
 }
@@ -151,8 +138,7 @@ TEST(IkeInit, NothingIsAnsweredBeforeTheCommit) {
 
 TEST(IkeNat, AClientBehindOneGetsUdpEncapsulationAndIsFollowed) {
   Gateway gateway;
-  Client client;
-  client.believed_self = {.address = testing::address("192.168.0.9"), .port = 500};
+  Client client = behind_nat();
   ASSERT_TRUE(client.connect(gateway, 4500));
   const auto& encapsulation = gateway.host.installed.begin()->second.encapsulation;
   ASSERT_TRUE(encapsulation);
@@ -176,4 +162,4 @@ TEST(IkeNat, WithoutOneTheClientIsNotFollowed) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

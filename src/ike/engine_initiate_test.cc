@@ -1,21 +1,12 @@
 // The engine as initiator of IKE_SA_INIT, against what anybody could answer.
 #include <gtest/gtest.h>
 
-#include "ike/testing.h"
+#include "ike/testing_engine.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
-using testing::Gateway;
-
-GroupSettings begins() {
-  GroupSettings settings = testing::group_settings();
-  settings.responder_only = false;
-  settings.tunnels.front().auto_establish = true;
-  return settings;
-}
 
 // An unprotected answer to the IKE_SA_INIT.
 Bytes answer(const Bytes& request, const std::vector<Payload>& payloads, uint64_t responder = 0) {
@@ -28,7 +19,7 @@ Bytes answer(const Bytes& request, const std::vector<Payload>& payloads, uint64_
 
 class Begun : public ::testing::Test {
  protected:
-  Begun() : gateway(begins()) {
+  Begun() : gateway(begun_by_us()) {
     const auto sent = gateway.run_for(1s);
     if (!sent.empty()) request = sent.front().message;
   }
@@ -99,16 +90,15 @@ TEST_F(Begun, AGroupThatIsNoneOfOursIsNotTaken) {
 
 TEST_F(Begun, AnAnswerFromElsewhereIsDropped) {
   const Bytes message = answer(request, {notify(NotifyType::Cookie, Bytes(32, 7))});
-  EXPECT_TRUE(
-      gateway.give(message, {.address = testing::address("10.0.0.9"), .port = 500}).empty());
-  EXPECT_TRUE(gateway.give(message, testing::client_at(501)).empty());
+  EXPECT_TRUE(gateway.give(message, {.address = address("10.0.0.9"), .port = 500}).empty());
+  EXPECT_TRUE(gateway.give(message, client_at(501)).empty());
   EXPECT_EQ(counted("init-response-unasked"), 2U);
 }
 
 TEST_F(Begun, AnAnswerWithAMissingPayloadIsDropped) {
   const payload::Nonce nonce{.data = Bytes(32, 1)};
   const payload::Ke ke{.group = 31, .data = Bytes(32, 9)};
-  const payload::Sa sa{.proposals = {Client::ike_proposal(testing::gcm_suite())}};
+  const payload::Sa sa{.proposals = {Client::ike_proposal(gcm_suite())}};
   gateway.give(answer(request, {nonce, ke}, 5));
   gateway.give(answer(request, {sa, ke}, 5));
   gateway.give(answer(request, {sa, nonce}, 5));
@@ -117,7 +107,7 @@ TEST_F(Begun, AnAnswerWithAMissingPayloadIsDropped) {
 }
 
 TEST_F(Begun, AnAnswerThatWeDidNotOfferIsDropped) {
-  IkeSuite other = testing::gcm_suite();
+  IkeSuite other = gcm_suite();
   other.key_bits = 192;
   gateway.give(
       answer(request,
@@ -131,7 +121,7 @@ TEST_F(Begun, AnAnswerThatWeDidNotOfferIsDropped) {
 TEST_F(Begun, EveryTruncationOfAnAnswerIsDropped) {
   const Bytes whole =
       answer(request,
-             {payload::Sa{.proposals = {Client::ike_proposal(testing::gcm_suite())}},
+             {payload::Sa{.proposals = {Client::ike_proposal(gcm_suite())}},
               payload::Nonce{.data = Bytes(32, 1)}, payload::Ke{.group = 31, .data = Bytes(32, 9)}},
              5);
   for (size_t size = 0; size < whole.size(); ++size) {
@@ -146,8 +136,8 @@ TEST_F(Begun, EveryTruncationOfAnAnswerIsDropped) {
 }
 
 TEST_F(Begun, TheRequestLeavesOnlyWhenItIsHeld) {
-  Gateway other(begins());
-  other.host.mode = testing::RecordingHost::Commits::Held;
+  Gateway other(begun_by_us());
+  other.host.mode = RecordingHost::Commits::Held;
   EXPECT_TRUE(other.run_for(1min).empty());
   other.host.release();
   EXPECT_EQ(other.host.sent.size(), 1U);
@@ -165,7 +155,7 @@ TEST(Version, AHigherOneIsToldOursAtMostTenTimesASecond) {
     const Bytes answered = gateway.ask(request);
     if (answered.empty()) continue;
     ++told;
-    EXPECT_TRUE(testing::refused_init(answered, NotifyType::InvalidMajorVersion));
+    EXPECT_TRUE(refused_init(answered, NotifyType::InvalidMajorVersion));
     EXPECT_EQ(std::get<payload::Notify>(
                   decode_payloads(41, ByteView(answered).subspan(28)).value().front())
                   .data,
@@ -186,10 +176,7 @@ TEST(Version, AnAnswerOrALowerOneIsToldNothing) {
 }
 
 TEST(Liveness, EspThatWasAuthenticatedIsEnough) {
-  GroupSettings settings = testing::group_settings();
-  settings.tunnels.front().dpd = true;
-  settings.tunnels.front().dpd_interval = 10s;
-  Gateway gateway(settings);
+  Gateway gateway(with_dpd());
   Client client;
   ASSERT_TRUE(client.connect(gateway));
   for (int i = 0; i < 20; ++i) {
@@ -200,9 +187,7 @@ TEST(Liveness, EspThatWasAuthenticatedIsEnough) {
 }
 
 TEST(Liveness, EspCountsAsHearingAfterAnUncleanTakeover) {
-  GroupSettings settings = testing::group_settings();
-  settings.tunnels.front().dpd = true;
-  settings.tunnels.front().dpd_interval = 10s;
+  GroupSettings settings = with_dpd();
   Gateway first(settings);
   Client client;
   ASSERT_TRUE(client.connect(first));
@@ -214,4 +199,4 @@ TEST(Liveness, EspCountsAsHearingAfterAnUncleanTakeover) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

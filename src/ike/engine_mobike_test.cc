@@ -3,17 +3,12 @@
 
 #include "ike/testing_extras.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ChattyClient;
-using testing::client_at;
-using testing::Gateway;
-using testing::gateway_at;
-using testing::group_settings;
 
-const Endpoint kNew{.address = testing::address("198.51.100.9"), .port = 4500};
+const Endpoint kNew{.address = address("198.51.100.9"), .port = 4500};
 const Endpoint kGateway = gateway_at(4500);
 
 class MovingClient : public ::testing::Test {
@@ -58,14 +53,14 @@ class MovingClient : public ::testing::Test {
 };
 
 TEST_F(MovingClient, IsToldThatItMay) {
-  EXPECT_TRUE(testing::refused(client_.auth_answer, NotifyType::MobikeSupported)) << "answered";
+  EXPECT_TRUE(refused(client_.auth_answer, NotifyType::MobikeSupported)) << "answered";
   EXPECT_TRUE(gateway_.only_ike().mobike);
 }
 
 TEST_F(MovingClient, IsFollowedByItsChildSasOnceItAnsweredThere) {
   const auto answer = ask(update());
   ASSERT_TRUE(answer);
-  EXPECT_TRUE(testing::refused(answer, NotifyType::NatDetectionSourceIp)) << "in the answer";
+  EXPECT_TRUE(refused(answer, NotifyType::NatDetectionSourceIp)) << "in the answer";
   EXPECT_EQ(gateway_.only_ike().remote, kNew);
   EXPECT_TRUE(gateway_.host.moves.empty());
   answer_check(gateway_);
@@ -75,7 +70,7 @@ TEST_F(MovingClient, IsFollowedByItsChildSasOnceItAnsweredThere) {
 }
 
 TEST_F(MovingClient, BehindANatIsEncapsulatedFromThenOn) {
-  ASSERT_TRUE(ask(update({.address = testing::address("192.168.7.7"), .port = 4500})));
+  ASSERT_TRUE(ask(update({.address = address("192.168.7.7"), .port = 4500})));
   EXPECT_TRUE(gateway_.only_ike().remote_behind_nat);
   answer_check(gateway_);
   const auto& child = gateway_.state.child_sas.begin()->second;
@@ -93,9 +88,9 @@ TEST_F(MovingClient, ThatDoesNotKnowOurCookieIsNotFollowed) {
 TEST_F(MovingClient, GetsNoNewSaWhereItHasNotAnswered) {
   ASSERT_TRUE(ask(update()));
   const auto answer =
-      gateway_.give(client_.rekey_child_request(testing::kClientSpi), client_at(), gateway_at());
+      gateway_.give(client_.rekey_child_request(kClientSpi), client_at(), gateway_at());
   ASSERT_FALSE(answer.empty());
-  EXPECT_TRUE(testing::refused(client_.open(answer[0].message), NotifyType::TemporaryFailure));
+  EXPECT_TRUE(refused(client_.open(answer[0].message), NotifyType::TemporaryFailure));
   EXPECT_EQ(gateway_.state.child_sas.size(), 1U);
 }
 
@@ -105,13 +100,12 @@ TEST_F(MovingClient, GetsWhatWeAskedForBeforeWhereItWas) {
   const uint32_t id = gateway_.only_ike().pending->message_id;
   gateway_.give(client_.request(Exchange::Informational, update()), kNew, kGateway);
   const auto sent = gateway_.give(
-      client_.seal(
-          Exchange::CreateChildSa,
-          {payload::Sa{.proposals = {client_.esp_proposal(testing::esp_gcm(), 0xC0000009)}},
-           payload::Nonce{.data = Bytes(32, 9)},
-           payload::Selectors{.of_initiator = true, .selectors = client_.far_selectors},
-           payload::Selectors{.of_initiator = false, .selectors = client_.own_selectors}},
-          id, true),
+      client_.seal(Exchange::CreateChildSa,
+                   {payload::Sa{.proposals = {client_.esp_proposal(esp_gcm(), 0xC0000009)}},
+                    payload::Nonce{.data = Bytes(32, 9)},
+                    payload::Selectors{.of_initiator = true, .selectors = client_.far_selectors},
+                    payload::Selectors{.of_initiator = false, .selectors = client_.own_selectors}},
+                   id, true),
       kNew, kGateway);
   EXPECT_EQ(gateway_.state.child_sas.size(), 2U);
   for (const auto& [spi, child] : gateway_.state.child_sas) {
@@ -124,7 +118,7 @@ TEST_F(MovingClient, GetsWhatWeAskedForBeforeWhereItWas) {
 }
 
 TEST_F(MovingClient, CannotAnswerForAnotherAddressThanTheOneThatWasAsked) {
-  const Endpoint victim{.address = testing::address("203.0.113.1"), .port = 4500};
+  const Endpoint victim{.address = address("203.0.113.1"), .port = 4500};
   ASSERT_TRUE(ask(update()));
   const auto first = gateway_.run_for(200ms);
   ASSERT_EQ(first.size(), 1U);
@@ -156,15 +150,15 @@ TEST_F(MovingClient, GetsItsCookieBack) {
 }
 
 TEST_F(MovingClient, IsRefusedAtAnotherAddressOfOurs) {
-  const Endpoint elsewhere{.address = testing::address("10.0.0.77"), .port = 4500};
-  EXPECT_TRUE(testing::refused(ask(update(), elsewhere), NotifyType::UnacceptableAddresses));
+  const Endpoint elsewhere{.address = address("10.0.0.77"), .port = 4500};
+  EXPECT_TRUE(refused(ask(update(), elsewhere), NotifyType::UnacceptableAddresses));
   EXPECT_EQ(gateway_.only_ike().remote, client_at());
 }
 
 TEST_F(MovingClient, ThatAllowsNoNatsIsRefusedBehindOne) {
   auto payloads = update();
   payloads.emplace_back(notify(NotifyType::NoNatsAllowed, Bytes(12, 1)));
-  EXPECT_TRUE(testing::refused(ask(payloads), NotifyType::UnexpectedNatDetected));
+  EXPECT_TRUE(refused(ask(payloads), NotifyType::UnexpectedNatDetected));
   EXPECT_EQ(gateway_.only_ike().remote, client_at());
 }
 
@@ -173,7 +167,7 @@ TEST_F(MovingClient, ThatAllowsNoNatsIsFollowedWhereThereIsNone) {
   out.bytes(kNew.address.bytes()).bytes(kGateway.address.bytes()).u16(4500).u16(4500);
   auto payloads = update();
   payloads.emplace_back(notify(NotifyType::NoNatsAllowed, out.take()));
-  EXPECT_FALSE(testing::refused(ask(payloads), NotifyType::UnexpectedNatDetected));
+  EXPECT_FALSE(refused(ask(payloads), NotifyType::UnexpectedNatDetected));
   EXPECT_EQ(gateway_.only_ike().remote, kNew);
 }
 
@@ -193,4 +187,4 @@ TEST(Immobile, AClientThatDidNotAnnounceItIsNotMoved) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -2,19 +2,13 @@
 #include <gtest/gtest.h>
 
 #include "ike/message_id_sync.h"
+#include "ike/testing_engine.h"
 #include "ike/testing_extras.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ChattyClient;
-using testing::Client;
-using testing::esp_cbc;
-using testing::Gateway;
-using testing::group_settings;
-using testing::liveness;
-using testing::range;
 
 class Refused : public ::testing::Test {
  protected:
@@ -105,10 +99,7 @@ TEST_F(Refused, AnAnswerToARekeyOfTheIkeSaMustBeWholeAndOurs) {
 }
 
 TEST_F(Refused, AnIkeSaThatMayCarryNothingIsOfNoUse) {
-  GroupSettings settings = group_settings();
-  settings.responder_only = false;
-  settings.tunnels[0].auto_establish = true;
-  Gateway gateway(settings);
+  Gateway gateway(begun_by_us());
   Client client;
   client.far_selectors = {range("172.16.0.0", "172.16.0.9")};  // nothing of ours
   ASSERT_TRUE(client.connect(gateway));
@@ -137,4 +128,4 @@ TEST_F(Refused, UsedUpMessageIdsAreNotSynchronised) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -5,14 +5,10 @@
 #include "ike/replay_counter_sync.h"
 #include "ike/testing_extras.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ChattyClient;
-using testing::Gateway;
-using testing::group_settings;
-using testing::liveness;
 
 constexpr NotifyType kMessageIds = NotifyType::MessageIdSyncSupported;
 constexpr NotifyType kReplay = NotifyType::ReplayCounterSyncSupported;
@@ -212,4 +208,4 @@ TEST_F(ReplaySync, WhatWasNotAgreedOrIsMalformedChangesNothing) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

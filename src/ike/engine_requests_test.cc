@@ -1,32 +1,30 @@
 // Requests of the gateway's own, timers, pause and resume, and hostile bytes.
 #include <gtest/gtest.h>
 
-#include "ike/testing.h"
+#include <functional>
 
-namespace segw::ike {
+#include "ike/testing_engine.h"
+
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
-using testing::client_at;
-using testing::Gateway;
-using testing::gateway_at;
-using testing::group_settings;
-using testing::RecordingHost;
-
-GroupSettings with_dpd() {
-  GroupSettings settings = group_settings();
-  settings.tunnels[0].dpd = true;
-  settings.tunnels[0].dpd_interval = 10s;
-  settings.tunnels[0].dpd_max_retries = 2;
-  return settings;
-}
 
 // The client's empty answer to a request of the gateway.
 Bytes answer_to(Client& client, const Bytes& request) {
   const auto header = decode_header(request);
   if (!header || header->is_response || !client.open(request)) return {};
   return client.seal(static_cast<Exchange>(header->exchange), {}, header->message_id, true);
+}
+
+// The one message that is sent when the engine is told something, or nothing.
+Bytes told(Gateway& gateway, const std::function<void(Engine&)>& what) {
+  gateway.host.sent.clear();
+  what(*gateway.engine);
+  return gateway.host.sent.size() == 1 ? gateway.host.sent.front().message : Bytes{};
+}
+Bytes liveness_asked(Gateway& gateway) {
+  return told(gateway, [&](Engine& engine) { engine.ask_liveness(gateway.only_ike().our_spi()); });
 }
 
 TEST(IkeLiveness, AsksAClientThatIsSilentAndGoesOnWhenItAnswers) {
@@ -114,10 +112,7 @@ TEST(IkeLifetime, AChildKeepsItsAgeWhenTheIkeSaIsRekeyed) {
   auto successor = client.successor(gateway.ask(client.rekey_ike_request(0x7777)));
   ASSERT_TRUE(successor);
   EXPECT_EQ(gateway.state.child_sas.begin()->second.age, 30min);
-  EXPECT_FALSE(gateway
-                   .ask(client.request(Exchange::Informational,
-                                       {payload::Delete{.protocol = kProtocolIke, .spis = {}}}))
-                   .empty());
+  EXPECT_FALSE(gateway.ask(client.request(Exchange::Informational, delete_ike())).empty());
   EXPECT_TRUE(gateway.run_for(29min).empty());
   EXPECT_EQ(gateway.run_for(1min).size(), 1U);
 }
@@ -137,10 +132,8 @@ TEST(IkeClear, AsksTheClientToDelete) {
   Gateway gateway;
   Client client;
   ASSERT_TRUE(client.connect(gateway));
-  gateway.host.sent.clear();
-  gateway.engine->clear_tunnel(3);
-  ASSERT_EQ(gateway.host.sent.size(), 1U);
-  const Bytes request = gateway.host.sent[0].message;
+  const Bytes request = told(gateway, [](Engine& engine) { engine.clear_tunnel(3); });
+  ASSERT_FALSE(request.empty());
   EXPECT_TRUE(
       Client::find_notify(*client.open(gateway.ask(client.rekey_child_request(client.child_spi))),
                           NotifyType::TemporaryFailure));
@@ -165,10 +158,8 @@ TEST(IkeAskedNow, LivenessWithoutDpdIsAskedOnce) {
   Gateway gateway;
   Client client;
   ASSERT_TRUE(client.connect(gateway));
-  gateway.host.sent.clear();
-  gateway.engine->ask_liveness(gateway.only_ike().our_spi());
-  ASSERT_EQ(gateway.host.sent.size(), 1U);
-  const Bytes request = gateway.host.sent[0].message;
+  const Bytes request = liveness_asked(gateway);
+  ASSERT_FALSE(request.empty());
   EXPECT_TRUE(client.open(request)->empty());
   EXPECT_TRUE(gateway.ask(answer_to(client, request)).empty());
   EXPECT_TRUE(gateway.run_for(20min).empty());
@@ -190,13 +181,12 @@ TEST(IkeAskedNow, TheIkeSaIsDeletedWithItsChildSas) {
   Gateway gateway;
   Client client;
   ASSERT_TRUE(client.connect(gateway));
-  gateway.host.sent.clear();
-  gateway.engine->delete_ike(gateway.only_ike().our_spi());
-  ASSERT_EQ(gateway.host.sent.size(), 1U);
-  const auto asked = client.open(gateway.host.sent[0].message);
+  const Bytes request =
+      told(gateway, [&](Engine& engine) { engine.delete_ike(gateway.only_ike().our_spi()); });
+  const auto asked = client.open(request);
   ASSERT_TRUE(asked);
   EXPECT_EQ(Client::find<payload::Delete>(*asked)->protocol, kProtocolIke);
-  gateway.give(answer_to(client, gateway.host.sent[0].message));
+  gateway.give(answer_to(client, request));
   EXPECT_TRUE(gateway.state.ike_sas.empty());
   EXPECT_TRUE(gateway.host.installed.empty());
 }
@@ -271,8 +261,7 @@ TEST(IkeHostile, EveryFlippedByteOfEveryMessageIsHarmless) {
   ASSERT_TRUE(client.open(gateway.ask(auth)));
   for (const Bytes& message :
        {client.rekey_child_request(client.child_spi), client.rekey_ike_request(0x7777),
-        client.request(Exchange::Informational,
-                       {payload::Delete{.protocol = kProtocolIke, .spis = {}}})}) {
+        client.request(Exchange::Informational, delete_ike())}) {
     attack(message);
     EXPECT_TRUE(client.open(gateway.ask(message)));
   }
@@ -310,4 +299,4 @@ TEST(IkeHostile, EveryFlippedByteInsideAnAuthenticRequestIsHarmless) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -1,44 +1,30 @@
 // What an attacker, or a client that means no good, tries on IKE SAs that stand.
 #include <gtest/gtest.h>
 
+#include "ike/testing_engine.h"
 #include "ike/testing_extras.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
-using testing::client_at;
-using testing::Gateway;
-using testing::gateway_at;
-using testing::group_settings;
-using testing::liveness;
-using testing::RecordingHost;
 
 const Endpoint kElsewhere = client_at(61000);
 
-Client behind_nat() {
-  Client client;
-  client.believed_self = {.address = testing::address("192.168.0.9"), .port = 500};
-  return client;
-}
-
-GroupSettings with_dpd() {
-  GroupSettings settings = group_settings();
-  settings.tunnels[0].dpd = true;
-  settings.tunnels[0].dpd_interval = 10s;
-  settings.tunnels[0].dpd_max_retries = 2;
-  return settings;
-}
-
 // ---- what was recorded ----
+
+// A client that is connected sends a request, and is answered.
+Bytes recorded_request(Gateway& gateway, Client& client) {
+  EXPECT_TRUE(client.connect(gateway));
+  Bytes recorded = client.request(Exchange::Informational, liveness());
+  gateway.ask(recorded);
+  return recorded;
+}
 
 TEST(ReplayedIke, IsNoSignOfLife) {
   Gateway gateway(with_dpd());
   Client client;
-  ASSERT_TRUE(client.connect(gateway));
-  const Bytes recorded = client.request(Exchange::Informational, liveness());
-  gateway.ask(recorded);
+  const Bytes recorded = recorded_request(gateway, client);
   for (int i = 0; i < 12; ++i) {
     gateway.run_for(5s);
     gateway.give(recorded);
@@ -50,9 +36,7 @@ TEST(ReplayedIke, IsNoSignOfLife) {
 TEST(ReplayedIke, DoesNotMakeUsAskAfterAnUncleanTakeover) {
   Gateway gateway(with_dpd());
   Client client;
-  ASSERT_TRUE(client.connect(gateway));
-  const Bytes recorded = client.request(Exchange::Informational, liveness());
-  gateway.ask(recorded);
+  const Bytes recorded = recorded_request(gateway, client);
   Gateway other(gateway, with_dpd());
   EXPECT_EQ(other.give(recorded).size(), 1U) << "answered as before";
   EXPECT_TRUE(other.run_for(10min).empty());
@@ -61,9 +45,7 @@ TEST(ReplayedIke, DoesNotMakeUsAskAfterAnUncleanTakeover) {
 TEST(ReplayedIke, FromElsewhereIsAnsweredThereOnceInASecond) {
   Gateway gateway;
   Client client;
-  ASSERT_TRUE(client.connect(gateway));
-  const Bytes recorded = client.request(Exchange::Informational, liveness());
-  gateway.ask(recorded);
+  const Bytes recorded = recorded_request(gateway, client);
   EXPECT_EQ(gateway.give(recorded, kElsewhere).size(), 1U);
   EXPECT_TRUE(gateway.give(recorded, kElsewhere).empty());
   EXPECT_EQ(gateway.give(recorded).size(), 1U) << "where the client is";
@@ -76,7 +58,7 @@ TEST(ReplayedIke, OfAnEndedSaIsAnsweredToItsClientOnly) {
   GroupSettings settings = group_settings();
   Gateway gateway(settings);
   Client client;
-  client.pre_shared_key = testing::secret("another");
+  client.pre_shared_key = secret("another");
   ASSERT_TRUE(client.take_init(gateway.ask(client.init_request())));
   const Bytes recorded = client.auth_request();
   EXPECT_EQ(gateway.give(recorded).size(), 1U);
@@ -97,7 +79,7 @@ class EspFromElsewhere : public ::testing::TestWithParam<EspRow> {};
 
 TEST_P(EspFromElsewhere, MovesOnlyWhoIsBehindANatAndCannotSayWhereItIs) {
   Gateway gateway;
-  testing::ChattyClient client;
+  ChattyClient client;
   if (GetParam().nat) client.believed_self = behind_nat().believed_self;
   std::vector<NotifyType> more;
   if (GetParam().mobike) more.push_back(NotifyType::MobikeSupported);
@@ -137,7 +119,7 @@ TEST(EspFromANewPort, MovesTheIsaWhenItIsHeld) {
 }
 
 TEST(OtherGatewayAddress, IsNotWhereAnIkeSaGoesOn) {
-  const Endpoint other{.address = testing::address("10.0.0.9"), .port = 4500};
+  const Endpoint other{.address = address("10.0.0.9"), .port = 4500};
   Gateway gateway;
   Client client = behind_nat();
   ASSERT_TRUE(client.take_init(gateway.ask(client.init_request())));
@@ -212,7 +194,7 @@ struct CrossedRekey : ::testing::Test {
   }
 
   Gateway gateway;
-  testing::ChattyClient client;
+  ChattyClient client;
   std::optional<Client> successor;
 };
 
@@ -239,7 +221,7 @@ TEST(HalfAStep, LeavesNoChildSaThatNobodyOwns) {
   Gateway gateway;
   Client client;
   ASSERT_TRUE(client.connect(gateway));
-  ASSERT_TRUE(client.open(gateway.ask(client.rekey_child_request(testing::kClientSpi))));
+  ASSERT_TRUE(client.open(gateway.ask(client.rekey_child_request(kClientSpi))));
   ASSERT_EQ(gateway.only_ike().children.size(), 2U);
   const Spi missing = gateway.only_ike().children[0];
   const Spi unlisted = gateway.only_ike().children[1];
@@ -276,14 +258,12 @@ TEST(UnusableAnswer, ToARekeyEndsTheIkeSaIfTheClientCannotBeToldAtOnce) {
 }
 
 TEST(UnusableAnswer, ForAnEntryThatIsNotConfiguredHere) {
-  GroupSettings settings = group_settings();
-  settings.responder_only = false;
+  GroupSettings settings = begun_by_us();
   TunnelSettings& tunnel = settings.tunnels[0];
-  tunnel.auto_establish = true;
-  tunnel.child_proposals = {{.suite = testing::esp_gcm(), .pfs = Group::Modp2048},
-                            {.suite = testing::esp_gcm(), .pfs = Group::Ecp256}};
-  tunnel.local_selectors.push_back(testing::range("10.3.3.0", "10.3.3.255"));
-  tunnel.remote_selectors.push_back(testing::range("192.168.9.0", "192.168.9.255"));
+  tunnel.child_proposals = {{.suite = esp_gcm(), .pfs = Group::Modp2048},
+                            {.suite = esp_gcm(), .pfs = Group::Ecp256}};
+  tunnel.local_selectors.push_back(range("10.3.3.0", "10.3.3.255"));
+  tunnel.remote_selectors.push_back(range("192.168.9.0", "192.168.9.255"));
   Gateway gateway(settings);
   Client client;
   ASSERT_TRUE(client.connect(gateway));
@@ -300,4 +280,4 @@ TEST(UnusableAnswer, ForAnEntryThatIsNotConfiguredHere) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

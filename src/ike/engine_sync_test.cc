@@ -4,14 +4,10 @@
 #include "ike/message_id_sync.h"
 #include "ike/testing_extras.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ChattyClient;
-using testing::Gateway;
-using testing::group_settings;
-using testing::liveness;
 
 constexpr NotifyType kSupported = NotifyType::MessageIdSyncSupported;
 
@@ -24,7 +20,7 @@ class SyncedIke : public ::testing::Test {
  protected:
   void connect() {
     ASSERT_TRUE(client_.connect_with(one_, {kSupported}));
-    EXPECT_TRUE(testing::refused(client_.auth_answer, kSupported)) << "announced in return";
+    EXPECT_TRUE(refused(client_.auth_answer, kSupported)) << "announced in return";
   }
   // The synchronisations among what was sent.
   std::vector<Asked> asked(const std::vector<Datagram>& sent) {
@@ -93,7 +89,7 @@ TEST_F(SyncedIke, NothingIsSentBeforeItsCommit) {
   connect();
   Gateway other(one_, group_settings());
   other.ask(client_.request(Exchange::Informational, liveness()));
-  other.host.mode = testing::RecordingHost::Commits::Held;
+  other.host.mode = RecordingHost::Commits::Held;
   EXPECT_TRUE(asked(other.run_for(200ms)).empty());
   other.host.sent.clear();
   other.host.release();
@@ -180,4 +176,4 @@ TEST_F(SyncedIke, AMalformedOneIsDropped) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -3,16 +3,12 @@
 
 #include <memory>
 
-#include "ike/testing.h"
+#include "ike/testing_engine.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
-using testing::Gateway;
-using testing::group_settings;
-using testing::RecordingHost;
 
 // A pair of chassis of which one acts; after every answer the other takes over.
 class TakeoverInTheMiddle : public ::testing::TestWithParam<IkeSuite> {
@@ -48,29 +44,24 @@ TEST_P(TakeoverInTheMiddle, EveryExchangeGoesOn) {
   EXPECT_TRUE(client.open(step(client.request(Exchange::Informational, {}))));
   const uint32_t first_child = client.child_spi;
   EXPECT_TRUE(client.open(step(client.rekey_child_request(first_child, Group::Ecp256))));
-  EXPECT_TRUE(client.open(step(client.request(
-      Exchange::Informational,
-      {payload::Delete{.protocol = kProtocolEspSa, .spis = {Client::spi_bytes(first_child)}}}))));
+  EXPECT_TRUE(
+      client.open(step(client.request(Exchange::Informational, delete_child(first_child)))));
   EXPECT_EQ(acting_->state.child_sas.size(), 1U);
   auto successor = client.successor(step(client.rekey_ike_request(0x7777)));
   ASSERT_TRUE(successor);
-  EXPECT_TRUE(client.open(step(client.request(
-      Exchange::Informational, {payload::Delete{.protocol = kProtocolIke, .spis = {}}}))));
+  EXPECT_TRUE(client.open(step(client.request(Exchange::Informational, delete_ike()))));
   EXPECT_TRUE(successor->open(step(successor->request(Exchange::Informational, {}))));
   EXPECT_EQ(acting_->standing(), 1U);
   EXPECT_EQ(acting_->state.child_sas.size(), 1U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ike, TakeoverInTheMiddle,
-                         ::testing::Values(testing::gcm_suite(Group::Curve25519),
-                                           testing::gcm_suite(Group::Modp2048),
-                                           testing::cbc_suite(Group::Ecp256)));
+                         ::testing::Values(gcm_suite(Group::Curve25519), gcm_suite(Group::Modp2048),
+                                           cbc_suite(Group::Ecp256)));
 
-GroupSettings with_dpd(uint8_t slot) {
-  GroupSettings settings = group_settings();
+GroupSettings with_dpd_in(uint8_t slot) {
+  GroupSettings settings = with_dpd();
   settings.slot = Slot{slot};
-  settings.tunnels[0].dpd = true;
-  settings.tunnels[0].dpd_interval = 10s;
   return settings;
 }
 
@@ -78,7 +69,7 @@ TEST(Takeover, AnUncommittedRequestIsUnknownToTheSuccessorAndDoneThere) {
   Gateway first;
   Client client;
   ASSERT_TRUE(client.connect(first));
-  Gateway second(first, with_dpd(0));  // holds what was committed
+  Gateway second(first, with_dpd_in(0));  // holds what was committed
   first.host.mode = RecordingHost::Commits::Lost;
   const Bytes request = client.rekey_child_request(client.child_spi);
   EXPECT_TRUE(first.ask(request).empty());
@@ -87,10 +78,10 @@ TEST(Takeover, AnUncommittedRequestIsUnknownToTheSuccessorAndDoneThere) {
 }
 
 TEST(Takeover, AfterAnUncleanOneNothingIsAskedOfAClientThatWasNotHeard) {
-  Gateway first(with_dpd(1));
+  Gateway first(with_dpd_in(1));
   Client client;
   ASSERT_TRUE(client.connect(first));
-  Gateway second(first, with_dpd(0));
+  Gateway second(first, with_dpd_in(0));
   EXPECT_TRUE(second.run_for(30min).empty());
   EXPECT_EQ(second.state.ike_sas.size(), 1U);
   EXPECT_FALSE(second.ask(client.request(Exchange::Informational, {})).empty());
@@ -101,7 +92,7 @@ TEST(Takeover, AfterAnUncleanOneWhatIsTooOldGoesWithoutAWord) {
   Gateway first;
   Client client;
   ASSERT_TRUE(client.connect(first));
-  Gateway second(first, with_dpd(0));
+  Gateway second(first, with_dpd_in(0));
   EXPECT_TRUE(second.run_for(2h).empty());
   EXPECT_TRUE(second.state.child_sas.empty());
   EXPECT_EQ(second.state.ike_sas.size(), 1U);
@@ -111,12 +102,12 @@ TEST(Takeover, AfterAnUncleanOneWhatIsTooOldGoesWithoutAWord) {
 }
 
 TEST(Takeover, APendingRequestIsRepeatedWithTheSameBytes) {
-  Gateway first(with_dpd(1));
+  Gateway first(with_dpd_in(1));
   Client client;
   ASSERT_TRUE(client.connect(first));
   const auto sent = first.run_for(10s);
   ASSERT_EQ(sent.size(), 1U);
-  Gateway second(first, with_dpd(0));
+  Gateway second(first, with_dpd_in(0));
   second.engine->deactivate();
   second.engine->activate(true);
   const auto again = second.run_for(1s);
@@ -144,7 +135,7 @@ TEST(Takeover, TheSuccessorMarksItsSpisWithItsSlot) {
   Gateway first;
   Client client;
   ASSERT_TRUE(client.connect(first));
-  Gateway second(first, with_dpd(0));
+  Gateway second(first, with_dpd_in(0));
   ASSERT_TRUE(client.open(second.ask(client.rekey_child_request(client.child_spi))));
   std::set<uint32_t> slots;
   for (const auto& [spi, child] : second.state.child_sas) slots.insert(spi.value >> 30);
@@ -166,4 +157,4 @@ TEST(Takeover, TheSameInputsGiveTheSameBytes) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -5,24 +5,10 @@
 
 #include "ike/testing.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::cbc_suite;
-using testing::Client;
-using testing::delete_ike;
-using testing::esp_cbc;
-using testing::esp_gcm;
-using testing::Gateway;
-using testing::gateway_at;
-using testing::gcm_suite;
-using testing::group_settings;
-using testing::kClientSpi;
-using testing::liveness;
-using testing::range;
-using testing::RecordingHost;
-using testing::refused;
 
 class Suites : public ::testing::TestWithParam<std::pair<IkeSuite, esp::Suite>> {};
 
@@ -32,7 +18,7 @@ TEST_P(Suites, AClientConnectsAndBothHaveTheSameKeys) {
   ASSERT_TRUE(client.take_init(gateway.ask(client.init_request())));
   const auto payloads = client.open(gateway.ask(client.auth_request()));
   ASSERT_TRUE(payloads);
-  EXPECT_TRUE(client.gateway_is_authentic(*payloads, testing::identity_of(gateway_at().address)));
+  EXPECT_TRUE(client.gateway_is_authentic(*payloads, identity_of(gateway_at().address)));
   ASSERT_EQ(gateway.host.installed.size(), 1U);
   const esp::ChildSa& child = gateway.host.installed.begin()->second;
   const ChildKeys keys =
@@ -74,7 +60,7 @@ TEST(IkeAuth, AWrongKeyIsRefusedAndNothingStays) {
   Gateway gateway;
   Client client;
   ASSERT_TRUE(client.take_init(gateway.ask(client.init_request(), 500)));
-  client.pre_shared_key = testing::secret("guess");
+  client.pre_shared_key = secret("guess");
   const Bytes request = client.auth_request();
   const Bytes answer = gateway.ask(request, 4500);
   EXPECT_TRUE(refused(client.open(answer), NotifyType::AuthenticationFailed));
@@ -271,4 +257,4 @@ TEST(IkeAge, IsNeverNegative) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -3,21 +3,16 @@
 
 #include <algorithm>
 
-#include "ike/testing.h"
+#include "ike/testing_engine.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
-using testing::Gateway;
-using testing::group_settings;
 
 GroupSettings begun(uint32_t tunnels) {
-  GroupSettings settings = group_settings();
-  settings.responder_only = false;
+  GroupSettings settings = begun_by_us();
   TunnelSettings one = settings.tunnels.front();
-  one.auto_establish = true;
   settings.tunnels.clear();
   for (uint32_t index = 0; index < tunnels; ++index) {
     one.index = index;
@@ -64,4 +59,4 @@ TEST(SetUps, AClientThatBeganAndWentAwayIsNotWaitedForLonger) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

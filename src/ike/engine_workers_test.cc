@@ -3,17 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "ike/engine.h"
-#include "ike/testing.h"
+#include "ike/testing_engine.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
-using testing::client_at;
-using testing::Gateway;
-using testing::group_settings;
-using testing::refused_init;
 
 struct Held : Gateway {
   explicit Held(GroupSettings settings = group_settings()) : Gateway(std::move(settings)) {
@@ -93,27 +88,18 @@ TEST(IkeWorkers, NothingIsTouchedAfterTheEnginesEnd) {
 }
 
 TEST(IkeWorkers, AsManyInitsAsTheyTakeAndNoMore) {
-  GroupSettings settings = group_settings();
-  settings.half_open_cookie_threshold = 1000;
-  Held gateway(settings);
-  for (uint64_t i = 0; i < 80; ++i) {
-    Client client;
-    client.spi = IkeSpi{0x1000 + i};
-    gateway.give(client.init_request());
-  }
+  Held gateway(with_cookies_above(1000));
+  for (uint64_t i = 0; i < 80; ++i) gateway.give(client_with(0x1000 + i).init_request());
   EXPECT_EQ(gateway.fake.workers.waiting(), 64U);
   EXPECT_EQ(gateway.count("init-workers-busy"), 16U);
   EXPECT_EQ(gateway.finish().size(), 64U);
 }
 
 TEST(IkeWorkers, WhatIsBeingWorkedOnCountsForTheCookie) {
-  GroupSettings settings = group_settings();
-  settings.half_open_cookie_threshold = 1;
-  Held gateway(settings);
+  Held gateway(with_cookies_above(1));
   Client first;
   gateway.give(first.init_request());
-  Client second;
-  second.spi = IkeSpi{0x77};
+  Client second = client_with(0x77);
   EXPECT_TRUE(refused_init(gateway.ask(second.init_request()), NotifyType::Cookie));
 }
 
@@ -173,7 +159,7 @@ TEST(IkeWorkers, AnAuthInAPausedEngineIsAskedAgainAfterwards) {
 TEST(IkeWorkers, AWrongProofEndsTheHalfOpenSa) {
   Held gateway;
   Client client;
-  client.pre_shared_key = testing::secret("open barley");
+  client.pre_shared_key = secret("open barley");
   gateway.ask(client.init_request());
   ASSERT_TRUE(client.take_init(gateway.finish().at(0).message));
   gateway.give(client.auth_request());
@@ -183,4 +169,4 @@ TEST(IkeWorkers, AWrongProofEndsTheHalfOpenSa) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

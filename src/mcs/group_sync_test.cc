@@ -106,18 +106,19 @@ TEST(Commit, RecordsOfOneEventLeaveTogether) {
   EXPECT_THAT(pair.b.told(), ElementsAre("ike 1", "child 300", "ike 2"));
 }
 
+// One IKE SA each from `first` to `last`, with so many bytes of IKE_SA_INIT.
+std::vector<Record> large_step(uint64_t first, uint64_t last, size_t size) {
+  std::vector<Record> step;
+  for (uint64_t spi = first; spi <= last; ++spi) step.emplace_back(large_ike_sa(spi, size));
+  return step;
+}
+
 // Who has the first half of it would have an answer without the SA that it tells of.
 TEST(Commit, AStepIsNotCutInTwo) {
   Pair pair;
   pair.settle();
   for (uint64_t spi = 1; spi <= 9; spi += 3) {
-    std::vector<Record> step;
-    for (uint64_t each = spi; each < spi + 3; ++each) {
-      ike::IkeSa sa = ike_sa(each);
-      sa.init_request = Bytes(30'000, 'x');
-      step.emplace_back(sa);
-    }
-    pair.a.commit(std::move(step), "step");
+    pair.a.commit(large_step(spi, spi + 2, 30'000), "step");
   }
   pair.run(10ms);
   EXPECT_EQ(pair.sent(low(), pb::Group::kRecords), 3U);
@@ -130,13 +131,7 @@ TEST(Commit, AStepIsNotCutInTwo) {
 TEST(Commit, AStepThatNoFrameHoldsIsCut) {
   Pair pair;
   pair.settle();
-  std::vector<Record> step;
-  for (uint64_t spi = 1; spi <= 60; ++spi) {
-    ike::IkeSa sa = ike_sa(spi);
-    sa.init_request = Bytes(20'000, 'x');
-    step.emplace_back(sa);
-  }
-  pair.a.commit(std::move(step), "all");
+  pair.a.commit(large_step(1, 60, 20'000), "all");
   pair.run(10ms);
   EXPECT_EQ(pair.sent(low(), pb::Group::kRecords), 3U);
   EXPECT_TRUE(pair.replicas_equal());
@@ -145,11 +140,7 @@ TEST(Commit, AStepThatNoFrameHoldsIsCut) {
 TEST(Commit, ABatchIsAtMost64KiBAndOneRecord) {
   Pair pair;
   pair.settle();
-  for (uint64_t spi = 1; spi <= 40; ++spi) {
-    ike::IkeSa sa = ike_sa(spi);
-    sa.init_request = Bytes(20'000, 'x');
-    pair.a.commit({sa}, "one");
-  }
+  for (uint64_t spi = 1; spi <= 40; ++spi) pair.a.commit({large_ike_sa(spi, 20'000)}, "one");
   pair.run(10ms);
   EXPECT_EQ(pair.sent(low(), pb::Group::kRecords), 10U);
   EXPECT_TRUE(pair.replicas_equal());
@@ -162,9 +153,7 @@ TEST(Commit, ARecordAtItsBoundAfterABatchFitsIntoTheFrame) {
   ike::IkeSa large = ike_sa(2);
   large.last_answer.emplace();
   large.last_answer->response.assign(7, Bytes(65'000, 'x'));
-  ike::IkeSa first = ike_sa(1);
-  first.init_request = Bytes(65'000, 'x');
-  pair.a.commit({first, large}, "both");
+  pair.a.commit({large_ike_sa(1, 65'000), large}, "both");
   pair.run(10ms);
   EXPECT_EQ(pair.sent(low(), pb::Group::kRecords), 1U);
   EXPECT_TRUE(pair.replicas_equal());

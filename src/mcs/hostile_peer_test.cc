@@ -272,13 +272,17 @@ struct WritingPair : RawPair {
     RawPair::settle();
     node.set(ike_sa(1));
     node.sync().become_writer(Activation{1});
+    ask_for_a_copy();
+    ASSERT_TRUE(raw.last(Kind::kCopyEnd));
+  }
+  // As a peer that has nothing.
+  void ask_for_a_copy() {
     pb::Group want;
     want.mutable_want();
     say(want);
     pb::Group digests;
     digests.mutable_digests()->set_last(true);
     say(digests);
-    ASSERT_TRUE(raw.last(Kind::kCopyEnd));
   }
   void acknowledge(uint64_t number, const std::string& unusable = {}) {
     pb::Group message;
@@ -309,12 +313,7 @@ TEST(HostileReader, WhatWasCommittedBeforeTheCopyWaitsForItToo) {
   pair.node.member = true;
   pair.node.commit({ike_sa(2)}, "one");
   pair.run(10ms);
-  pb::Group want;
-  want.mutable_want();
-  pair.say(want);
-  pb::Group digests;
-  digests.mutable_digests()->set_last(true);
-  pair.say(digests);
+  pair.ask_for_a_copy();
   ASSERT_EQ(last(pair.raw, Kind::kCopyEnd).copy_end().number(), 1U);
   pair.node.sync().members_changed();
   EXPECT_THAT(pair.node.events, IsEmpty());
@@ -330,12 +329,7 @@ TEST(HostileReader, AGrantThatWasNotAcknowledgedComesAgainAfterACopy) {
   pair.node.commit({ike_sa(2)}, "one");
   pair.node.commit({GrantChange{.inbound_spi = Spi{300}}}, "two");
   pair.run(10ms);
-  pb::Group want;
-  want.mutable_want();
-  pair.say(want);
-  pb::Group digests;
-  digests.mutable_digests()->set_last(true);
-  pair.say(digests);
+  pair.ask_for_a_copy();
   ASSERT_EQ(last(pair.raw, Kind::kCopyEnd).copy_end().number(), 1U);
   EXPECT_EQ(last(pair.raw, Kind::kRecords).records().first_number(), 2U);
   pair.acknowledge(1);

@@ -235,11 +235,7 @@ TEST(Copy, TheListOfKeysMayNeedSeveralMessages) {
   EXPECT_EQ(std::ranges::count(pair.b.events, "copied"), 1);
 }
 
-ike::IkeSa large(uint64_t spi) {
-  ike::IkeSa sa = ike_sa(spi);
-  sa.init_request = Bytes(60'000, 'x');
-  return sa;
-}
+ike::IkeSa large(uint64_t spi) { return large_ike_sa(spi, 60'000); }
 
 TEST(BackPressure, ACopyWaitsUntilThePeerTakesIt) {
   Pair pair;

@@ -35,6 +35,13 @@ inline ike::IkeSa ike_sa(uint64_t spi) {
   return sa;
 }
 
+// Its record takes a little more than `size` bytes.
+inline ike::IkeSa large_ike_sa(uint64_t spi, size_t size) {
+  ike::IkeSa sa = ike_sa(spi);
+  sa.init_request = Bytes(size, 'x');
+  return sa;
+}
+
 inline esp::ChildSa child_sa(uint32_t spi, uint64_t ike_spi = 1) {
   esp::ChildSa sa;
   sa.ike_sa = IkeSpi{ike_spi};

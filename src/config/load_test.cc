@@ -171,15 +171,25 @@ TEST(Load, TakesADisabledEngineForAGroupThatIsDown) {
   EXPECT_FALSE(loaded->config->tunnel_groups[0].enabled);
 }
 
+// "tunnel-1" of a configuration, and one like it to another client.
+struct TwoTunnels {
+  explicit TwoTunnels(const std::string& text) {
+    const size_t begin = text.find("ipsec-tunnel \"tunnel-1\" {");
+    const size_t end = text.find("id 1\n", begin);
+    first = text.substr(begin, text.find('}', text.find('}', end) + 1) + 1 - begin);
+    another = replaced(replaced(first, "tunnel-1", "another"), "10.10.10.1", "10.10.9.1");
+  }
+  std::string first;
+  std::string another;
+};
+
 TEST(Load, OrdersTunnelsAlikeWhateverTheOrderOfTheText) {
   const std::string text = file("a.cfg");
-  const size_t begin = text.find("ipsec-tunnel \"tunnel-1\" {");
-  const size_t end = text.find("id 1\n", begin);
-  const std::string body = text.substr(begin, text.find('}', text.find('}', end) + 1) + 1 - begin);
-  std::string second = replaced(body, "tunnel-1", "another");
-  second = replaced(second, "10.10.10.1", "10.10.9.1");
-  const auto behind = load(schema(), replaced(text, body, body + "\n" + second), ports());
-  const auto before = load(schema(), replaced(text, body, second + "\n" + body), ports());
+  const TwoTunnels two(text);
+  const auto behind =
+      load(schema(), replaced(text, two.first, two.first + "\n" + two.another), ports());
+  const auto before =
+      load(schema(), replaced(text, two.first, two.another + "\n" + two.first), ports());
   ASSERT_TRUE(behind) << all(behind.error());
   ASSERT_TRUE(before) << all(before.error());
   EXPECT_EQ(behind->config->tunnels[0].name, "another");
@@ -188,13 +198,10 @@ TEST(Load, OrdersTunnelsAlikeWhateverTheOrderOfTheText) {
 
 TEST(Load, NumbersATunnelByItsAddressesWhateverElseThereIs) {
   const std::string text = file("a.cfg");
-  const size_t begin = text.find("ipsec-tunnel \"tunnel-1\" {");
-  const size_t end = text.find("id 1\n", begin);
-  const std::string body = text.substr(begin, text.find('}', text.find('}', end) + 1) + 1 - begin);
-  std::string second = replaced(body, "tunnel-1", "another");
-  second = replaced(second, "10.10.10.1", "10.10.9.1");
+  const TwoTunnels two(text);
   const auto alone = load(schema(), text, ports());
-  const auto both = load(schema(), replaced(text, body, second + "\n" + body), ports());
+  const auto both =
+      load(schema(), replaced(text, two.first, two.another + "\n" + two.first), ports());
   ASSERT_TRUE(alone && both);
   EXPECT_EQ(both->config->tunnels[1].name, "tunnel-1");
   EXPECT_EQ(both->config->tunnels[1].number, alone->config->tunnels[0].number);

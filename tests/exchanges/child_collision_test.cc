@@ -23,7 +23,11 @@ Spi newer_child(Pair& pair, End end, Spi old) {
   return {};
 }
 
-End other(End end) { return end == End::Gateway ? End::Client : End::Gateway; }
+// The client rekeys, and then `end` deletes what was made.
+void remove_the_newer(Pair& pair, End end) {
+  const Spi old = old_after_rekey(pair, End::Client, end);
+  pair.side(end).engine().delete_child(newer_child(pair, end, old));
+}
 
 void remove_all(Pair& pair, End end) {
   for (const Spi spi : pair.side(end).children()) pair.side(end).engine().delete_child(spi);
@@ -32,9 +36,14 @@ void remove_all(Pair& pair, End end) {
 // Both rekey, `first` has its answer, and the other's is still under way.
 void collide(Pair& pair, End first) {
   both(pair, rekey_child, rekey_child);
-  pair.deliver(End::Gateway);
-  pair.deliver(End::Client);
-  pair.deliver(other(first));
+  deliver(pair, {End::Gateway, End::Client, other(first)});
+}
+
+// And `first` deletes both before that.
+void collide_and_remove(Pair& pair, End first) {
+  collide(pair, first);
+  remove_all(pair, first);
+  pair.deliver_last(first);
 }
 
 // `late`'s request is on its way until the other's rekey is done and the old SA deleted.
@@ -76,28 +85,11 @@ void new_one_deleted_first(Pair& pair, End by) {
   pair.deliver_last(responder);
 }
 
-Options other_groups() {
-  Options options;
-  options.change = [](ike::GroupSettings& gateway, ike::GroupSettings& client) {
-    const auto propose = [](ike::GroupSettings& settings, Group first, Group second) {
-      auto& proposals = settings.tunnels.front().child_proposals;
-      proposals = {proposals.front(), proposals.front()};
-      proposals[0].pfs = first;
-      proposals[1].pfs = second;
-    };
-    propose(gateway, Group::Ecp256, Group::Curve25519);
-    propose(client, Group::Curve25519, Group::Ecp256);
-  };
-  return options;
-}
-
 // The client takes only the second of the gateway's groups.
 void narrow_client(ike::GroupSettings& gateway, ike::GroupSettings& client) {
-  other_groups().change(gateway, client);
+  other_groups(gateway, client);
   client.tunnels.front().child_proposals.resize(1);
 }
-
-const Options kBegins{.gateway_begins = true};
 
 const Scenario kScenarios[] = {
     {.name = "WhatIsRekeyedIsNotRekeyedByTheOtherEndToo",
@@ -115,18 +107,10 @@ const Scenario kScenarios[] = {
            pair.gateway().engine().delete_child(old);
          }},
     {.name = "TheResponderDeletesTheNewSa",
-     .play =
-         [](Pair& pair) {
-           const Spi old = old_after_rekey(pair, End::Client, End::Gateway);
-           pair.gateway().engine().delete_child(newer_child(pair, End::Gateway, old));
-         },
+     .play = [](Pair& pair) { remove_the_newer(pair, End::Gateway); },
      .options = kBegins},
     {.name = "TheInitiatorDeletesTheNewSa",
-     .play =
-         [](Pair& pair) {
-           const Spi old = old_after_rekey(pair, End::Client, End::Client);
-           pair.client().engine().delete_child(newer_child(pair, End::Client, old));
-         },
+     .play = [](Pair& pair) { remove_the_newer(pair, End::Client); },
      .options = kBegins},
     {.name = "TheResponderHasLostTheSa",
      .play =
@@ -146,20 +130,10 @@ const Scenario kScenarios[] = {
            pair.deliver_last(End::Gateway);
          }},
     {.name = "BothRekeyAndOneDeletesBothBeforeTheOtherAnswer",
-     .play =
-         [](Pair& pair) {
-           collide(pair, End::Gateway);
-           remove_all(pair, End::Gateway);
-           pair.deliver_last(End::Gateway);
-         },
+     .play = [](Pair& pair) { collide_and_remove(pair, End::Gateway); },
      .options = kBegins},
     {.name = "BothRekeyAndTheOtherDeletesBothBeforeTheAnswer",
-     .play =
-         [](Pair& pair) {
-           collide(pair, End::Client);
-           remove_all(pair, End::Client);
-           pair.deliver_last(End::Client);
-         },
+     .play = [](Pair& pair) { collide_and_remove(pair, End::Client); },
      .options = kBegins},
     {.name = "TheGatewaysRequestComesAfterTheOldSaIsDeleted",
      .play = [](Pair& pair) { late_request(pair, End::Gateway, false); }},
@@ -175,15 +149,13 @@ const Scenario kScenarios[] = {
      .play =
          [](Pair& pair) {
            both(pair, rekey_child, rekey_child);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Client);
-           pair.deliver(End::Gateway);  // the client is told of the group and asks again
-           pair.deliver(End::Client);   // the gateway as well
-           pair.deliver(End::Client);   // the client's second request
+           deliver(pair, {End::Gateway, End::Client});
+           deliver(pair, {End::Gateway, End::Client});  // told of the group, each asks again
+           pair.deliver(End::Client);                   // the client's second request
            pair.deliver_last(End::Gateway);
            pair.run_for(100ms);
          },
-     .options = other_groups()},
+     .options = {.change = other_groups}},
     {.name = "AFurtherSaIsAskedForWithAnotherGroup",
      .play = [](Pair& pair) { pair.run_for(1s); },
      .plain = [](Pair& pair) { EXPECT_EQ(pair.gateway().counted("child-refused-17"), 1U); },
@@ -200,33 +172,25 @@ const Scenario kScenarios[] = {
      .play = [](Pair& pair) { new_one_deleted_first(pair, End::Gateway); },
      .options = kBegins},
     {.name = "OneRekeysWhileTheOtherDeletesTheIkeSa",
-     .play = [](Pair& pair) { both(pair, rekey_child, remove_ike); },
+     .play = at_once(rekey_child, remove_ike),
      .options = kBegins,
      .set_ups = 2},
     {.name = "OneDeletesTheIkeSaWhileTheOtherRekeys",
-     .play = [](Pair& pair) { both(pair, remove_ike, rekey_child); },
+     .play = at_once(remove_ike, rekey_child),
      .options = kBegins,
      .set_ups = 2},
     {.name = "BothDeleteAndOneIsLost",
-     .play =
-         [](Pair& pair) {
-           both(pair, remove_child, remove_child);
-           pair.lose(End::Gateway);
-         },
+     .play = at_once_but_lost(remove_child, remove_child, End::Gateway),
      .options = kBegins},
     {.name = "BothDeleteAndTheOtherIsLost",
-     .play =
-         [](Pair& pair) {
-           both(pair, remove_child, remove_child);
-           pair.lose(End::Client);
-         },
+     .play = at_once_but_lost(remove_child, remove_child, End::Client),
      .options = kBegins},
     {.name = "OneDeletesWhileTheOtherDeletesTheIkeSa",
-     .play = [](Pair& pair) { both(pair, remove_child, remove_ike); },
+     .play = at_once(remove_child, remove_ike),
      .options = kBegins,
      .set_ups = 2},
     {.name = "OneDeletesTheIkeSaWhileTheOtherDeletes",
-     .play = [](Pair& pair) { both(pair, remove_ike, remove_child); },
+     .play = at_once(remove_ike, remove_child),
      .options = kBegins,
      .set_ups = 2},
 };

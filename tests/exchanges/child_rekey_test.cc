@@ -7,177 +7,82 @@ namespace {
 using namespace std::chrono_literals;
 using ike::Group;
 
-void expect_one_rekey(Pair& pair) {
-  EXPECT_EQ(pair.gateway().counted("child-rekeyed") + pair.client().counted("child-rekeyed"), 1U);
-}
+void expect_one_rekey(Pair& pair) { EXPECT_EQ(counted(pair, "child-rekeyed"), 1U); }
 void expect_a_collision(Pair& pair) {
-  EXPECT_EQ(pair.gateway().counted("child-rekeys-crossed"), 1U);
-  EXPECT_EQ(pair.client().counted("child-rekeys-crossed"), 1U);
-  EXPECT_EQ(
-      pair.gateway().counted("child-rekeys-lost") + pair.client().counted("child-rekeys-lost"), 1U);
-  EXPECT_EQ(pair.gateway().counted("child-rekeys-won") + pair.client().counted("child-rekeys-won"),
-            1U);
+  expect_crossed(pair, "child-rekeys");
+  EXPECT_EQ(counted(pair, "child-rekeys-won"), 1U);
 }
 
-// One group is proposed first and the other end wants another.
-Options other_groups() {
-  Options options;
-  options.change = [](ike::GroupSettings& gateway, ike::GroupSettings& client) {
-    const auto propose = [](ike::GroupSettings& settings, Group first, Group second) {
-      auto& proposals = settings.tunnels.front().child_proposals;
-      proposals = {proposals.front(), proposals.front()};
-      proposals[0].pfs = first;
-      proposals[1].pfs = second;
-    };
-    propose(gateway, Group::Ecp256, Group::Curve25519);
-    propose(client, Group::Curve25519, Group::Ecp256);
-  };
-  return options;
-}
-
-// An end agrees to the second of the other's groups only.
-Options narrow_groups() {
-  Options options = other_groups();
-  const auto before = options.change;
-  options.change = [before](ike::GroupSettings& gateway, ike::GroupSettings& client) {
-    before(gateway, client);
-    gateway.tunnels.front().child_proposals.resize(1);
-  };
-  return options;
+// The gateway agrees to the second of the client's groups only.
+void narrow_gateway(ike::GroupSettings& gateway, ike::GroupSettings& client) {
+  other_groups(gateway, client);
+  gateway.tunnels.front().child_proposals.resize(1);
 }
 
 const Scenario kScenarios[] = {
-    {.name = "TheClientRekeys",
-     .play = [](Pair& pair) { rekey_child(pair, End::Client); },
-     .plain = expect_one_rekey},
+    {.name = "TheClientRekeys", .play = alone(End::Client, rekey_child), .plain = expect_one_rekey},
     {.name = "TheGatewayRekeys",
-     .play = [](Pair& pair) { rekey_child(pair, End::Gateway); },
+     .play = alone(End::Gateway, rekey_child),
      .plain = expect_one_rekey},
     {.name = "RekeyingWithANewExchangeOfKeys",
-     .play = [](Pair& pair) { rekey_child(pair, End::Gateway); },
+     .play = alone(End::Gateway, rekey_child),
      .plain = expect_one_rekey,
      .options = {.pfs = Group::Ecp256}},
     {.name = "TheOtherEndWantsAnotherGroup",
-     .play = [](Pair& pair) { rekey_child(pair, End::Client); },
+     .play = alone(End::Client, rekey_child),
      .plain =
          [](Pair& pair) {
            expect_one_rekey(pair);
            EXPECT_EQ(pair.client().counted("child-refused-17"), 1U);
          },
-     .options = narrow_groups()},
+     .options = {.change = narrow_gateway}},
     {.name = "TheRequestIsLost",
-     .play =
-         [](Pair& pair) {
-           pair.hold();
-           rekey_child(pair, End::Gateway);
-           pair.lose(End::Gateway);
-           pair.release();
-         },
+     .play = request_lost(End::Gateway, rekey_child),
      .plain = expect_one_rekey},
     {.name = "TheAnswerIsLost",
-     .play =
-         [](Pair& pair) {
-           pair.hold();
-           rekey_child(pair, End::Gateway);
-           pair.deliver(End::Gateway);
-           pair.lose(End::Client);
-           pair.release();
-         },
+     .play = answer_lost(End::Gateway, rekey_child),
      .plain = expect_one_rekey},
     {.name = "BothRekey",
      .play =
-         [](Pair& pair) {
-           both(pair, rekey_child, rekey_child);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Client);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Client);
-         },
+         at_once(rekey_child, rekey_child, {End::Gateway, End::Client, End::Gateway, End::Client}),
      .plain = expect_a_collision},
     {.name = "BothRekeyAndOneAnswerIsLate",
-     .play =
-         [](Pair& pair) {
-           both(pair, rekey_child, rekey_child);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Client);
-           pair.deliver(End::Client);  // the gateway has its answer and goes on
-           pair.deliver(End::Client);
-           pair.run_for(500ms);
-         },
+     .play = at_once(rekey_child, rekey_child,
+                     {End::Gateway, End::Client,
+                      End::Client,  // the gateway has its answer and goes on
+                      End::Client},
+                     500ms),
      .plain = expect_a_collision},
     {.name = "BothRekeyAndTheOtherAnswerIsLate",
-     .play =
-         [](Pair& pair) {
-           both(pair, rekey_child, rekey_child);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Client);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Gateway);
-           pair.run_for(500ms);
-         },
+     .play = at_once(rekey_child, rekey_child,
+                     {End::Gateway, End::Client, End::Gateway, End::Gateway}, 500ms),
      .plain = expect_a_collision},
-    {.name = "BothRekeyAndOneRequestIsLate",
-     .play =
-         [](Pair& pair) {
-           both(pair, rekey_child, rekey_child);
-           pair.deliver(End::Client);   // the client's request
-           pair.deliver(End::Gateway);  // the gateway's, which is late
-           pair.run_for(100ms);
-         }},
-    {.name = "OneRequestArrivesAfterTheOtherRekeyIsDone",
-     .play =
-         [](Pair& pair) {
-           pair.hold();
-           rekey_child(pair, End::Gateway);
-           pair.lose(End::Gateway);  // it comes again in 2 s
-           rekey_child(pair, End::Client);
-           pair.deliver(End::Client);
-           pair.deliver(End::Gateway);
-           pair.release();
-         }},
+    {.name = "BothRekeyAndOneRequestIsLate",  // the gateway's
+     .play = at_once(rekey_child, rekey_child, {End::Client, End::Gateway}, 100ms)},
+    {.name = "OneRequestArrivesAfterTheOtherRekeyIsDone", .play = gateway_late(rekey_child)},
     {.name = "BothRekeyWithTheWrongGroup",
-     .play = [](Pair& pair) { both(pair, rekey_child, rekey_child); },
-     .options = other_groups()},
+     .play = at_once(rekey_child, rekey_child),
+     .options = {.change = other_groups}},
     {.name = "BothRekeyAndOneChangesItsGroup",
-     .play =
-         [](Pair& pair) {
-           both(pair, rekey_child, rekey_child);
-           pair.deliver(End::Client);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Gateway);
-         },
-     .options = narrow_groups()},
+     .play = at_once(rekey_child, rekey_child, {End::Client, End::Gateway, End::Gateway}),
+     .options = {.change = narrow_gateway}},
     {.name = "OneRekeysWhileTheOtherDeletes",
-     .play = [](Pair& pair) { both(pair, rekey_child, remove_child); },
+     .play = at_once(rekey_child, remove_child),
      .children = 1,
-     .options = {.gateway_begins = true}},
+     .options = kBegins},
     {.name = "OneDeletesWhileTheOtherRekeys",
-     .play = [](Pair& pair) { both(pair, remove_child, rekey_child); },
+     .play = at_once(remove_child, rekey_child),
      .children = 1,
-     .options = {.gateway_begins = true}},
+     .options = kBegins},
     {.name = "TheDeleteThatMeetsARekeyIsLost",
-     .play =
-         [](Pair& pair) {
-           both(pair, rekey_child, remove_child);
-           pair.lose(End::Client);
-         },
-     .options = {.gateway_begins = true}},
+     .play = at_once_but_lost(rekey_child, remove_child, End::Client),
+     .options = kBegins},
     {.name = "TheRekeyThatMeetsADeleteIsLost",
-     .play =
-         [](Pair& pair) {
-           both(pair, rekey_child, remove_child);
-           pair.lose(End::Gateway);
-         },
-     .options = {.gateway_begins = true}},
-    {.name = "TheClientDeletes",
-     .play = [](Pair& pair) { remove_child(pair, End::Client); },
-     .options = {.gateway_begins = true}},
-    {.name = "TheGatewayDeletes",
-     .play = [](Pair& pair) { remove_child(pair, End::Gateway); },
-     .options = {.gateway_begins = true}},
-    {.name = "BothDelete",
-     .play = [](Pair& pair) { both(pair, remove_child, remove_child); },
-     .options = {.gateway_begins = true}},
+     .play = at_once_but_lost(rekey_child, remove_child, End::Gateway),
+     .options = kBegins},
+    {.name = "TheClientDeletes", .play = alone(End::Client, remove_child), .options = kBegins},
+    {.name = "TheGatewayDeletes", .play = alone(End::Gateway, remove_child), .options = kBegins},
+    {.name = "BothDelete", .play = at_once(remove_child, remove_child), .options = kBegins},
     {.name = "EveryEntryOfThePolicyHasItsChildSa",
      .play = [](Pair& pair) { pair.run_for(1s); },
      .plain = [](Pair& pair) { EXPECT_EQ(pair.gateway().state().child_sas.size(), 3U); },

@@ -10,8 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 using ike::Group;
 
-const Options kBegins{.gateway_begins = true};
-
 // The standby of this end is configured with other groups already.
 void change_groups(Pair& pair, End end, const std::vector<Group>& groups) {
   auto& proposals = pair.side(end).settings.tunnels.front().proposals;
@@ -22,6 +20,12 @@ void change_groups(Pair& pair, End end, const std::vector<Group>& groups) {
     proposals.back().suite.group = group;
   }
   pair.side(end).take_over();
+}
+
+// By now, `end` has only a group that the other end does not ask for first.
+void rekey_after_a_change(Pair& pair, End end) {
+  change_groups(pair, end, {Group::Ecp256});
+  rekey_ike(pair, other(end));
 }
 
 // What each asks for first, the other end does not have.
@@ -39,7 +43,7 @@ void expect_both_told(Pair& pair) {
 // The delete of the old IKE SA, which follows a finished rekey, arrives after `late`'s request was
 // refused.
 void refused_before_the_delete(Pair& pair, End late) {
-  const End first = late == End::Gateway ? End::Client : End::Gateway;
+  const End first = other(late);
   pair.hold();
   rekey_ike(pair, late);
   rekey_ike(pair, first);
@@ -52,18 +56,10 @@ void refused_before_the_delete(Pair& pair, End late) {
 
 const Scenario kScenarios[] = {
     {.name = "TheOtherEndHasOnlyAnotherGroupByNow",
-     .play =
-         [](Pair& pair) {
-           change_groups(pair, End::Client, {Group::Ecp256});
-           rekey_ike(pair, End::Gateway);
-         },
+     .play = [](Pair& pair) { rekey_after_a_change(pair, End::Client); },
      .plain = [](Pair& pair) { EXPECT_EQ(pair.gateway().counted("ike-rekey-refused-17"), 1U); }},
     {.name = "TheGatewayHasOnlyAnotherGroupByNow",
-     .play =
-         [](Pair& pair) {
-           change_groups(pair, End::Gateway, {Group::Ecp256});
-           rekey_ike(pair, End::Client);
-         },
+     .play = [](Pair& pair) { rekey_after_a_change(pair, End::Gateway); },
      .plain = [](Pair& pair) { EXPECT_EQ(pair.client().counted("ike-rekey-refused-17"), 1U); }},
     {.name = "BothRekeyWithTheWrongGroup",
      .play = both_with_the_wrong_group,
@@ -72,10 +68,8 @@ const Scenario kScenarios[] = {
      .play =
          [](Pair& pair) {
            both_with_the_wrong_group(pair);
-           pair.deliver(End::Gateway);  // both requests
-           pair.deliver(End::Client);
-           pair.deliver(End::Client);  // both refusals: each asks again
-           pair.deliver(End::Gateway);
+           deliver(pair, {End::Gateway, End::Client});  // both requests
+           deliver(pair, {End::Client, End::Gateway});  // both refusals: each asks again
            pair.deliver_last(End::Client);
            pair.deliver_last(End::Gateway);
            pair.run_for(100ms);
@@ -86,39 +80,31 @@ const Scenario kScenarios[] = {
     {.name = "TheClientIsRefusedBeforeTheDelete",
      .play = [](Pair& pair) { refused_before_the_delete(pair, End::Client); }},
     {.name = "OneRekeysWhileTheOtherDeletes",
-     .play = [](Pair& pair) { both(pair, rekey_ike, remove_ike); },
+     .play = at_once(rekey_ike, remove_ike),
      .options = kBegins,
      .set_ups = 2},
     {.name = "OneDeletesWhileTheOtherRekeys",
-     .play = [](Pair& pair) { both(pair, remove_ike, rekey_ike); },
+     .play = at_once(remove_ike, rekey_ike),
      .options = kBegins,
      .set_ups = 2},
     {.name = "TheDeleteThatMeetsARekeyIsLost",
-     .play =
-         [](Pair& pair) {
-           both(pair, rekey_ike, remove_ike);
-           pair.lose(End::Client);
-         },
+     .play = at_once_but_lost(rekey_ike, remove_ike, End::Client),
      .options = kBegins,
      .set_ups = 2},
     {.name = "TheDeleteThatMeetsTheClientsRekeyIsLost",
-     .play =
-         [](Pair& pair) {
-           both(pair, remove_ike, rekey_ike);
-           pair.lose(End::Gateway);
-         },
+     .play = at_once_but_lost(remove_ike, rekey_ike, End::Gateway),
      .options = kBegins,
      .set_ups = 2},
     {.name = "TheClientDeletes",
-     .play = [](Pair& pair) { remove_ike(pair, End::Client); },
+     .play = alone(End::Client, remove_ike),
      .options = kBegins,
      .set_ups = 2},
     {.name = "TheGatewayDeletes",
-     .play = [](Pair& pair) { remove_ike(pair, End::Gateway); },
+     .play = alone(End::Gateway, remove_ike),
      .options = kBegins,
      .set_ups = 2},
     {.name = "BothDelete",
-     .play = [](Pair& pair) { both(pair, remove_ike, remove_ike); },
+     .play = at_once(remove_ike, remove_ike),
      .options = kBegins,
      .set_ups = 2},
 };

@@ -8,16 +8,8 @@ using namespace std::chrono_literals;
 using ike::Group;
 using ike::IkeState;
 
-void expect_one_rekey(Pair& pair) {
-  EXPECT_EQ(pair.gateway().counted("ike-rekeyed") + pair.client().counted("ike-rekeyed"), 1U);
-}
-void expect_a_collision(Pair& pair) {
-  EXPECT_EQ(pair.gateway().counted("ike-rekeys-crossed"), 1U)
-      << pair.gateway().describe() << pair.client().describe();
-  EXPECT_EQ(pair.client().counted("ike-rekeys-crossed"), 1U);
-  EXPECT_EQ(pair.gateway().counted("ike-rekeys-lost") + pair.client().counted("ike-rekeys-lost"),
-            1U);
-}
+void expect_one_rekey(Pair& pair) { EXPECT_EQ(counted(pair, "ike-rekeyed"), 1U); }
+void expect_a_collision(Pair& pair) { expect_crossed(pair, "ike-rekeys"); }
 
 // The client's group is not the gateway's first one, and the gateway has no other in the end.
 Options other_group() {
@@ -31,14 +23,10 @@ Options other_group() {
 }
 
 const Scenario kScenarios[] = {
-    {.name = "TheClientRekeys",
-     .play = [](Pair& pair) { rekey_ike(pair, End::Client); },
-     .plain = expect_one_rekey},
-    {.name = "TheGatewayRekeys",
-     .play = [](Pair& pair) { rekey_ike(pair, End::Gateway); },
-     .plain = expect_one_rekey},
+    {.name = "TheClientRekeys", .play = alone(End::Client, rekey_ike), .plain = expect_one_rekey},
+    {.name = "TheGatewayRekeys", .play = alone(End::Gateway, rekey_ike), .plain = expect_one_rekey},
     {.name = "TheGroupOfTheFirstAttemptWasChanged",
-     .play = [](Pair& pair) { rekey_ike(pair, End::Client); },
+     .play = alone(End::Client, rekey_ike),
      .plain =
          [](Pair& pair) {
            expect_one_rekey(pair);
@@ -46,67 +34,23 @@ const Scenario kScenarios[] = {
          },
      .options = other_group()},
     {.name = "TheRequestIsLost",
-     .play =
-         [](Pair& pair) {
-           pair.hold();
-           rekey_ike(pair, End::Gateway);
-           pair.lose(End::Gateway);
-           pair.release();
-         },
+     .play = request_lost(End::Gateway, rekey_ike),
      .plain = expect_one_rekey},
     {.name = "TheAnswerIsLost",
-     .play =
-         [](Pair& pair) {
-           pair.hold();
-           rekey_ike(pair, End::Client);
-           pair.deliver(End::Client);
-           pair.lose(End::Gateway);
-           pair.release();
-         },
+     .play = answer_lost(End::Client, rekey_ike),
      .plain = expect_one_rekey},
     {.name = "BothRekey",
-     .play =
-         [](Pair& pair) {
-           both(pair, rekey_ike, rekey_ike);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Client);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Client);
-         },
+     .play = at_once(rekey_ike, rekey_ike, {End::Gateway, End::Client, End::Gateway, End::Client}),
      .plain = expect_a_collision},
     {.name = "BothRekeyAndOneAnswerIsLate",
-     .play =
-         [](Pair& pair) {
-           both(pair, rekey_ike, rekey_ike);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Client);
-           pair.deliver(End::Client);
-           pair.deliver(End::Client);
-           pair.run_for(500ms);
-         },
+     .play = at_once(rekey_ike, rekey_ike, {End::Gateway, End::Client, End::Client, End::Client},
+                     500ms),
      .plain = expect_a_collision},
     {.name = "BothRekeyAndTheOtherAnswerIsLate",
-     .play =
-         [](Pair& pair) {
-           both(pair, rekey_ike, rekey_ike);
-           pair.deliver(End::Client);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Gateway);
-           pair.deliver(End::Gateway);
-           pair.run_for(500ms);
-         },
+     .play = at_once(rekey_ike, rekey_ike, {End::Client, End::Gateway, End::Gateway, End::Gateway},
+                     500ms),
      .plain = expect_a_collision},
-    {.name = "BothRekeyAndOneRequestIsLate",
-     .play =
-         [](Pair& pair) {
-           pair.hold();
-           rekey_ike(pair, End::Gateway);
-           pair.lose(End::Gateway);  // it comes again in 2 s
-           rekey_ike(pair, End::Client);
-           pair.deliver(End::Client);
-           pair.deliver(End::Gateway);
-           pair.release();
-         }},
+    {.name = "BothRekeyAndOneRequestIsLate", .play = gateway_late(rekey_ike)},
     {.name = "BothRekeyAndOneRequestComesAfterTheDelete",
      .play =
          [](Pair& pair) {
@@ -117,16 +61,14 @@ const Scenario kScenarios[] = {
            pair.deliver(End::Client);   // the delete of the old one
            pair.run_for(100ms);
          }},
-    {.name = "OneRekeysWhileTheOtherRekeysAChildSa",
-     .play = [](Pair& pair) { both(pair, rekey_ike, rekey_child); }},
-    {.name = "OneRekeysAChildSaWhileTheOtherRekeys",
-     .play = [](Pair& pair) { both(pair, rekey_child, rekey_ike); }},
+    {.name = "OneRekeysWhileTheOtherRekeysAChildSa", .play = at_once(rekey_ike, rekey_child)},
+    {.name = "OneRekeysAChildSaWhileTheOtherRekeys", .play = at_once(rekey_child, rekey_ike)},
     {.name = "OneRekeysWhileTheOtherDeletesAChildSa",
-     .play = [](Pair& pair) { both(pair, rekey_ike, remove_child); },
-     .options = {.gateway_begins = true}},
+     .play = at_once(rekey_ike, remove_child),
+     .options = kBegins},
     {.name = "OneDeletesAChildSaWhileTheOtherRekeys",
-     .play = [](Pair& pair) { both(pair, remove_child, rekey_ike); },
-     .options = {.gateway_begins = true}},
+     .play = at_once(remove_child, rekey_ike),
+     .options = kBegins},
     {.name = "TheSuccessorIsRekeyedToo",
      .play =
          [](Pair& pair) {

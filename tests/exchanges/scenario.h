@@ -9,15 +9,39 @@
 
 namespace segw::exchanges {
 
+using Play = std::function<void(Pair&)>;
+using Ask = std::function<void(Pair&, End)>;
+
 struct Scenario {
   const char* name;
-  std::function<void(Pair&)> play;        // from an established pair on
+  Play play;                              // from an established pair on
   std::function<void(Pair&)> plain = {};  // holds at the end if nobody was replaced
   size_t children = 1;                    // CHILD SAs that are left at the end
   size_t ike_sas = 1;
   Options options = {};
   size_t set_ups = 1;  // how often the ends authenticate
 };
+
+inline const Options kBegins{.gateway_begins = true};
+
+inline End other(End end) { return end == End::Gateway ? End::Client : End::Gateway; }
+
+// By both ends together.
+inline uint64_t counted(Pair& pair, std::string_view what) {
+  return pair.gateway().counted(what) + pair.client().counted(what);
+}
+
+// Each end proposes a group first that the other one proposes last.
+inline void other_groups(ike::GroupSettings& gateway, ike::GroupSettings& client) {
+  const auto propose = [](ike::GroupSettings& settings, ike::Group first, ike::Group second) {
+    auto& proposals = settings.tunnels.front().child_proposals;
+    proposals = {proposals.front(), proposals.front()};
+    proposals[0].pfs = first;
+    proposals[1].pfs = second;
+  };
+  propose(gateway, ike::Group::Ecp256, ike::Group::Curve25519);
+  propose(client, ike::Group::Curve25519, ike::Group::Ecp256);
+}
 
 // ---- what an end is asked for ----
 
@@ -35,11 +59,78 @@ inline void remove_ike(Pair& pair, End end) {
 }
 
 // Both ask at once, and each message waits for the test.
-inline void both(Pair& pair, const std::function<void(Pair&, End)>& gateway,
-                 const std::function<void(Pair&, End)>& client) {
+inline void both(Pair& pair, const Ask& gateway, const Ask& client) {
   pair.hold();
   gateway(pair, End::Gateway);
   client(pair, End::Client);
+}
+
+// Of each of these ends in turn, the oldest message that is under way.
+inline void deliver(Pair& pair, const std::vector<End>& from) {
+  for (const End end : from) pair.deliver(end);
+}
+
+// ---- plays that are played with more than one kind of SA ----
+
+inline Play alone(End end, const Ask& ask) {
+  return [=](Pair& pair) { ask(pair, end); };
+}
+
+// Both ask, then so much is delivered, and what is left is late by `late`.
+inline Play at_once(const Ask& gateway, const Ask& client, const std::vector<End>& delivered = {},
+                    Duration late = {}) {
+  return [=](Pair& pair) {
+    both(pair, gateway, client);
+    deliver(pair, delivered);
+    pair.run_for(late);
+  };
+}
+
+// Both ask, and the request of the one is lost.
+inline Play at_once_but_lost(const Ask& gateway, const Ask& client, End lost) {
+  return [=](Pair& pair) {
+    both(pair, gateway, client);
+    pair.lose(lost);
+  };
+}
+
+inline Play request_lost(End end, const Ask& ask) {
+  return [=](Pair& pair) {
+    pair.hold();
+    ask(pair, end);
+    pair.lose(end);
+    pair.release();
+  };
+}
+
+inline Play answer_lost(End end, const Ask& ask) {
+  return [=](Pair& pair) {
+    pair.hold();
+    ask(pair, end);
+    pair.deliver(end);
+    pair.lose(other(end));
+    pair.release();
+  };
+}
+
+// The gateway's request arrives when what the client asked for is done.
+inline Play gateway_late(const Ask& ask) {
+  return [=](Pair& pair) {
+    pair.hold();
+    ask(pair, End::Gateway);
+    pair.lose(End::Gateway);  // it comes again in 2 s
+    ask(pair, End::Client);
+    deliver(pair, {End::Client, End::Gateway});
+    pair.release();
+  };
+}
+
+// `rekeys`: how their counters begin.
+inline void expect_crossed(Pair& pair, const std::string& rekeys) {
+  EXPECT_EQ(pair.gateway().counted(rekeys + "-crossed"), 1U)
+      << pair.gateway().describe() << pair.client().describe();
+  EXPECT_EQ(pair.client().counted(rekeys + "-crossed"), 1U);
+  EXPECT_EQ(counted(pair, rekeys + "-lost"), 1U);
 }
 
 inline void PrintTo(const Scenario& scenario, std::ostream* out) { *out << scenario.name; }

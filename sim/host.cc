@@ -180,6 +180,7 @@ void SimHost::crash_isa() {
 Result<std::unique_ptr<platform::Isa>> SimHost::start_isa(const platform::IsaSpec& /*spec*/,
                                                           ProcessId segwd,
                                                           platform::IsaHandler& handler) {
+  if (isas_refused_) return failure("the ISA's TUN devices cannot be opened");
   if (isa_) return failure("the ISA's TUN devices are in use");
   const uint64_t serial = ++isa_serial_;
   isa_handler_ = &handler;

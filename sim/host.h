@@ -47,6 +47,8 @@ class SimHost final : public NextHop {
   void pause();       // SIGSTOP of segwd alone
   void go_on();
   void crash_isa();
+  // No ISA can start any more (no /dev/net/tun, say) until it is `false` again.
+  void refuse_isas(bool refuse) { isas_refused_ = refuse; }
 
   [[nodiscard]] bool powered() const { return powered_; }
   [[nodiscard]] bool running() const;  // segwd lives
@@ -108,6 +110,7 @@ class SimHost final : public NextHop {
   SimHost* peer_ = nullptr;
   bool powered_ = false;
   bool started_ = false;
+  bool isas_refused_ = false;
   Instant booted_at_{};
   std::map<std::string, Bytes> disk_;
   std::map<TunnelGroupId, Steered> steering_;

@@ -68,12 +68,12 @@ void Handover::check_flushed() {
   actions_.send_handover(mcs::HandoverPrepare{.cookie = cookie_, .activation = activation_});
 }
 
-void Handover::on_message(const mcs::Handover& message, bool may_be_target) {
+void Handover::on_message(const mcs::Handover& message, HandoverStanding standing) {
   struct Visitor {
     Handover& self;
-    bool may_be_target;
+    HandoverStanding standing;
     void operator()(const mcs::HandoverPrepare& prepare) const {
-      if (!may_be_target || self.is_old()) {
+      if (!standing.may_be_target || self.is_old()) {
         self.actions_.send_handover(
             mcs::HandoverAbort{.cookie = prepare.cookie, .why = "the target is not ready"});
         return;
@@ -101,12 +101,12 @@ void Handover::on_message(const mcs::Handover& message, bool may_be_target) {
     void operator()(const mcs::HandoverDone& done) const {
       if (done.cookie == self.cookie_) self.on_peer_acting();
     }
-    void operator()(const mcs::HandoverAbort& abort) const { self.on_abort(abort, may_be_target); }
+    void operator()(const mcs::HandoverAbort& abort) const { self.on_abort(abort, standing); }
   };
-  std::visit(Visitor{*this, may_be_target}, message);
+  std::visit(Visitor{.self = *this, .standing = standing}, message);
 }
 
-void Handover::on_abort(const mcs::HandoverAbort& abort, bool may_be_target) {
+void Handover::on_abort(const mcs::HandoverAbort& abort, HandoverStanding standing) {
   const auto answer = [&] {
     actions_.send_handover(
         mcs::HandoverAbort{.cookie = abort.cookie, .why = std::string(kNotActed)});
@@ -114,10 +114,11 @@ void Handover::on_abort(const mcs::HandoverAbort& abort, bool may_be_target) {
   const bool ours = abort.cookie == cookie_;
   switch (phase_) {
     case HandoverPhase::Idle:
-      // The old active asks in doubt. A standby that knows nothing of it did not act either.
+      // The old active asks in doubt. Who does not act says so, whatever keeps it from being a
+      // target: else the old one stays frozen until this chassis is a standby in sync again.
       if (ours && acted_) {
         actions_.send_handover(mcs::HandoverDone{.cookie = cookie_});
-      } else if (may_be_target && abort.why != kNotActed) {
+      } else if (!standing.acting && abort.why != kNotActed) {
         answer();
       }
       return;

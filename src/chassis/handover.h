@@ -58,6 +58,12 @@ class HandoverActions {
   virtual void act() = 0;  // target: take over; HandoverDone is sent once it acts
 };
 
+// What this chassis is at the moment of a message.
+struct HandoverStanding {
+  bool may_be_target = false;
+  bool acting = false;
+};
+
 class Handover {
  public:
   using Done = std::function<void(Result<std::string>)>;
@@ -65,7 +71,7 @@ class Handover {
 
   // Old active. `activation`: the one that the target shall act under.
   void begin(Activation activation, Done done);
-  void on_message(const mcs::Handover& message, bool may_be_target);
+  void on_message(const mcs::Handover& message, HandoverStanding standing);
   void on_frozen(const isa::Frozen& frozen);
   void on_acting();                         // target: the role change is carried out
   void on_peer_acting();                    // MIMP: the target acts
@@ -81,7 +87,7 @@ class Handover {
  private:
   void check_flushed();
   void on_silence();
-  void on_abort(const mcs::HandoverAbort& abort, bool may_be_target);
+  void on_abort(const mcs::HandoverAbort& abort, HandoverStanding standing);
   void abort_as_old(const std::string& why);
   void finish(Result<std::string> outcome);
   void enter(HandoverPhase phase, Duration limit);

@@ -32,9 +32,10 @@ struct SideOfPair final : HandoverActions {
   void apply_windows(const std::vector<esp::SaWindow>& windows) override {
     applied.insert(applied.end(), windows.begin(), windows.end());
   }
-  void act() override { acting = true; }
+  void act() override { acting = ready; }  // MIMP refuses the role to who is not eligible
 
   bool acting = false;
+  bool ready = true;  // its ISA is up, it is in sync
   bool flushed = true;
   bool link_cut = false;
   bool paused = false;
@@ -60,7 +61,7 @@ struct Pair {
     if (from.outbox.empty()) return;
     const mcs::Handover message = from.outbox.front();
     from.outbox.pop_front();
-    to.machine.on_message(message, !to.acting);
+    to.machine.on_message(message, {.may_be_target = to.ready && !to.acting, .acting = to.acting});
   }
   void begin() {
     old.machine.begin(Activation{8}, [this](const Result<std::string>& result) {
@@ -163,16 +164,26 @@ TEST(Handover, ATargetThatIsRefusedTheRoleSaysThatItDidNotAct) {
   Pair pair;
   pair.begin();
   pair.deliver();
+  pair.target.ready = false;  // and stays so
   pair.freeze();
   pair.deliver();
-  ASSERT_TRUE(pair.target.acting);
-  pair.target.acting = false;  // refused: on_acting never comes
+  ASSERT_FALSE(pair.target.acting);
   for (int turn = 0; turn < 20; ++turn) {
     pair.fake.scheduler.run_for(milliseconds(100));
     pair.deliver();
   }
   EXPECT_FALSE(pair.target.buffering);
   EXPECT_TRUE(pair.old.resumed);
+  EXPECT_EQ(pair.outcome, "mastership was not moved: not acted");
+}
+
+// It acts, or did until a moment ago, for a handover that is not this one.
+TEST(Handover, AnActingChassisDoesNotDenyIt) {
+  Pair pair;
+  pair.target.acting = true;
+  pair.target.machine.on_message(mcs::HandoverAbort{.cookie = 5, .why = "no word from the target"},
+                                 {.may_be_target = false, .acting = true});
+  EXPECT_TRUE(pair.target.outbox.empty());
 }
 
 TEST(Handover, TreatsALostTargetAsACrash) {
@@ -199,7 +210,7 @@ TEST(Handover, RefusesASecondOneWhileOneIsUnderWay) {
 TEST(Handover, ATargetThatIsNotReadySaysSo) {
   Pair pair;
   pair.begin();
-  pair.target.acting = true;  // may not be a target
+  pair.target.ready = false;
   pair.deliver();
   EXPECT_FALSE(pair.target.buffering);
   EXPECT_TRUE(pair.old.resumed);

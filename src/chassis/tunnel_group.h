@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -152,6 +153,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] std::string gateway_name(const IpAddress& local) const;
   [[nodiscard]] std::string unserved(const ike::IkeSa& sa) const;
   [[nodiscard]] const config::IpsecTunnel* configured(uint32_t number) const;
+  [[nodiscard]] std::optional<std::string> takes_no_orders() const;
 
   // Redundancy rule 11: "a node restarted since the SA was made skips 2^22 more".
   static constexpr uint64_t kSkip = uint64_t{1} << 22;

@@ -278,8 +278,15 @@ void TunnelGroup::fill_tunnels(Status& status) const {
   }
 }
 
+// The engine is paused from the beginning of a handover to its end: what it is told then is lost.
+std::optional<std::string> TunnelGroup::takes_no_orders() const {
+  if (!mimp::acting(role_)) return kNotActing;
+  if (handover_.is_old()) return "a switchover is under way";
+  return std::nullopt;
+}
+
 Result<std::string> TunnelGroup::clear_tunnel(uint32_t number) {
-  if (!mimp::acting(role_)) return failure(kNotActing);
+  if (auto refused = takes_no_orders()) return failure(*refused);
   const auto stands = [&](const auto& entry) {
     return entry.second.tunnel == number && is_shown(entry.second);
   };
@@ -299,7 +306,7 @@ std::vector<Spi> TunnelGroup::children_in_use(const ike::IkeSa& sa) const {
 }
 
 Result<std::string> TunnelGroup::perform(uint32_t number, ike::TunnelAction action) {
-  if (!mimp::acting(role_)) return failure(kNotActing);
+  if (auto refused = takes_no_orders()) return failure(*refused);
   const auto at = std::ranges::find_if(state_.ike_sas, [&](const auto& entry) {
     return entry.second.tunnel == number && entry.second.state == ike::IkeState::Established;
   });

@@ -27,7 +27,9 @@ void TunnelGroup::on_peer_synced(bool synced) {
 void TunnelGroup::on_handover(const mcs::Handover& message) {
   const bool may_be_target = role_ == mimp::MasterState::Standby && isa_->up() &&
                              mimp_->in_sync() && parts_.identity->has_epochs();
-  handover_.on_message(message, may_be_target);
+  // MIMP's word as well: a role that it has taken is told after the current event.
+  const bool acting = mimp::acting(role_) || mimp::acting(mimp_->state());
+  handover_.on_message(message, {.may_be_target = may_be_target, .acting = acting});
 }
 
 bool TunnelGroup::may_seal(const std::vector<esp::Holder>& holders) const {

@@ -49,6 +49,7 @@ Result<void> NexthopSteering::declare_side(SideState& side, const SteeringSide& 
                                            uint32_t first_id, const std::string& tun) {
   side.place = services_.find(spec.service);
   if (side.place == nullptr) return failure("steering: no service " + spec.service);
+  side.tun_name = tun;
   side.tun = side.place->netlink->device_index(tun);
   if (side.tun == 0) return failure("steering: no TUN device " + tun);
   side.prefixes = spec.prefixes;

@@ -59,6 +59,7 @@ class NexthopSteering final : public Steering {
   };
   struct SideState {
     ServicePlace* place = nullptr;
+    std::string tun_name;
     unsigned tun = 0;
     std::vector<Family> families;
     SteeringState wanted;
@@ -95,7 +96,8 @@ class NexthopSteering final : public Steering {
                                                          const std::vector<IpPrefix>& prefixes);
   [[nodiscard]] static Nexthop object(const SideState& side, const Family& family, uint32_t nexthop,
                                       Target target);
-  void point(SideState& side, const Family& family, uint32_t nexthop, Target target);
+  static bool found_again(SideState& side, Family& family);
+  void point(SideState& side, Family& family, uint32_t nexthop, Target target);
   void note(uint32_t nexthop, const std::string& refusal);
   void on_links(const ServicePlace* place, const std::set<unsigned>& devices);
   void point_again(SideState& side, const std::set<unsigned>& devices);

@@ -164,13 +164,29 @@ Nexthop NexthopSteering::object(const SideState& side, const Family& family, uin
   return wanted;
 }
 
-void NexthopSteering::point(SideState& side, const Family& family, uint32_t nexthop,
-                            Target target) {
+// A device that was taken away and came back has another index: an ISA makes its TUNs anew.
+bool NexthopSteering::found_again(SideState& side, Family& family) {
+  bool another = false;
+  const auto look = [&](const std::string& name, unsigned& index) {
+    const unsigned found = name.empty() ? 0 : side.place->netlink->device_index(name);
+    if (found == 0 || found == index) return;
+    index = found;
+    another = true;
+  };
+  look(side.tun_name, side.tun);
+  look(family.shunt_device_name, family.shunt_device);
+  return another;
+}
+
+void NexthopSteering::point(SideState& side, Family& family, uint32_t nexthop, Target target) {
   Netlink& netlink = *side.place->netlink;
-  const Nexthop wanted = object(side, family, nexthop, target);
   const Nexthop blackhole{.id = nexthop};
   std::string refusal;
-  auto changed = netlink.change(wanted);
+  auto changed = netlink.change(object(side, family, nexthop, target));
+  if (!changed && found_again(side, family)) {
+    changed = netlink.change(object(side, family, nexthop, target));
+  }
+  const Nexthop wanted = object(side, family, nexthop, target);
   if (!changed) {
     refusal = changed.error().text;
     // Where it led until now is wrong too.
@@ -207,7 +223,7 @@ void NexthopSteering::set_side(SideState& side, const SteeringState& state) {
   if (side.place == nullptr) return;
   side.wanted = state;
   // What arrives by a shunt may be taken before anything is shunted to us, and not after.
-  for (const Family& family : side.families) {
+  for (Family& family : side.families) {
     point(side, family, family.shunt_nexthop, state.from_shunt);
     point(side, family, family.service_nexthop, state.from_service);
   }
@@ -246,11 +262,6 @@ void NexthopSteering::point_again(SideState& side, const std::set<unsigned>& dev
          {std::pair(family.shunt_nexthop, side.wanted.from_shunt),
           std::pair(family.service_nexthop, side.wanted.from_service)}) {
       const bool refused = refusals_.contains(nexthop);
-      if (refused && target == Target::Shunt) {
-        // A device that was taken away and came back has another index.
-        const unsigned index = side.place->netlink->device_index(family.shunt_device_name);
-        if (index != 0) family.shunt_device = index;
-      }
       const unsigned device = object(side, family, nexthop, target).device;
       if (all || refused || devices.contains(device)) point(side, family, nexthop, target);
     }

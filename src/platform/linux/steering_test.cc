@@ -89,6 +89,18 @@ class SteeringTest : public ::testing::Test {
                            .virtual_next_hops = {}};
     ASSERT_TRUE(steering_.declare(second));
   }
+  void make_private_tun_anew() {
+    const std::string name = "isa9-1prv";
+    const unsigned before = place_->netlink->device_index(name);
+    run("link del " + name);
+    queues_.pop_back();
+    auto queue = open_tun_queue(place_->where, name);
+    ASSERT_TRUE(queue) << queue.error().text;
+    queues_.push_back(std::move(*queue));
+    const unsigned now = place_->netlink->device_index(name);
+    ASSERT_NE(now, before);
+    ASSERT_TRUE(place_->netlink->up(now));
+  }
   [[nodiscard]] bool routed(const std::string& to, const std::string& device) const {
     return route(to).find(" dev " + device) != std::string::npos;
   }
@@ -264,6 +276,32 @@ TEST_F(SteeringTest, AShuntThatIsDownIsRefusedAndItsTrafficDropped) {
   EXPECT_FALSE(routed("192.168.2.7", "isa9-1prv"));
   ASSERT_FALSE(log_.names.empty());
   EXPECT_EQ(log_.names.front(), "STEERING_FAILED");
+}
+
+// As an ISA that starts again does it whose device somebody took away.
+TEST_F(SteeringTest, ATakeoverFindsATunThatWasMadeAnew) {
+  declare_second();
+  steering_.set({2}, {.from_service = Target::Shunt, .from_shunt = Target::Blackhole});
+  steering_.add_routes({2}, {prefix("10.40.0.0/16"), prefix("2001:db8:40::/64")});
+  make_private_tun_anew();
+  steering_.set({2}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  for (const char* to : {"192.168.2.7", "10.40.0.7", "2001:db8:2::7", "2001:db8:40::7"}) {
+    EXPECT_TRUE(routed(to, "isa9-1prv")) << to << ": " << route(to);
+  }
+  EXPECT_NE(route("192.168.2.7", " from 10.40.0.7 iif shunt0").find("isa9-1prv"),
+            std::string::npos);
+  EXPECT_TRUE(steering_.settled());
+}
+
+TEST_F(SteeringTest, AMasterWhoseTunWasMadeAnewSteersToIt) {
+  declare_second();
+  log_.expected = true;
+  steering_.set({2}, {.from_service = Target::Tun, .from_shunt = Target::Tun});
+  steering_.add_routes({2}, {prefix("10.40.0.0/16")});
+  make_private_tun_anew();
+  for (const char* to : {"192.168.2.7", "10.40.0.7", "2001:db8:2::7"}) {
+    EXPECT_TRUE(comes_true([&] { return routed(to, "isa9-1prv"); })) << to << ": " << route(to);
+  }
 }
 
 TEST_F(SteeringTest, ARouteThatWasRefusedIsTriedAgain) {

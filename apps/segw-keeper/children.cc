@@ -24,6 +24,10 @@ void unblock_signals() {
 [[noreturn]] void become_isa(int program, const char* name, int control, int outer, int inner,
                              pid_t keeper) {
   unblock_signals();
+  // What a terminal tells its processes (its end, Ctrl-C) is for segwd: an ISA ends when segwd says
+  // so, or with its socket.
+  setsid();
+  signal(SIGHUP, SIG_IGN);
   // Through high numbers first, so that none of the three overwrites another.
   const int high[3] = {fcntl(control, F_DUPFD, 64), fcntl(outer, F_DUPFD, 64),
                        fcntl(inner, F_DUPFD, 64)};

@@ -3,12 +3,8 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
-#include <algorithm>
 #include <asio/signal_set.hpp>
-#include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -19,9 +15,9 @@
 #include "chassis/credentials.h"
 #include "cli/console.h"
 #include "config/load.h"
+#include "platform/linux/base_router.h"
 #include "platform/linux/control_server.h"
 #include "platform/linux/datagrams.h"
-#include "platform/linux/file_descriptor.h"
 #include "platform/linux/folder_files.h"
 #include "platform/linux/isas.h"
 #include "platform/linux/keeper_link.h"
@@ -215,22 +211,6 @@ class Daemon {
   int exit_code_ = 0;
 };
 
-// segwd is the base router of its network namespace: a second one there would take the devices and
-// addresses of the first. Abstract names are per network namespace (unix(7)), and free again when
-// the process ends, however it ends.
-os::FileDescriptor claim_base_router() {
-  constexpr std::string_view kName("\0opensegw-base-router", 21);
-  os::FileDescriptor place(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::ranges::copy(kName, address.sun_path);
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + kName.size());
-  if (!place.valid() || ::bind(place.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) {
-    return {};
-  }
-  return place;
-}
-
 }  // namespace
 
 int run(const Options& options) {
@@ -240,8 +220,8 @@ int run(const Options& options) {
   if (!store) return say(store.error().text), 1;
   Start start;
   if (!load(options, start)) return 1;
-  const os::FileDescriptor base_router = claim_base_router();
-  if (!base_router.valid()) return say("another segwd runs in this network namespace"), 1;
+  const auto base_router = os::claim_base_router();  // until the process ends
+  if (!base_router) return say(base_router.error().text), 1;
   mlockall(MCL_CURRENT | MCL_FUTURE);  // best effort: keys stay out of swap
   Daemon daemon(options, loop, std::move(*store), std::move(start));
   return daemon.run();

@@ -155,14 +155,13 @@ size_t tunnels_of(const Snapshot& snapshot, const std::string& database, uint64_
 }  // namespace
 
 Json configured_list(const config::Tree& tree, std::string_view name) {
-  const Json all = Json::parse(config::whole_json(tree), nullptr, /*allow_exceptions=*/false);
-  const Json* at = &all;
-  for (const std::string_view step :
-       {std::string_view("configure"), std::string_view("ipsec"), name}) {
-    at = child(*at, step);
-    if (at == nullptr) return Json::array();
+  Json entries = Json::array();
+  for (const std::string& text : config::ipsec_entries_json(tree, name)) {
+    const Json one = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const Json* list = child(one, name);
+    if (list != nullptr && list->is_array() && list->size() == 1) entries.push_back(list->front());
   }
-  return *at;
+  return entries;
 }
 
 const Json* configured_entry(const Json& entries, std::string_view list, std::string_view key) {

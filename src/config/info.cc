@@ -97,9 +97,11 @@ class Printer {
   std::string text_;
 };
 
-std::string print_json(const Tree& tree, uint32_t options) {
+bool is_named(const lyd_node* node, std::string_view name) { return node->schema->name == name; }
+
+std::string print_json(const lyd_node* node, uint32_t options) {
   char* text = nullptr;
-  (void)lyd_print_mem(&text, tree.root, LYD_JSON, options);
+  (void)lyd_print_mem(&text, node, LYD_JSON, options);
   std::string result = text == nullptr ? "{}" : text;
   std::free(text);  // NOLINT(cppcoreguidelines-no-malloc): libyang's
   return result;
@@ -113,9 +115,20 @@ std::string info(const Tree& tree) {
   return printer.take();
 }
 
-std::string info_json(const Tree& tree) { return print_json(tree, LYD_PRINT_WD_TRIM); }
+std::string info_json(const Tree& tree) { return print_json(tree.root, LYD_PRINT_WD_TRIM); }
 
-std::string whole_json(const Tree& tree) { return print_json(tree, LYD_PRINT_WD_ALL); }
+std::vector<std::string> ipsec_entries_json(const Tree& tree, std::string_view list) {
+  std::vector<std::string> entries;
+  const lyd_node* parent = nullptr;
+  const lyd_node* each = nullptr;
+  LY_LIST_FOR(lyd_child(tree.root), each) {
+    if (is_named(each, "ipsec")) parent = each;
+  }
+  LY_LIST_FOR(lyd_child(parent), each) {
+    if (is_named(each, list)) entries.push_back(print_json(each, LYD_PRINT_WD_ALL));
+  }
+  return entries;
+}
 
 // By the printed text: it leaves out containers in which only defaults are written.
 bool same(const Tree& a, const Tree& b) { return info(a) == info(b); }

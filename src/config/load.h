@@ -69,8 +69,9 @@ struct Loaded {
 // "********" hidden, which load() refuses: it must be entered again.
 [[nodiscard]] std::string info(const Tree& tree);
 [[nodiscard]] std::string info_json(const Tree& tree);
-// With defaults, as JSON; secrets as in info().
-[[nodiscard]] std::string whole_json(const Tree& tree);
+// The entries of a list of /configure/ipsec, each as JSON with its defaults; secrets as in info().
+// Costs what the list is long, whatever else is configured.
+[[nodiscard]] std::vector<std::string> ipsec_entries_json(const Tree& tree, std::string_view list);
 // The same configuration, defaults and explicit values alike.
 [[nodiscard]] bool same(const Tree& a, const Tree& b);
 

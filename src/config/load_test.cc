@@ -309,6 +309,19 @@ TEST(Refusal, NamesLineColumnPathAndWhatWasExpected) {
             "expected\n");
 }
 
+TEST(Entries, AreThoseOfOneListWithTheirDefaults) {
+  const auto loaded = load(schema(), file("a.cfg"), ports());
+  ASSERT_TRUE(loaded) << all(loaded.error());
+  const auto transforms = ipsec_entries_json(*loaded->tree, "ike-transform");
+  ASSERT_EQ(transforms.size(), 3U);
+  for (const std::string& each : transforms) {
+    EXPECT_THAT(each, HasSubstr("\"isakmp-lifetime\":"));
+    EXPECT_EQ(each.find("ipsec-tunnel"), std::string::npos) << "nothing else is printed";
+    EXPECT_EQ(each.find("\"id\":"), each.rfind("\"id\":")) << "one entry";
+  }
+  EXPECT_TRUE(ipsec_entries_json(*loaded->tree, "client-db").empty());
+}
+
 TEST(Refusal, GoesOnAfterAnErrorAndListsThemAll) {
   const std::string errors = errors_of(
       "configure {\n"

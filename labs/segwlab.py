@@ -77,7 +77,10 @@ class Lab:
         owner = RUN / f"{self.name}.owner"
         if not owner.exists():
             RUN.mkdir(parents=True, exist_ok=True)
-            owner.write_text(f"{os.getpid()} {start_ticks(os.getpid())}")
+            # Whole from its first moment: another script takes a lab without a living owner down.
+            written = owner.with_suffix(f".{os.getpid()}")
+            written.write_text(f"{os.getpid()} {start_ticks(os.getpid())}")
+            os.replace(written, owner)
         self.tool("up", self.topology)
         self.note_processes()
         return self

@@ -47,7 +47,7 @@ class Case:
     families: str = "4in4"    # inner in outer
     group: str = "static"     # cases of a group share a lab
     alone: bool = False       # disturbs others
-    quick: bool = True        # belongs to what every test run does
+    quick: bool = True        # not left out by --quick
     number: int = 0
 
     @property
@@ -62,7 +62,7 @@ class Case:
 
     @property
     def slow(self):
-        """Not for every test run."""
+        """Left out by --quick."""
         return not self.quick or self.client in ("guest", "libreswan", "openiked") or self.alone
 
     @property

@@ -45,6 +45,11 @@ class LivenessByUs(Event):
 
 
 COMMAND = {"rekey": "--rekey", "delete": "--terminate"}
+# As the client's log has them.
+REQUEST = {"rekey child": r"CREATE_CHILD_SA request \d+ \[ .*N\(REKEY_SA\)",
+           "rekey ike": r"CREATE_CHILD_SA request \d+ \[ (?!.*\bTSi\b)",
+           "delete child": r"INFORMATIONAL request \d+ \[ D \]",
+           "delete ike": r"INFORMATIONAL request \d+ \[ D \]"}
 
 
 class Cross(Event):
@@ -57,8 +62,10 @@ class Cross(Event):
         self.auths = 1 if self.ends_ike else 0
         self.keeps_ike = not self.ends_ike and "rekey ike" not in both
         self.keeps_child = not self.ends_ike and all("child" not in one for one in both)
+        self.log_before = 0
 
     def begin(self, run):
+        self.log_before = len(run.client.log())
         rules = Filter(run)
         rules.drop("input", "ip", "daddr", run.case.local)
         rules.end_after(DEAF_S)
@@ -93,3 +100,15 @@ class Cross(Event):
         super().check(run, before, after)
         if not self.keeps_ike and before[0] == after[0]:
             raise LabError("the IKE SA is the one of before")
+        self._have_crossed(run.client.log_of(run.case.id, self.log_before))
+
+    def _have_crossed(self, log):
+        """The client had asked when it first heard us ask."""
+        def first(verb, what):
+            request = f"{verb} {REQUEST[' '.join(what)]}"
+            found = [at for at, line in enumerate(log) if re.search(request, line)]
+            if not found:
+                raise LabError(f"nothing crossed: the client's log has no {request}")
+            return found[0]
+        if first("generating", self.theirs) > first("parsed", self.ours):
+            raise LabError("nothing crossed: the client heard us first")

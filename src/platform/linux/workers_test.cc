@@ -48,7 +48,7 @@ TEST(WorkerPool, WhoStandsIsServedBeforeWhoBegins) {
   EXPECT_EQ(order, "sssbbb");
 }
 
-TEST(WorkerPool, WhatWaitsWhenThePoolEndsIsDropped) {
+TEST(WorkerPool, NothingIsToldOnceThePoolIsGone) {
   Loop loop;
   bool told = false;
   Gate gate;

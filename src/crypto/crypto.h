@@ -55,6 +55,7 @@ std::optional<Bytes> aes_cbc_decrypt(ByteView key, ByteView iv, ByteView sealed)
 
 [[nodiscard]] bool is_dh_group(uint32_t number);
 [[nodiscard]] size_t public_size(DhGroup group);  // of a KE payload's data: 256, 64, 32 …
+[[nodiscard]] size_t private_size(DhGroup group);
 
 struct DhKeyPair {
   DhGroup group = DhGroup::Curve25519;
@@ -67,7 +68,7 @@ DhKeyPair dh_generate(DhGroup group, platform::Rng& rng);
 DhKeyPair dh_draw(DhGroup group, platform::Rng& rng);
 void dh_make_public(DhKeyPair& pair);
 // Error: the peer's public value is of the wrong size, not on the curve, or gives the all-zero
-// secret (RFC 6989, RFC 7748 6).
+// secret (RFC 6989, RFC 7748 6); or our own private key, which may be of a record, is none.
 Result<SecretBytes> dh_shared(const DhKeyPair& own, ByteView peer_public);
 
 }  // namespace segw::crypto

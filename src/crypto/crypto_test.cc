@@ -97,6 +97,7 @@ TEST_P(EveryGroup, GivesBothSidesTheSameSecretFromTheSameDraws) {
   EXPECT_EQ(a.public_key, same.public_key);
   EXPECT_NE(a.public_key, b.public_key);
   EXPECT_EQ(a.public_key.size(), public_size(GetParam()));
+  EXPECT_EQ(a.private_key.size(), private_size(GetParam()));
   const auto ab = dh_shared(a, b.public_key);
   const auto ba = dh_shared(b, a.public_key);
   ASSERT_TRUE(ab && ba);
@@ -112,6 +113,20 @@ TEST_P(EveryGroup, RefusesPublicValuesThatAreNone) {
   EXPECT_FALSE(dh_shared(own, {}));
   if (GetParam() != DhGroup::Curve25519) {  // for it every other string is a valid value
     EXPECT_FALSE(dh_shared(own, Bytes(public_size(GetParam()), 0xFF)));
+  }
+}
+
+// A chassis may have it of a record.
+TEST(DiffieHellman, APrivateKeyThatIsNoneGivesNoSecret) {
+  for (const DhGroup group :
+       {DhGroup::Ecp256, DhGroup::Ecp384, DhGroup::Ecp521, DhGroup::Curve25519}) {
+    CountingRng rng(1);
+    const DhKeyPair peer = dh_generate(group, rng);
+    DhKeyPair own{.group = group, .private_key = {}, .public_key = {}};
+    EXPECT_FALSE(dh_shared(own, peer.public_key));
+    const bool is_curve25519 = group == DhGroup::Curve25519;  // there any 32 bytes are one
+    own.private_key = SecretBytes(Bytes(private_size(group) + (is_curve25519 ? 1 : 0), 0));
+    EXPECT_FALSE(dh_shared(own, peer.public_key));
   }
 }
 

@@ -186,6 +186,9 @@ Result<SecretBytes> ecp_shared(const Row& row, const DhKeyPair& own, ByteView pe
   const Point product(EC_POINT_new(curve.get()));
   SEGW_ASSERT(EC_POINT_mul(curve.get(), product.get(), nullptr, peer.get(), scalar.get(),
                            context.get()) == 1);
+  if (EC_POINT_is_at_infinity(curve.get(), product.get()) == 1) {
+    return failure("private value gives no secret");
+  }
   Bytes both = point_bytes(row, curve.get(), product.get());
   // RFC 5903 7: "The Diffie-Hellman shared secret value consists of the x value".
   SecretBytes x{ByteView(both).first(row.public_size / 2)};
@@ -215,9 +218,10 @@ Bytes x25519_public(ByteView private_key) {
 
 Result<SecretBytes> x25519_shared(const DhKeyPair& own, ByteView peer_public) {
   const Key key = x25519_private(own.private_key.view());
+  if (!key) return failure("private value has a wrong size");
   const Key peer(EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, peer_public.data(),
                                              peer_public.size()));
-  SEGW_ASSERT(key && peer);
+  SEGW_ASSERT(peer);
   const KeyContext context(EVP_PKEY_CTX_new(key.get(), nullptr));
   SecretBytes out(kX25519Size);
   size_t size = out.size();
@@ -235,6 +239,12 @@ Result<SecretBytes> x25519_shared(const DhKeyPair& own, ByteView peer_public) {
 bool is_dh_group(uint32_t number) { return find(number) != nullptr; }
 
 size_t public_size(DhGroup group) { return row(group).public_size; }
+
+size_t private_size(DhGroup group) {
+  const Row& found = row(group);
+  if (found.prime != nullptr) return kModpPrivateSize;
+  return found.curve != NID_undef ? found.public_size / 2 : kX25519Size;
+}
 
 DhKeyPair dh_draw(DhGroup group, platform::Rng& rng) {
   const Row& found = row(group);

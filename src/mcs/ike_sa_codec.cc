@@ -11,7 +11,6 @@ constexpr size_t kMessageMax = 65536;
 constexpr size_t kDigestMax = 64;
 constexpr size_t kNonceMax = 256;
 constexpr size_t kCookieMax = 64;  // RFC 7296 2.6
-constexpr size_t kPrivateKeyMax = 1024;
 constexpr size_t kIdMax = 1024;
 constexpr int kChildrenMax = 64;
 constexpr int kResponsesMax = 192;  // of the smallest size that can be configured
@@ -93,8 +92,9 @@ ike::PendingRequest decode_pending(const pb::Pending& in, Checker& check) {
   pending.entry = in.entry();
   pending.nonce = check.bytes(in.nonce(), kNonceMax, "pending-nonce");
   if (in.group() != 0) pending.group = decode_group(in.group(), check);
-  if (in.private_key().size() > kPrivateKeyMax) check.refuse("private-key");
-  if (check.ok()) pending.private_key = SecretBytes(as_bytes(in.private_key()));
+  // As with the keys of an IKE SA: a wrong size would stop a chassis at the answer.
+  const size_t key_size = check.ok() && pending.group ? crypto::private_size(*pending.group) : 0;
+  pending.private_key = check.secret(in.private_key(), key_size, "private-key");
   pending.new_child = Spi{in.new_child()};
   pending.new_ike = IkeSpi{in.new_ike()};
   pending.cookie = check.bytes(in.cookie(), kCookieMax, "pending-cookie");
@@ -124,7 +124,10 @@ void decode_exchanges(const pb::IkeSa& in, ike::IkeSa& sa, Checker& check) {
     }
     sa.last_answer = std::move(out);
   }
-  if (in.has_pending()) sa.pending = decode_pending(in.pending(), check);
+  if (!in.has_pending()) return;
+  sa.pending = decode_pending(in.pending(), check);
+  // It would inherit its own CHILD SAs.
+  if (sa.pending->rival && sa.pending->rival->ike == sa.our_spi()) check.refuse("rival-ike");
 }
 
 ike::AuthOffer decode_offer(const pb::IkeSa& in, Checker& check) {

@@ -60,6 +60,7 @@ TEST(RecordCodec, AnIkeSaThatWeBeginHasNoKeysYet) {
   sa.pending.emplace();
   sa.pending->kind = ike::PendingRequest::Kind::IkeSaInit;
   sa.pending->datagrams = {{1, 2, 3}};
+  sa.pending->group = ike::Group::Curve25519;
   sa.pending->private_key = key_bytes(32, 8);
   const auto back = decode(encoded(sa), kGroup);
   ASSERT_TRUE(back);
@@ -279,6 +280,12 @@ TEST(RecordCodec, RefusesTheBytesOfAnIkeSaBeyondTheirBounds) {
     return set(
         [field, size](pb::IkeSa& m) { *(m.mutable_pending()->*field)() = std::string(size, 'x'); });
   };
+  const auto private_key = [&](uint32_t group, size_t size) {
+    return set([=](pb::IkeSa& m) {
+      m.mutable_pending()->set_group(group);
+      m.mutable_pending()->set_private_key(std::string(size, 'x'));
+    });
+  };
   using Sa = pb::IkeSa;
   check(ike_sa(1),
         {
@@ -291,10 +298,22 @@ TEST(RecordCodec, RefusesTheBytesOfAnIkeSaBeyondTheirBounds) {
             {"sk-pr", text(&Sa::mutable_sk_pr, 0)},
             {"pending-nonce", pending_bytes(&pb::Pending::mutable_nonce, 257),
              pending_bytes(&pb::Pending::mutable_nonce, 256)},
-            {"private-key", pending_bytes(&pb::Pending::mutable_private_key, 1025),
-             pending_bytes(&pb::Pending::mutable_private_key, 1024)},
+            {"private-key", private_key(31, 31), private_key(31, 32)},
+            {"private-key", private_key(31, 0), private_key(0, 0)},  // an exchange without its key
+            {"private-key", private_key(0, 32)},
+            {"private-key", private_key(19, 33), private_key(19, 32)},
+            {"private-key", private_key(21, 65), private_key(21, 66)},
+            {"private-key", private_key(14, 256), private_key(14, 64)},
             {"pending-cookie", pending_bytes(&pb::Pending::mutable_cookie, 65),
              pending_bytes(&pb::Pending::mutable_cookie, 64)},
+            {"rival-ike", set([](Sa& m) {  // itself
+               m.mutable_pending()->mutable_rival()->set_ike(m.we_initiated() ? m.initiator_spi()
+                                                                              : m.responder_spi());
+             }),
+             set([](Sa& m) {
+               m.mutable_pending()->mutable_rival()->set_ike(m.we_initiated() ? m.responder_spi()
+                                                                              : m.initiator_spi());
+             })},
             {"rival-nonce", set([](Sa& m) {
                m.mutable_pending()->mutable_rival()->set_lowest_nonce(std::string(257, 'x'));
              })},

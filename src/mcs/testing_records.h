@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "crypto/crypto.h"
 #include "esp/cipher.h"
 #include "esp/sequence_plan.h"
 #include "ike/key_derivation.h"
@@ -312,8 +313,10 @@ class Random {
     out.child = Spi{u32()};
     out.entry = u32();
     out.nonce = bytes(256);
-    if (flip()) out.group = ike::Group::Ecp256;
-    out.private_key = secret(below(300));
+    if (flip()) {
+      out.group = ike::Group::Ecp256;
+      out.private_key = secret(crypto::private_size(*out.group));
+    }
     out.new_child = Spi{u32()};
     out.new_ike = IkeSpi{next()};
     out.cookie = bytes(64);

@@ -122,7 +122,7 @@ void TunnelGroup::on_role(const mimp::RoleChange& change) {
                   parts_.peer != nullptr ? parts_.peer->address.text() : "none", id().value,
                   mimp::text(change.from), mimp::text(change.to), change.why));
   if (is_acting && !was_acting) start_acting(change.clean);
-  if (is_acting && was_acting && renewed) renew_activation();
+  if (is_acting && was_acting && renewed) renew_activation(change.clean);
   if (was_acting && !is_acting) stop_acting();
   steer();
   if (is_acting && !was_acting) handover_.on_acting();
@@ -164,13 +164,13 @@ void TunnelGroup::count_ages_on() {
 }
 
 // Two acting chassis met and this one goes on: the other's records are of an older activation now.
-void TunnelGroup::renew_activation() {
+void TunnelGroup::renew_activation(bool clean) {
   handover_.on_role_lost("another chassis acted");
   if (sync_) sync_->become_writer(activation_);
   grants_asked_.clear();  // their commits were forgotten with the old base
   vouch();
   give_isa_its_role();
-  engine_->activate(true);
+  engine_->activate(clean);
 }
 
 void TunnelGroup::stop_acting() {

@@ -123,7 +123,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
 
   void count_ages_on();
   void start_acting(bool clean);
-  void renew_activation();
+  void renew_activation(bool clean);
   void stop_acting();
   void give_isa_its_role();
   void vouch();

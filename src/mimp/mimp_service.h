@@ -43,8 +43,9 @@ struct RoleChange {
   MasterState from = MasterState::Discovery;
   MasterState to = MasterState::Discovery;
   Activation activation;  // of the new acting role; else the highest heard
-  bool clean =
-      true;         // taken within a valid in-sync grant, or by planned handover, or as first ever
+  // Taken within a valid in-sync grant, by planned handover, or as first ever; and, where it goes
+  // on, no other has acted since.
+  bool clean = true;
   std::string why;  // "an inter-chassis link went down"
 };
 

@@ -436,5 +436,35 @@ TEST(Switchover, FromTheMasterAsksTheStandbyToTakeOver) {
   EXPECT_THAT(pair.b.switchovers, ::testing::ElementsAre(true));
 }
 
+// What the other one told clients meanwhile is not here (redundancy rules 18 and 19).
+TEST(Renewed, ARoleThatAnotherContestedIsNotClean) {
+  Pair pair;
+  pair.settle();
+  pair.network.cut(pair.a.address(), pair.b.address());
+  pair.run(5s);
+  pair.network.heal();
+  pair.run(1s);
+  EXPECT_EQ(pair.a.count("activation-renewed"), 1U);
+  EXPECT_TRUE(acting(pair.a.roles.back().from));
+  EXPECT_TRUE(acting(pair.a.roles.back().to));
+  EXPECT_FALSE(pair.a.roles.back().clean);
+}
+
+TEST(Renewed, AnUncleanRoleStaysSo) {
+  Pair pair;
+  pair.boot();
+  pair.run(2s);
+  pair.a.crash();
+  pair.run(2s);
+  ASSERT_FALSE(pair.b.roles.back().clean);
+  pair.a.disk_activation = Activation{50};
+  pair.a.boot();
+  pair.run(2s);
+  EXPECT_EQ(pair.b.count("activation-renewed"), 1U);
+  EXPECT_GT(pair.b.service().activation(), Activation{50});
+  EXPECT_TRUE(acting(pair.b.roles.back().from));
+  EXPECT_FALSE(pair.b.roles.back().clean);
+}
+
 }  // namespace
 }  // namespace segw::mimp::testing

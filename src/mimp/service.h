@@ -114,6 +114,7 @@ class MimpService final : public Service {
   Activation acting_under_;  // 0: not acting
   Activation succeeds_;
   bool held_ = false;
+  bool clean_ = true;  // of the acting role: nobody else told clients what is not here
   // We stopped acting under it for want of eligibility, and no peer could have acted cleanly since
   // without our hearing of it. 0: no such thing.
   Activation last_wrote_;

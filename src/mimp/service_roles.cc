@@ -60,8 +60,10 @@ void MimpService::decide() {
     }
     const bool contested =
         peer && acting(peer->standing.state) && peer->standing.acting_under >= acting_under_;
+    // What the other one told clients is not here, and never will be.
+    if (contested) clean_ = false;
     if (contested || activation_ > acting_under_) renew_activation(next, why);
-    enter(next, true, why);
+    enter(next, clean_, why);
     return;
   }
   if (acting(state_) && peer && succeeded_by(self.standing, peer->standing)) {
@@ -94,7 +96,7 @@ void MimpService::renew_activation(MasterState next, std::string_view why) {
   post_role(RoleChange{.from = state_,
                        .to = state_,
                        .activation = activation_,
-                       .clean = true,
+                       .clean = clean_,
                        .why = std::string(why)});
 }
 
@@ -106,6 +108,7 @@ void MimpService::begin_acting(MasterState next, Takeover takeover, std::string_
   activation_.value += 1;
   acting_under_ = activation_;
   held_ = held_ || clean;
+  clean_ = clean;
   last_wrote_ = {};
   grant_.clear();
   peer_synced_ = false;

@@ -44,7 +44,7 @@ class GatewayBuilder {
     }
   }
 
-  // As for tunnels: every chassis comes to the same order (docs/decisions/0013).
+  // Every chassis comes to the same order, however its configuration was made.
   void finish() {
     std::ranges::sort(config_.gateways, {}, [](const IpsecGateway& gateway) {
       return std::tuple(gateway.group, gateway.local_gateway);

@@ -83,7 +83,7 @@ enum class ReverseRoute : uint8_t { None, NoDefault, All };
 struct ChildSa {
   TunnelGroupId group;
   IkeSpi ike_sa;        // our SPI of the IKE SA that owns it
-  uint32_t tunnel = 0;  // index of the configured ipsec-tunnel in its group (config/model.h)
+  uint32_t tunnel = 0;  // its number (docs/decisions/0016)
   Spi inbound_spi;      // ours; its top two bits are the slot that made it
   Spi outbound_spi;     // the client's
   IpAddress local;      // local gateway address

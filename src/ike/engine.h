@@ -34,7 +34,7 @@ struct ChildProposal {  // one configured ipsec-transform
   Duration lifetime{};
 };
 struct TunnelSettings {
-  uint32_t index = 0;  // IpsecTunnel's place in the configuration
+  uint32_t index = 0;  // its number (docs/decisions/0016)
   std::string name;
   bool enabled = true;
   IpAddress local_gateway;

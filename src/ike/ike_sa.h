@@ -118,13 +118,13 @@ struct DynamicTunnel {
   auto operator<=>(const DynamicTunnel&) const = default;
 };
 
-// The top bit of a tunnel's number: drawn for a dynamic one, else a place in the configuration.
+// The top bit of a tunnel's number (docs/decisions/0016): set for a dynamic one, which is drawn.
 constexpr uint32_t kDynamicTunnel = uint32_t{1} << 31;
 inline bool is_dynamic(uint32_t tunnel) { return (tunnel & kDynamicTunnel) != 0; }
 
 struct IkeSa {
   TunnelGroupId group;
-  uint32_t tunnel = 0;  // index of the configured ipsec-tunnel; meaningless while HalfOpen
+  uint32_t tunnel = 0;  // its number (docs/decisions/0016); meaningless while HalfOpen
   IkeSpi initiator_spi;
   IkeSpi responder_spi;  // 0 while Connecting. The top two bits of ours are the slot that made it
   IkeState state = IkeState::HalfOpen;

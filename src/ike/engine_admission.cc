@@ -30,9 +30,12 @@ const TunnelSettings* EngineImpl::options_of(const IkeSa& sa) const {
   return open == nullptr ? nullptr : &open->settings->own;
 }
 
+// With those that are about to be.
 size_t EngineImpl::half_open_of(const IpAddress& remote) const {
-  return static_cast<size_t>(std::ranges::count_if(
-      half_open_, [&](const auto& entry) { return entry.first.second.address == remote; }));
+  const auto is_of = [&](const InitKey& key) { return key.second.address == remote; };
+  return static_cast<size_t>(
+      std::ranges::count_if(half_open_, [&](const auto& entry) { return is_of(entry.first); }) +
+      std::ranges::count_if(init_working_, is_of));
 }
 
 // True: it is to be answered at once.
@@ -98,6 +101,11 @@ void EngineImpl::on_init_turn() {
     // It was repeated while it waited.
     const InitKey key{next.header.initiator, next.datagram.remote};
     if (half_open_.contains(key) || init_working_.contains(key)) continue;
+    // Those before it in the queue count by now.
+    if (half_open_of(next.datagram.remote.address) >= kHalfOpenOfOneMax) {
+      drop("init-too-many-of-one-address");
+      continue;
+    }
     const PartedCounters::Scope part(
         counters_, counters_.between(next.datagram.local.address, next.datagram.remote.address));
     answer_init(next.datagram, next.header);
@@ -105,9 +113,11 @@ void EngineImpl::on_init_turn() {
   if (!init_queue_.empty()) init_timer_.arm_at(init_turn_since_ + kInitTurn);
 }
 
-void EngineImpl::keep_half_open(const InitKey& key, IkeSpi spi) {
+// The only place where there come to be more of them: later one with the workers becomes a
+// half-open one, or nothing.
+void EngineImpl::begin_working(const InitKey& key) {
   const bool before = under_attack();
-  half_open_[key] = spi;
+  init_working_.insert(key);
   if (before || !under_attack()) return;
   // The attack begins: those that there are live less long, too.
   counters_.add("attacks-begun");

@@ -93,8 +93,9 @@ void EngineImpl::finish_on_auth(AuthWork& work) {
   if (at == tables_.ike_sas.end() || at->second.state != IkeState::HalfOpen) return;
   IkeSa& sa = at->second;
   const PartedCounters::Scope part(counters_, counters_.of(sa));
-  runtime(sa).proving = false;
-  if (!active_) return;  // a planned handover: the client asks again
+  const auto run = runtimes_.find(sa.our_spi());
+  if (run != runtimes_.end()) run->second.proving = false;
+  if (!active_) return;  // a handover, planned or not: the client asks again
   const Request request{.datagram = work.datagram,
                         .header = work.header,
                         .payloads = std::move(work.payloads),

@@ -10,7 +10,7 @@
 namespace segw::ike {
 namespace {
 
-constexpr size_t kChildrenMax = 16;  // of one IKE SA
+constexpr size_t kChildrenMax = 16;  // of one IKE SA that the client asks for
 constexpr size_t kNonceSize = 32;
 constexpr uint32_t kSpiMin = 256;  // RFC 4303 2.1: 1 to 255 are reserved, 0 is never sent
 constexpr uint64_t kFirstGrant = uint64_t{8} << 14;  // redundancy rule 11, in blocks of 2^14
@@ -36,6 +36,20 @@ Group preferred_group(const std::vector<ChildProposal>& ours, const payload::Sa&
     }
   }
   return Group::Modp2048;
+}
+
+// Whether one more is too many. Rekeys do not count, as the old ones go.
+std::optional<NotifyType> refuse_more(const IkeSa& sa, const std::map<Spi, esp::ChildSa>& all,
+                                      bool rekeys) {
+  if (sa.children.size() >= kChildrenHeldMax) {
+    return rekeys ? NotifyType::TemporaryFailure : NotifyType::NoAdditionalSas;
+  }
+  const auto current = std::ranges::count_if(sa.children, [&](const Spi& spi) {
+    const auto at = all.find(spi);
+    return at != all.end() && !at->second.rekeyed;
+  });
+  if (rekeys || static_cast<size_t>(current) < kChildrenMax) return std::nullopt;
+  return NotifyType::NoAdditionalSas;
 }
 
 }  // namespace
@@ -65,7 +79,8 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
   if (offer.sa == nullptr || offer.of_initiator == nullptr || offer.of_responder == nullptr) {
     return NotifyType::InvalidSyntax;
   }
-  if (sa.children.size() >= kChildrenMax) return NotifyType::NoAdditionalSas;
+  const bool rekeys = offer.replaces.value != 0;
+  if (const auto full = refuse_more(sa, tables_.child_sas, rekeys)) return *full;
   const auto ke_group = offer.ke != nullptr ? std::optional(offer.ke->group) : std::nullopt;
   auto match = choose_child(settings.child_proposals, *offer.sa, ke_group, offer.exchange);
   if (const auto* refusal = std::get_if<NotifyType>(&match)) {
@@ -104,7 +119,7 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
       .local = local,
       .remote = remote,
       .replaces = offer.replaces,
-      .outbound_from = offer.replaces.value != 0 ? kOldOutbound : Duration{}};
+      .outbound_from = rekeys ? kOldOutbound : Duration{}};
   chosen.answer.spi = spi_bytes(parts.inbound_spi);
   answers.emplace_back(payload::Sa{.proposals = {chosen.answer}});
   if (offer.exchange == ChildExchange::Alone) {

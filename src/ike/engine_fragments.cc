@@ -24,9 +24,11 @@ std::vector<Bytes> EngineImpl::seal(const IkeSa& sa, const Header& header,
 bool EngineImpl::wanted_fragment(IkeSa& sa, const Datagram& datagram, const Header& header,
                                  const Part& part) {
   if (header.is_response) {
-    if (sa.pending && sa.pending->message_id == header.message_id) return true;
-    drop("response-unasked");
-    return false;
+    const bool awaited = sa.pending && sa.pending->message_id == header.message_id;
+    const bool fits =
+        awaited && header.exchange == static_cast<uint8_t>(exchange_of(sa.pending->kind));
+    if (!fits) drop(awaited ? "response-other-exchange" : "response-unasked");
+    return fits;
   }
   if (header.message_id == sa.next_request_in && sa.state != IkeState::Closed) return true;
   const bool again = sa.last_answer && header.message_id == sa.last_answer->message_id;

@@ -93,6 +93,7 @@ class EngineImpl final : public Engine {
     uint32_t sync_attempts = 0;  // unanswered
     bool synced = false;         // since the last response to another request
     bool replay_wanted = false;  // its numbers may have gone further than we know
+    bool replay_asked = false;   // by the pending request
     // What may be refused when the client has skipped numbers. A chassis that takes over meanwhile
     // knows less, and asks itself.
     std::map<Spi, uint64_t> edges_asked;
@@ -199,8 +200,8 @@ class EngineImpl final : public Engine {
   void drop(std::string_view reason) { counters_.add(reason); }
 
   // engine_requests.cc
-  bool send_request(IkeSa& sa, PendingRequest pending, Exchange exchange,
-                    const std::vector<Payload>& payloads, Changes changes = {});
+  bool send_request(IkeSa& sa, PendingRequest pending, const std::vector<Payload>& payloads,
+                    Changes changes = {});
   void transmit(const IkeSa& sa);
   void repeat_request(IkeSa& sa, Instant now);
   void give_up(IkeSa& sa);
@@ -210,6 +211,7 @@ class EngineImpl final : public Engine {
   bool ask_delete_child(IkeSa& sa, Spi child);
   void ask_delete_ike(IkeSa& sa);
   void end(IkeSa& sa);
+  void end_for_good(IkeSa& sa);
   void end_child(IkeSa& sa, Spi child);
   void proceed(IkeSpi spi);
 
@@ -362,7 +364,7 @@ class EngineImpl final : public Engine {
   void ike_rekey_refused(IkeSa& sa, const PendingRequest& done, const payload::Notify* refusal);
   IkeSa& keep_successor(const IkeSa& sa, const SuccessorParts& parts, Changes& changes);
   void inherit(IkeSa& from, IkeSa& to, Duration delete_old_in, Changes& changes);
-  IkeSa* rival_of(const PendingRequest& pending);
+  IkeSa* rival_of(const IkeSa& sa, const PendingRequest& pending);
   bool settle_for_rival(IkeSa& sa, Changes& changes);
 
   // engine_admission.cc
@@ -372,7 +374,7 @@ class EngineImpl final : public Engine {
   void on_init_turn();
   [[nodiscard]] const TunnelSettings* options_of(const IkeSa& sa) const;
   [[nodiscard]] size_t half_open_of(const IpAddress& remote) const;
-  void keep_half_open(const InitKey& key, IkeSpi spi);
+  void begin_working(const InitKey& key);
   [[nodiscard]] Duration half_open_limit(const IkeSa& sa) const;
   [[nodiscard]] Endpoint began_at(const IkeSa& sa) const;
   void note_failed(const Endpoint& remote, const IkeSa& sa);
@@ -388,6 +390,7 @@ class EngineImpl final : public Engine {
   bool on_sync_request(IkeSa& sa, const Datagram& datagram, const Header& header,
                        const Plain& plain);
   void begin_sync(IkeSa& sa);
+  [[nodiscard]] bool sync_turn_is_over();
   [[nodiscard]] bool syncs_instead(const IkeSa& sa, const Runtime& run) const;
   void on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads);
   void abandon_request(IkeSa& sa, Changes& changes);
@@ -479,6 +482,13 @@ constexpr Duration kAtOnce{1};
   return sa.we_initiated ? Direction::FromResponder : Direction::FromInitiator;
 }
 
+// CHILD SAs of one IKE SA, with those that wait for their end after a rekey. Fewer than a record
+// takes.
+constexpr size_t kChildrenHeldMax = 48;
+
+[[nodiscard]] Exchange exchange_of(PendingRequest::Kind kind);
+// Of a refusal, in the name of a counter: it is of the other party's choice.
+[[nodiscard]] std::string number_of(const payload::Notify* refusal);
 [[nodiscard]] Bytes spi_bytes(Spi spi);
 // What only AUTH is computed over goes.
 void forget_proof(IkeSa& sa);

@@ -27,21 +27,19 @@ void EngineImpl::on_informational(IkeSa& sa, Request& request) {
     counters_.add("deleted-by-client");
     // RFC 7296 2.8.2: a client that deletes what we are rekeying did not see that we are; the
     // successor that it made stays.
-    if (IkeSa* rival = sa.pending ? rival_of(*sa.pending) : nullptr) {
+    if (IkeSa* rival = sa.pending ? rival_of(sa, *sa.pending) : nullptr) {
       inherit(sa, *rival, Duration{}, changes);
     }
     close_ike(sa, changes);
     return answer(sa, request, {}, std::move(changes));
   }
   std::vector<Payload> answers;
-  if (!on_addresses(sa, request, answers)) {
-    return answer(sa, request, answers, std::move(changes));
-  }
+  const bool stays = on_addresses(sa, request, answers);
   on_replay_sync(sa, request.payloads, changes);
   if (!ours.empty()) {
     answers.emplace_back(payload::Delete{.protocol = kProtocolEspSa, .spis = std::move(ours)});
   }
-  counters_.add("informational");
+  if (stays) counters_.add("informational");
   answer(sa, request, answers, std::move(changes));
 }
 

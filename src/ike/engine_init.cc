@@ -154,7 +154,7 @@ void EngineImpl::begin_half_open(const Datagram& datagram, const Header& header,
                .sa = std::move(sa),
                .pair = crypto::dh_draw(chosen.suite.group, platform_.rng),
                .shared = {}});
-  init_working_.insert({header.initiator, datagram.remote});
+  begin_working({header.initiator, datagram.remote});
   work_(
       platform::Lane::Beginning, [work] { work->compute(); },
       [this, work] {
@@ -213,7 +213,7 @@ void EngineImpl::make_half_open(InitWork& work) {
       .local = datagram.local, .remote = datagram.remote, .message = sa.init_response};
   const IkeSa& kept = tables_.ike_sas.emplace(spi, std::move(sa)).first->second;
   runtime(kept).committing = true;
-  keep_half_open({header.initiator, datagram.remote}, spi);
+  half_open_[{header.initiator, datagram.remote}] = spi;
   changes.ike_sas.push_back(spi);
   counters_.add("half-open-made");
   commit(std::move(changes), [this, spi, answer] {

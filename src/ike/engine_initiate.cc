@@ -134,7 +134,7 @@ void EngineImpl::on_init_response(const Datagram& datagram, const Header& header
   if (ask_init_again(sa, *settings, *payloads)) return;
   if (const auto* refusal = first_error(*payloads)) {
     // RFC 7296 2.21.1: it "SHOULD NOT" end the attempt at once: it is not authentic.
-    counters_.add("init-refused-" + std::to_string(refusal->type));
+    counters_.add("init-refused-" + number_of(refusal));
     return;
   }
   take_init_answer(sa, *settings, datagram, header, *payloads);
@@ -282,7 +282,7 @@ void EngineImpl::begin_auth(IkeSa& sa, const TunnelSettings& settings) {
     payloads.emplace_back(payload::Selectors{.of_initiator = false,
                                              .selectors = {settings.remote_selectors.front()}});
   }
-  if (send_request(sa, std::move(pending), Exchange::Auth, payloads)) return;
+  if (send_request(sa, std::move(pending), payloads)) return;
   fail_set_up(sa, "must-not-send");
 }
 
@@ -290,7 +290,7 @@ void EngineImpl::finish_auth(IkeSa& sa, const PendingRequest& done,
                              const std::vector<Payload>& payloads) {
   const TunnelSettings* settings = tunnel(sa);
   const auto* refusal = first_error(payloads);
-  if (refusal != nullptr) counters_.add("auth-refused-" + std::to_string(refusal->type));
+  if (refusal != nullptr) counters_.add("auth-refused-" + number_of(refusal));
   const bool proof = first_of<payload::Auth>(payloads) != nullptr;
   if (settings == nullptr || !proof) return fail_set_up(sa, "set-up-refused");
   const Verdict verdict = verify(*settings, sa, payloads, platform_.clock.wall());
@@ -300,8 +300,7 @@ void EngineImpl::finish_auth(IkeSa& sa, const PendingRequest& done,
     set_up_failed(sa.tunnel);
     // RFC 7296 2.21.2: the responder believes that the SA stands; it is told in an exchange of its
     // own.
-    if (send_request(sa, {.kind = Kind::DeleteIke}, Exchange::Informational,
-                     {notify(NotifyType::AuthenticationFailed)})) {
+    if (send_request(sa, {.kind = Kind::DeleteIke}, {notify(NotifyType::AuthenticationFailed)})) {
       return;
     }
     Changes changes;

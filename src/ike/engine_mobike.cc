@@ -22,7 +22,7 @@ Bytes addresses_of(const Endpoint& from, const Endpoint& to) {
 
 }  // namespace
 
-// False: refused, and that is the whole answer.
+// False: it stays where it was.
 bool EngineImpl::on_addresses(IkeSa& sa, const Request& request, std::vector<Payload>& answers) {
   if (!sa.mobike) return true;
   const Datagram& datagram = request.datagram;
@@ -81,8 +81,7 @@ void EngineImpl::check_address(IkeSa& sa) {
   pending.kind = Kind::CheckAddress;
   pending.nonce = platform_.rng.bytes(kCookie2Size);
   const Bytes cookie = pending.nonce;
-  send_request(sa, std::move(pending), Exchange::Informational,
-               {notify(NotifyType::Cookie2, cookie)});
+  send_request(sa, std::move(pending), {notify(NotifyType::Cookie2, cookie)});
 }
 
 void EngineImpl::finish_check(IkeSa& sa, const PendingRequest& done,
@@ -96,7 +95,7 @@ void EngineImpl::finish_check(IkeSa& sa, const PendingRequest& done,
   // values do not match, the IKE_SA MUST be closed."
   if (cookie == nullptr || !crypto::equal_constant_time(cookie->data, done.nonce)) {
     counters_.add("address-unproven");
-    return end(sa);
+    return end_for_good(sa);
   }
   sa.address_unverified = false;
   const TunnelSettings* settings = tunnel(sa);
@@ -126,16 +125,20 @@ void EngineImpl::follow(IkeSa& sa, const Datagram& datagram) {
   if (!floats) children_follow(sa);
 }
 
-// RFC 7296 2.23: "a host not behind a NAT SHOULD send all packets (including retransmission
-// packets) to the IP address and port from the last valid authenticated packet". A client that can
-// say where it is now is not followed unasked.
-bool EngineImpl::is_followed(const IkeSa& sa) { return sa.remote_behind_nat && !sa.mobike; }
+// RFC 7296 2.23: hosts "that are not behind a NAT, SHOULD send all packets (including
+// retransmission packets) to the IP address and port from the last valid authenticated packet from
+// the other end", and "A host behind a NAT SHOULD NOT do this". A client that can say where it is
+// now is not followed unasked.
+bool EngineImpl::is_followed(const IkeSa& sa) {
+  return sa.remote_behind_nat && !sa.local_behind_nat && !sa.mobike;
+}
 
 void EngineImpl::client_moved(IkeSpi ike_sa, const Endpoint& remote) {
   const auto at = tables_.ike_sas.find(ike_sa);
   if (!active_ || at == tables_.ike_sas.end() || remote.port == 0) return;
   IkeSa& sa = at->second;
-  if (!is_followed(sa)) return;
+  // Until the ISA has the new address it tells of it again and again.
+  if (!is_followed(sa) || remote == sa.remote) return;
   counters_.add("clients-moved");
   sa.remote = remote;
   children_follow(sa);

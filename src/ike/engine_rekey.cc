@@ -83,6 +83,15 @@ bool EngineImpl::ask_child(IkeSa& sa, PendingRequest pending, const TunnelSettin
                            std::optional<Group> group, const payload::Selectors& local,
                            const payload::Selectors& remote) {
   if (sa.pending || settings.child_proposals.empty()) return false;
+  if (sa.children.size() >= kChildrenHeldMax) {
+    // Those that were rekeyed are about to go.
+    counters_.add("child-sas-full");
+    Runtime& run = runtime(sa);
+    const bool rekeys = pending.kind == Kind::RekeyChild;
+    back_off(rekeys ? run.child_rekeys[pending.child] : run.entries[pending.entry], kMomentFirst,
+             kMomentMost);
+    return false;
+  }
   pending.new_child = new_spi();
   pending.nonce = platform_.rng.bytes(kNonceSize);
   std::vector<Payload> payloads;
@@ -106,7 +115,7 @@ bool EngineImpl::ask_child(IkeSa& sa, PendingRequest pending, const TunnelSettin
   }
   payloads.emplace_back(local);
   payloads.emplace_back(remote);
-  return send_request(sa, std::move(pending), Exchange::CreateChildSa, payloads);
+  return send_request(sa, std::move(pending), payloads);
 }
 
 // What the client agreed to, it has deleted before we knew.
@@ -172,7 +181,7 @@ std::optional<Spi> EngineImpl::take_child(IkeSa& sa, const PendingRequest& done,
   const auto* of_initiator = selectors_of(payloads, true);
   const auto* of_responder = selectors_of(payloads, false);
   if (settings == nullptr || answer == nullptr || of_initiator == nullptr ||
-      of_responder == nullptr) {
+      of_responder == nullptr || sa.children.size() >= kChildrenHeldMax) {
     return std::nullopt;
   }
   const auto exchange = done.kind == Kind::IkeAuth ? ChildExchange::WithAuth : ChildExchange::Alone;
@@ -242,7 +251,7 @@ void EngineImpl::settle_child_rekey(const PendingRequest& done, Spi made, const 
 // What each refusal means is in docs/protocols/ikev2.md.
 void EngineImpl::child_refused(IkeSa& sa, const PendingRequest& done,
                                const payload::Notify* refusal) {
-  counters_.add("child-refused-" + std::to_string(refusal != nullptr ? refusal->type : 0));
+  counters_.add("child-refused-" + number_of(refusal));
   Runtime& run = runtime(sa);
   const bool rekeys = done.kind == Kind::RekeyChild;
   BackOff& again = rekeys ? run.child_rekeys[done.child] : run.entries[done.entry];

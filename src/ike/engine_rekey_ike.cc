@@ -68,13 +68,18 @@ IkeSa& EngineImpl::keep_successor(const IkeSa& sa, const SuccessorParts& parts, 
   IkeSa& kept = tables_.ike_sas.insert_or_assign(spi, std::move(next)).first->second;
   runtime(kept).heard = true;
   runtime(kept).sync_wanted = false;
-  // Of the CHILD SAs that it inherits: as wanted as before.
-  const Runtime& before = runtime(sa);
-  runtime(kept).replay_wanted = before.replay_wanted || !before.edges_asked.empty();
+  runtime(kept).replay_wanted = false;
   return kept;
 }
 
 void EngineImpl::inherit(IkeSa& from, IkeSa& to, Duration delete_old_in, Changes& changes) {
+  if (&from == &to) return;  // a record could say so
+  // Of the CHILD SAs that it inherits: as wanted as before. An answer that comes to the old IKE SA
+  // tells nothing of them.
+  Runtime& before = runtime(from);
+  const bool asked = !std::exchange(before.edges_asked, {}).empty();
+  const bool wanted = std::exchange(before.replay_wanted, false);
+  if (asked || wanted) runtime(to).replay_wanted = true;
   for (const Spi each : from.children) {
     const auto child = tables_.child_sas.find(each);
     if (child == tables_.child_sas.end()) continue;
@@ -90,8 +95,10 @@ void EngineImpl::inherit(IkeSa& from, IkeSa& to, Duration delete_old_in, Changes
   changes.ike_sas.push_back(from.our_spi());
 }
 
-IkeSa* EngineImpl::rival_of(const PendingRequest& pending) {
+// None is its own, whatever a record says.
+IkeSa* EngineImpl::rival_of(const IkeSa& sa, const PendingRequest& pending) {
   if (pending.kind != Kind::RekeyIke || !pending.rival) return nullptr;
+  if (pending.rival->ike == sa.our_spi()) return nullptr;
   const auto at = tables_.ike_sas.find(pending.rival->ike);
   const bool stands = at != tables_.ike_sas.end() && at->second.state == IkeState::Candidate;
   return stands ? &at->second : nullptr;
@@ -99,7 +106,7 @@ IkeSa* EngineImpl::rival_of(const PendingRequest& pending) {
 
 // Our rekey of `sa` will not be answered: if the client has rekeyed it, it goes on with that.
 bool EngineImpl::settle_for_rival(IkeSa& sa, Changes& changes) {
-  IkeSa* rival = sa.pending ? rival_of(*sa.pending) : nullptr;
+  IkeSa* rival = sa.pending ? rival_of(sa, *sa.pending) : nullptr;
   if (rival == nullptr) return false;
   counters_.add("ike-rekeys-settled");
   inherit(sa, *rival, kRekeyedLimit, changes);
@@ -187,7 +194,7 @@ void EngineImpl::begin_rekey_ike(IkeSa& sa, std::optional<Group> group, uint8_t 
   const std::vector<Payload> payloads{
       offer_ike(settings->proposals, pending.new_ike), payload::Nonce{.data = pending.nonce},
       payload::Ke{.group = static_cast<uint16_t>(*group), .data = std::move(pair.public_key)}};
-  send_request(sa, std::move(pending), Exchange::CreateChildSa, payloads);
+  send_request(sa, std::move(pending), payloads);
 }
 
 void EngineImpl::finish_rekey_ike(IkeSa& sa, const PendingRequest& done,
@@ -221,7 +228,7 @@ void EngineImpl::finish_rekey_ike(IkeSa& sa, const PendingRequest& done,
                                 .shared = std::move(*shared),
                                 .nonces = {.initiator = done.nonce, .responder = nonce->data}},
                                changes);
-  IkeSa* rival = rival_of(done);
+  IkeSa* rival = rival_of(sa, done);
   // RFC 7296 2.8.2: "the new IKE SA containing the lowest nonce ... SHOULD be deleted by the node
   // that created it, and the other surviving new IKE SA MUST inherit all the Child SAs."
   if (rival != nullptr && done.rival && lowest < done.rival->lowest_nonce) {
@@ -239,9 +246,9 @@ void EngineImpl::finish_rekey_ike(IkeSa& sa, const PendingRequest& done,
 
 void EngineImpl::ike_rekey_refused(IkeSa& sa, const PendingRequest& done,
                                    const payload::Notify* refusal) {
-  counters_.add("ike-rekey-refused-" + std::to_string(refusal != nullptr ? refusal->type : 0));
+  counters_.add("ike-rekey-refused-" + number_of(refusal));
   Changes changes{.ike_sas = {sa.our_spi()}};
-  if (IkeSa* rival = rival_of(done)) {
+  if (IkeSa* rival = rival_of(sa, done)) {
     // The client rekeyed it, and did not take up our own.
     inherit(sa, *rival, kRekeyedLimit, changes);
     return commit(std::move(changes), [] {});

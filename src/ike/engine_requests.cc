@@ -1,5 +1,6 @@
 // Requests of our own and their responses (RFC 7296 2.1, 2.4).
 #include <algorithm>
+#include <array>
 
 #include "ike/engine_impl.h"
 #include "wire/writer.h"
@@ -21,7 +22,36 @@ Duration wait_after(uint32_t resends) {
 
 }  // namespace
 
-bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending, Exchange exchange,
+Exchange exchange_of(PendingRequest::Kind kind) {
+  switch (kind) {
+    case PendingRequest::Kind::IkeSaInit:
+      return Exchange::SaInit;
+    case PendingRequest::Kind::IkeAuth:
+      return Exchange::Auth;
+    case PendingRequest::Kind::CreateChild:
+    case PendingRequest::Kind::RekeyChild:
+    case PendingRequest::Kind::RekeyIke:
+      return Exchange::CreateChildSa;
+    case PendingRequest::Kind::Liveness:
+    case PendingRequest::Kind::DeleteChild:
+    case PendingRequest::Kind::DeleteIke:
+    case PendingRequest::Kind::MessageIdSync:
+    case PendingRequest::Kind::CheckAddress:
+      break;
+  }
+  return Exchange::Informational;
+}
+
+std::string number_of(const payload::Notify* refusal) {
+  // RFC 7296 3.10.1.
+  static constexpr std::array<uint16_t, 17> kErrors{1,  4,  5,  7,  9,  11, 14, 17, 24,
+                                                    34, 35, 36, 37, 38, 39, 43, 44};
+  if (refusal == nullptr) return "0";
+  const bool named = std::ranges::binary_search(kErrors, refusal->type);
+  return named ? std::to_string(refusal->type) : "other";
+}
+
+bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending,
                               const std::vector<Payload>& payloads, Changes changes) {
   // RFC 7296 2.3: "an endpoint MUST wait for a response to each of its messages before sending a
   // subsequent message unless it has received a SET_WINDOW_SIZE": we never have two under way.
@@ -36,7 +66,7 @@ bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending, Exchange exchan
   const bool synchronises = pending.kind == Kind::MessageIdSync;
   const Header header{.initiator = sa.initiator_spi,
                       .responder = sa.responder_spi,
-                      .exchange = static_cast<uint8_t>(exchange),
+                      .exchange = static_cast<uint8_t>(exchange_of(pending.kind)),
                       .from_initiator = sa.we_initiated,
                       .is_response = false,
                       .message_id = synchronises ? 0 : sa.next_request_out};
@@ -51,6 +81,7 @@ bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending, Exchange exchan
   }
   Runtime& run = runtime(sa);
   run.resends = 0;
+  run.replay_asked = false;
   run.asked_at = platform_.clock.now();
   run.resend_at = platform_.clock.now() + kResendFirst;
   run.request_committing = true;
@@ -80,9 +111,12 @@ void EngineImpl::repeat_request(IkeSa& sa, Instant now) {
   if (sa.state == IkeState::Connecting) most = kInitResendsMax;
   // dpd max-retries says how sure one must be that the client has gone.
   if (sa.pending->kind == Kind::Liveness && settings != nullptr) most = settings->dpd_max_retries;
-  // Whoever sends ESP or asks us something lives, whatever becomes of our question.
+  // Whoever sends ESP or asks us something lives, whatever becomes of our question. But with a
+  // window of one nothing else can be asked, and what is to end would never end.
+  Task ends;
+  add_ends(sa, run, now, ends);
   const bool lives = sa.pending->kind == Kind::Liveness && settings != nullptr &&
-                     now - run.last_heard < settings->dpd_interval;
+                     now - run.last_heard < settings->dpd_interval && ends.at > now;
   if (sa.pending->kind == Kind::MessageIdSync) {
     if (run.sync_attempts >= kSyncAttemptsMax) return give_up(sa);
     begin_sync(sa);
@@ -120,6 +154,10 @@ void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain
     return drop("response-unasked");
   }
   if (runtime(sa).request_committing) return drop("response-unasked");
+  // The chassis before us may have asked something else under this ID, and have been answered.
+  if (header.exchange != static_cast<uint8_t>(exchange_of(sa.pending->kind))) {
+    return drop("response-other-exchange");
+  }
   // Of synchronisations all have one message ID: an old answer is told by its nonce.
   if (sa.pending->kind != Kind::MessageIdSync) note_heard(sa);
   const auto payloads = decode_payloads(plain.first, plain.bytes);
@@ -147,7 +185,7 @@ void EngineImpl::finish(IkeSa& sa, const PendingRequest& done,
                         const std::vector<Payload>& payloads) {
   switch (done.kind) {
     case Kind::Liveness:
-      raise_edges(sa);  // if it asked for that, too
+      if (runtime(sa).replay_asked) raise_edges(sa);
       return commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
     case Kind::DeleteChild:
       return finish_delete_child(sa, done);
@@ -194,11 +232,7 @@ void EngineImpl::clear_tunnel(uint32_t index) {
                         sa.state == IkeState::Candidate;
     if (stands && sa.tunnel == index) spis.push_back(spi);
   }
-  for (const IkeSpi spi : spis) {
-    IkeSa& sa = tables_.ike_sas.at(spi);
-    sa.delete_after = kAtOnce + age_of(sa);
-    end(sa);
-  }
+  for (const IkeSpi spi : spis) end_for_good(tables_.ike_sas.at(spi));
   Changes changes;
   remove_own_attempts(index, IkeState::Connecting, changes);
   remove_own_attempts(index, IkeState::Authenticating, changes);
@@ -248,13 +282,15 @@ void EngineImpl::ask_liveness(IkeSpi our_spi) {
 }
 
 void EngineImpl::ask_delete_ike(IkeSa& sa) {
-  send_request(sa, {.kind = Kind::DeleteIke}, Exchange::Informational,
+  send_request(sa, {.kind = Kind::DeleteIke},
                {payload::Delete{.protocol = kProtocolIke, .spis = {}}});
 }
 
-// RFC 7296 1.4.1: an endpoint deletes the SAs that it receives by.
+// RFC 7296 1.4.1: an endpoint deletes the SAs that it receives by. One that is in no table was
+// agreed to and not made; its SPI stays reserved.
 bool EngineImpl::ask_delete_child(IkeSa& sa, Spi child) {
-  return send_request(sa, {.kind = Kind::DeleteChild, .child = child}, Exchange::Informational,
+  const Spi unmade = tables_.child_sas.contains(child) ? Spi{} : child;
+  return send_request(sa, {.kind = Kind::DeleteChild, .child = child, .new_child = unmade},
                       {payload::Delete{.protocol = kProtocolEspSa, .spis = {spi_bytes(child)}}});
 }
 
@@ -269,6 +305,18 @@ void EngineImpl::end(IkeSa& sa) {
   }
   ask_delete_ike(sa);
   schedule(sa);
+}
+
+// The same, and where the client cannot be asked now, as soon as it can, by whichever chassis.
+void EngineImpl::end_for_good(IkeSa& sa) {
+  const IkeSpi spi = sa.our_spi();
+  sa.delete_after = kAtOnce + age_of(sa);
+  end(sa);
+  const auto still = tables_.ike_sas.find(spi);
+  if (still == tables_.ike_sas.end()) return;
+  const auto& pending = still->second.pending;
+  if (pending && pending->kind == Kind::DeleteIke) return;  // the wish is in its record
+  commit(Changes{.ike_sas = {spi}}, [] {});
 }
 
 void EngineImpl::end_child(IkeSa& sa, Spi child) {

@@ -31,6 +31,11 @@ void EngineImpl::abandon_request(IkeSa& sa, Changes& changes) {
   settle_for_rival(sa, changes);
   if (sa.pending->kind != Kind::MessageIdSync) counters_.add("requests-abandoned");
   reserved_.erase(sa.pending->new_child);
+  Runtime& run = runtime(sa);
+  if (!run.edges_asked.empty()) run.replay_wanted = true;
+  // Its SPI is in no table: only the end of the IKE SA still tells the client.
+  const bool unmade = sa.pending->kind == Kind::DeleteChild && sa.pending->new_child.value != 0;
+  if (unmade) sa.delete_after = kAtOnce + age_of(sa);
   sa.pending.reset();
 }
 
@@ -49,8 +54,9 @@ bool EngineImpl::on_sync_request(IkeSa& sa, const Datagram& datagram, const Head
     return true;
   }
   const auto result = answer_sync(*sync, ids_of(sa));
-  const auto iv = host_.next_iv(sa);
-  if (!result || !iv) {
+  // Anybody may repeat a recorded one: it costs no IV.
+  const auto iv = result ? host_.next_iv(sa) : std::nullopt;
+  if (!iv) {
     drop(result ? "must-not-send" : "sync-stale");
     return true;
   }
@@ -92,22 +98,27 @@ bool EngineImpl::syncs_instead(const IkeSa& sa, const Runtime& run) const {
   return sa.peer_supports_message_id_sync && sa.state == IkeState::Established && !run.synced;
 }
 
-// As the cluster. Redundancy rule 19: "every attempt with a new nonce and a strictly higher M1,
-// committed before it is sent".
-void EngineImpl::begin_sync(IkeSa& sa) {
-  if (runtime(sa).committing || runtime(sa).request_committing) return;
+// Whether as many have begun in this turn as may.
+bool EngineImpl::sync_turn_is_over() {
   const Instant now = platform_.clock.now();
   if (now - sync_turn_since_ >= kSyncTurn) {
     sync_turn_since_ = now;
     sync_turn_used_ = 0;
   }
+  return sync_turn_used_ >= kSyncsPerTurn;
+}
+
+// As the cluster. Redundancy rule 19: "every attempt with a new nonce and a strictly higher M1,
+// committed before it is sent".
+void EngineImpl::begin_sync(IkeSa& sa) {
+  if (runtime(sa).committing || runtime(sa).request_committing) return;
   Changes changes;
   if (settle_for_rival(sa, changes)) {
     // The client goes on with its successor, and deletes this one.
     abandon_request(sa, changes);
     return commit(changes, [] {});
   }
-  if (sync_turn_used_ >= kSyncsPerTurn) return;  // it stays due
+  if (sync_turn_is_over()) return;  // it stays due
   ++sync_turn_used_;
   const auto nonce = static_cast<uint32_t>(platform_.rng.next());
   const auto asked = ask_sync(ids_of(sa), nonce);
@@ -129,11 +140,11 @@ void EngineImpl::begin_sync(IkeSa& sa) {
   // RFC 6311 5.1: "Both the request and the response MUST NOT contain any additional payloads,
   // other than an optional IPSEC_REPLAY_COUNTER_SYNC notification in the request."
   std::vector<Payload> payloads = replay_request(sa);
+  const bool asks_replay = !payloads.empty();
   payloads.insert(payloads.begin(), notify(NotifyType::MessageIdSync, pending.nonce));
-  if (!send_request(sa, std::move(pending), Exchange::Informational, payloads)) {
-    return set_ids(sa, before);
-  }
+  if (!send_request(sa, std::move(pending), payloads)) return set_ids(sa, before);
   Runtime& run = runtime(sa);
+  run.replay_asked = asks_replay;
   run.sync_wanted = false;
   run.replay_wanted = false;
   ++run.sync_attempts;
@@ -148,15 +159,15 @@ void EngineImpl::on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads)
   const auto ids = take_sync_answer(*request, *answered, ids_of(sa));
   if (!ids) return drop("sync-answer-unfit");
   note_heard(sa);
+  Runtime& run = runtime(sa);
+  if (run.replay_asked) raise_edges(sa);
   Changes changes{.ike_sas = {sa.our_spi()}};
   abandon_request(sa, changes);
   set_ids(sa, *ids);
   ++sa.authenticated_count;
-  Runtime& run = runtime(sa);
   run.sync_attempts = 0;
   run.synced = true;
   counters_.add("syncs-done");
-  raise_edges(sa);
   commit(changes, [] {});
   proceed(sa.our_spi());
 }
@@ -180,6 +191,7 @@ std::vector<Payload> EngineImpl::replay_request(const IkeSa& sa) {
   if (!delta) {
     counters_.add("replay-sync-not-possible");
     run.replay_wanted = false;
+    run.edges_asked.clear();
     return {};
   }
   if (run.edges_asked.empty()) {
@@ -196,17 +208,21 @@ std::vector<Payload> EngineImpl::replay_request(const IkeSa& sa) {
 void EngineImpl::begin_replay_sync(IkeSa& sa) {
   const Runtime& run = runtime(sa);
   if (sa.pending || run.committing || run.request_committing) return;
+  if (sync_turn_is_over()) return;  // it stays due
   const std::vector<Payload> payloads = replay_request(sa);
   if (payloads.empty()) return;
-  if (send_request(sa, {.kind = Kind::Liveness}, Exchange::Informational, payloads)) {
-    runtime(sa).replay_wanted = false;
-  }
+  ++sync_turn_used_;
+  if (!send_request(sa, {.kind = Kind::Liveness}, payloads)) return;
+  runtime(sa).replay_asked = true;
+  runtime(sa).replay_wanted = false;
 }
 
-// Redundancy rule 19: "our inbound edge moves only after its answer".
+// Redundancy rule 19: "our inbound edge moves only after its answer". What another IKE SA has
+// inherited meanwhile the client did not skip on this one.
 void EngineImpl::raise_edges(const IkeSa& sa) {
   for (const auto& [spi, edge] : std::exchange(runtime(sa).edges_asked, {})) {
-    if (!tables_.child_sas.contains(spi)) continue;
+    const auto child = tables_.child_sas.find(spi);
+    if (child == tables_.child_sas.end() || child->second.ike_sa != sa.our_spi()) continue;
     host_.raise_edge(spi, edge);
     counters_.add("replay-edges-raised");
   }
@@ -223,7 +239,14 @@ void EngineImpl::on_replay_sync(IkeSa& sa, const std::vector<Payload>& payloads,
   counters_.add("replay-syncs-answered");
   // RFC 6311 5.2: "it MUST increment the replay counters for all Child SAs associated with the
   // current IKE SA by the amount requested by the cluster member."
-  for (const Spi spi : sa.children) {
+  std::vector<Spi> spis = sa.children;
+  if (sa.state == IkeState::Rekeyed) {
+    // A cluster that asked before it was rekeyed means those that its successor has inherited.
+    for (const auto& [spi, child] : tables_.child_sas) {
+      if (child.tunnel == sa.tunnel) spis.push_back(spi);
+    }
+  }
+  for (const Spi spi : spis) {
     const auto at = tables_.child_sas.find(spi);
     if (at == tables_.child_sas.end()) continue;
     esp::ChildSa& child = at->second;

@@ -122,7 +122,8 @@ EngineImpl::Task EngineImpl::next_task(const IkeSa& sa, Instant now) {
   if (!run.heard || sa.state != IkeState::Established) return next;
   if (run.sync_wanted) return {.kind = Task::Kind::SyncMessageIds, .at = Instant{}};
   if (run.replay_wanted) return {.kind = Task::Kind::SyncReplayCounters, .at = Instant{}};
-  if (sa.address_unverified) return {.kind = Task::Kind::CheckAddress, .at = Instant{}};
+  const bool ends = next.at <= now;  // it may be for what was answered there
+  if (sa.address_unverified && !ends) return {.kind = Task::Kind::CheckAddress, .at = Instant{}};
   add_rekeys(sa, run, now, next);
   const TunnelSettings* settings = tunnel(sa);
   if (settings != nullptr) add_entries(sa, run, *settings, now, next);
@@ -259,7 +260,7 @@ void EngineImpl::perform(IkeSa& sa, const Task& task, Instant now) {
       begin_child(sa, task.entry);
       return schedule(sa);
     case Task::Kind::Liveness:
-      if (send_request(sa, {.kind = Kind::Liveness}, Exchange::Informational, {})) {
+      if (send_request(sa, {.kind = Kind::Liveness}, {})) {
         runtime(sa).liveness_wanted = false;
       }
       return schedule(sa);

@@ -1,0 +1,107 @@
+// Redundancy rule 18: "a response that does not fit the pending request is dropped and counted".
+#include <gtest/gtest.h>
+
+#include "ike/testing_extras.h"
+
+namespace segw::ike {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ChattyClient;
+using testing::Client;
+using testing::Gateway;
+using testing::group_settings;
+
+// The chassis before us asked for another exchange under the same message ID, and the client
+// repeats the answer to that.
+class OtherExchange : public ::testing::Test {
+ protected:
+  OtherExchange() { EXPECT_TRUE(client_.connect(gateway_)); }
+  std::vector<Datagram> answer_with(Exchange exchange) {
+    return gateway_.give(client_.seal(exchange, {}, gateway_.only_ike().pending->message_id, true));
+  }
+  uint64_t dropped() { return gateway_.engine->counters().get("response-other-exchange"); }
+
+  Gateway gateway_;
+  Client client_;
+};
+
+TEST_F(OtherExchange, DoesNotConfirmADeleteOfTheIkeSa) {
+  gateway_.engine->delete_ike(gateway_.only_ike().our_spi());
+  answer_with(Exchange::CreateChildSa);
+  EXPECT_EQ(dropped(), 1U);
+  EXPECT_EQ(gateway_.state.ike_sas.size(), 1U);
+  EXPECT_TRUE(gateway_.only_ike().pending);
+  answer_with(Exchange::Informational);
+  EXPECT_TRUE(gateway_.state.ike_sas.empty());
+}
+
+TEST_F(OtherExchange, DoesNotConfirmADeleteOfAChildSa) {
+  gateway_.engine->delete_child(gateway_.state.child_sas.begin()->first);
+  answer_with(Exchange::CreateChildSa);
+  EXPECT_EQ(dropped(), 1U);
+  EXPECT_EQ(gateway_.state.child_sas.size(), 1U);
+  answer_with(Exchange::Informational);
+  EXPECT_TRUE(gateway_.state.child_sas.empty());
+}
+
+TEST_F(OtherExchange, RefusesNoRekey) {
+  gateway_.engine->rekey_child(gateway_.state.child_sas.begin()->first);
+  answer_with(Exchange::Informational);
+  EXPECT_EQ(dropped(), 1U);
+  EXPECT_TRUE(gateway_.only_ike().pending);
+  EXPECT_EQ(gateway_.engine->counters().get("child-refused-0"), 0U);
+}
+
+TEST_F(OtherExchange, IsNoSignOfLife) {
+  Gateway other(gateway_, group_settings());
+  other.engine->heard(other.only_ike().our_spi());
+  other.engine->ask_liveness(other.only_ike().our_spi());
+  other.give(client_.seal(Exchange::CreateChildSa, {}, other.only_ike().pending->message_id, true));
+  EXPECT_TRUE(other.only_ike().pending);
+  EXPECT_EQ(other.engine->counters().get("response-other-exchange"), 1U);
+}
+
+TEST(OtherExchangeInParts, IsNotKept) {
+  GroupSettings settings = group_settings();
+  settings.tunnels[0].options.fragments = FragmentSettings{};
+  Gateway gateway(settings);
+  ChattyClient client;
+  client.init_more = {notify(NotifyType::FragmentationSupported)};
+  ASSERT_TRUE(client.connect(gateway));
+  gateway.engine->delete_ike(gateway.only_ike().our_spi());
+  const uint32_t id = gateway.only_ike().pending->message_id;
+  for (const Bytes& part : client.in_parts(
+           Exchange::CreateChildSa, {notify(NotifyType::Cookie, Bytes(900, 1))}, id, 600, true)) {
+    gateway.give(part);
+  }
+  EXPECT_EQ(gateway.engine->counters().get("response-other-exchange"), 2U);
+  EXPECT_EQ(gateway.engine->counters().get("fragments-received"), 0U);
+  EXPECT_EQ(gateway.state.ike_sas.size(), 1U);
+}
+
+// However many numbers there are, counters are few.
+TEST(RefusalNumbers, ThatNobodyKnowsAreCountedTogether) {
+  Gateway gateway;
+  Client client;
+  ASSERT_TRUE(client.connect(gateway));
+  const std::vector<std::pair<uint16_t, const char*>> refusals{{999, "child-refused-other"},
+                                                               {16383, "child-refused-other"},
+                                                               {2, "child-refused-other"},
+                                                               {14, "child-refused-14"}};
+  uint64_t others = 0;
+  for (const auto& [type, counter] : refusals) {
+    gateway.engine->rekey_child(gateway.state.child_sas.begin()->first);
+    for (int i = 0; i < 300 && !gateway.only_ike().pending; ++i) gateway.run_for(1s);  // backs off
+    payload::Notify refusal;
+    refusal.type = type;
+    ASSERT_TRUE(gateway.only_ike().pending);
+    gateway.give(client.seal(Exchange::CreateChildSa, {refusal},
+                             gateway.only_ike().pending->message_id, true));
+    others += type == 14 ? 0 : 1;
+    EXPECT_EQ(gateway.engine->counters().get(counter), type == 14 ? 1U : others);
+  }
+}
+
+}  // namespace
+}  // namespace segw::ike

@@ -55,8 +55,7 @@ TEST(ReplayedIke, FromElsewhereIsAnsweredThereOnceInASecond) {
 }
 
 TEST(ReplayedIke, OfAnEndedSaIsAnsweredToItsClientOnly) {
-  GroupSettings settings = group_settings();
-  Gateway gateway(settings);
+  Gateway gateway;
   Client client;
   client.pre_shared_key = secret("another");
   ASSERT_TRUE(client.take_init(gateway.ask(client.init_request())));

@@ -105,7 +105,7 @@ TEST(IkeWorkers, WhatIsBeingWorkedOnCountsForTheCookie) {
 
 TEST(IkeWorkers, AnAuthIsAnsweredWhenBothProofsAreDone) {
   Held gateway;
-  Client client = proving(gateway);
+  const Client client = proving(gateway);
   const auto answer = gateway.finish();
   ASSERT_EQ(answer.size(), 1U);
   const auto payloads = client.open(answer[0].message);

@@ -6,7 +6,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using ike::Group;
-using ike::IkeState;
 
 void expect_one_rekey(Pair& pair) { EXPECT_EQ(counted(pair, "ike-rekeyed"), 1U); }
 void expect_a_collision(Pair& pair) { expect_crossed(pair, "ike-rekeys"); }

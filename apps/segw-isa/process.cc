@@ -18,6 +18,7 @@ constexpr size_t kPacketMax = 65536;
 constexpr size_t kReportsMax = 8192;
 constexpr size_t kPuntsMax = 1024;  // strangers' messages leave room for what we have to say
 constexpr int kControlPerTurn = 256;
+constexpr int kTunBatchesPerTurn = 8;  // as many packets as control messages: neither starves
 constexpr int kTickMs = 50;
 constexpr int kDrainBatchesMax = 512;  // of a freeze: more than a TUN's queue holds
 
@@ -65,8 +66,8 @@ int Process::run() {
     const int ready = ::poll(polled.data(), polled.size(), kTickMs);
     if (ready < 0 && errno != EINTR) return 1;
     if (polled[0].revents != 0 && !read_control()) return 0;
-    if (polled[1].revents != 0) read_tun(Tun::Public);
-    if (polled[2].revents != 0) read_tun(Tun::Private);
+    if (polled[1].revents != 0) read_tun_batches(Tun::Public);
+    if (polled[2].revents != 0) read_tun_batches(Tun::Private);
     // Somebody took the device away: segwd must not go on vouching for an ISA without a data path.
     if (device_gone_) return 1;
     isa::Output out;
@@ -102,6 +103,12 @@ void Process::drain_tuns() {
     const bool more_public = read_tun(Tun::Public);
     const bool more_private = read_tun(Tun::Private);
     if (!more_public && !more_private) return;
+  }
+}
+
+void Process::read_tun_batches(Tun tun) {
+  for (int i = 0; i < kTunBatchesPerTurn; ++i) {
+    if (!read_tun(tun)) return;
   }
 }
 

@@ -36,6 +36,7 @@ class Process {
   void on_control(ByteView bytes);
   // True if there may be more.
   bool read_tun(Tun tun);
+  void read_tun_batches(Tun tun);
   void drain_tuns();
   void hand_on(isa::Output& out);
   void write_tun(int fd, const Bytes& packet);

@@ -236,6 +236,13 @@ Result<void> Netlink::set_mtu(unsigned device, uint32_t mtu) {
   return talk(message.get(), fmt::format("device {} mtu {}", device, mtu));
 }
 
+Result<void> Netlink::set_queue_length(unsigned device, uint32_t packets) {
+  Message message(RTM_NEWLINK, 0);
+  message.extra<ifinfomsg>()->ifi_index = static_cast<int>(device);
+  message.put(IFLA_TXQLEN, packets);
+  return talk(message.get(), fmt::format("device {} queue of {} packets", device, packets));
+}
+
 Result<void> Netlink::move(unsigned device, int namespace_fd) {
   Message message(RTM_NEWLINK, 0);
   message.extra<ifinfomsg>()->ifi_index = static_cast<int>(device);

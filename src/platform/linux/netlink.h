@@ -50,6 +50,8 @@ class Netlink {
   [[nodiscard]] uint32_t mtu(unsigned device);                   // 0: unknown
   Result<void> up(unsigned device);
   Result<void> set_mtu(unsigned device, uint32_t mtu);
+  // What may wait for the device, or for the reader of a TUN; the rest is dropped there.
+  Result<void> set_queue_length(unsigned device, uint32_t packets);
   Result<void> move(unsigned device, int namespace_fd);
   // Made, or taken away; what is there already, or gone already, is no error.
   enum class Do : uint8_t { Add, Remove };

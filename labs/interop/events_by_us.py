@@ -10,7 +10,7 @@ from segwlab import LabError, wait_until
 
 # We repeat a request after 2 s, the client its own after 1 s and 2.4 s. Without hearing us that long,
 # the client hears our request before the answer to its own.
-DEAF_S = 1.5
+DEAF_S = 1.2  # from its own request on
 HEAD_START_S = 0.1
 SETTLED_S = 40
 
@@ -68,12 +68,12 @@ class Cross(Event):
         self.log_before = len(run.client.log())
         rules = Filter(run)
         rules.drop("input", "ip", "daddr", run.case.local)
-        rules.end_after(DEAF_S)
+        rules.end_when_logged(f"generating {REQUEST[' '.join(self.theirs)]}", DEAF_S)
         run.by_us(*self.ours)
         time.sleep(HEAD_START_S)
         what, level = self.theirs
-        # The command would wait for its end.
-        patience = ["--timeout", "40"] if what == "delete" else []
+        # Without a wait for its end: each that waits holds one of charon's 16 threads.
+        patience = ["--timeout", "-1"] if what == "delete" else []
         run.start(COMMAND[what], f"--{level}", run.case.id, *patience)
 
     def finish(self, run):

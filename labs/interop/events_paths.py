@@ -11,7 +11,6 @@ from lab_files import LINK, MOVED
 from segwlab import LabError, wait_until
 
 AGAIN_S = 3  # until a synchronisation is asked for again
-SYNC_GREP = "parsed INFORMATIONAL request 0 . N(MSG_ID_SYN) ."
 SYNC = r"parsed INFORMATIONAL request 0 \[ N\(MSG_ID_SYN\) \]"
 
 
@@ -33,12 +32,12 @@ class Filter:
     def end_after(self, seconds):
         self.run.background(f"sleep {seconds}; nft delete table inet {self.table}")
 
-    def end_when_logged(self, expression):
-        """As soon as the client's log of this connection has it."""
+    def end_when_logged(self, expression, seconds=0):
+        """So long after the client's log of this connection has it."""
         log = self.run.client.folder / "charon.log"
         self.run.background(
-            f"for i in $(seq 300); do grep -q '<{self.run.case.id}|.*{expression}' {log} && break; "
-            f"sleep 0.2; done; nft delete table inet {self.table}")
+            f"for i in $(seq 300); do grep -qP '<{self.run.case.id}\\|.*{expression}' {log} && break; "
+            f"sleep 0.2; done; sleep {seconds}; nft delete table inet {self.table}")
 
 
 class WantsCookie(AgainByUs):
@@ -83,7 +82,7 @@ class Unanswered(Event):
         # RFC 3948 2.2: four zero bytes tell IKE from ESP.
         rules = Filter(run)
         rules.drop("output", "ip", "saddr", run.case.local, "udp", "sport", "4500", "@th,64,32", "0")
-        rules.end_when_logged(SYNC_GREP)
+        rules.end_when_logged(SYNC)
         run.background(f"exec ping -q -n -i 0.5 -c 200 -I {run.case.inner} {run.case.core}")
         run.by_us("liveness")
 

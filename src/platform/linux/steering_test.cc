@@ -16,10 +16,20 @@ namespace {
 
 std::string output_of(const std::string& command) {
   std::string text;
+  // NOLINTNEXTLINE(cert-env33-c): our own words
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
   std::array<char, 4096> buffer{};
   while (pipe && fgets(buffer.data(), buffer.size(), pipe.get()) != nullptr) text += buffer.data();
   return text;
+}
+
+std::vector<IpPrefix> two_thousand() {
+  std::vector<IpPrefix> many;
+  many.reserve(2000);
+  for (uint32_t i = 0; i < 2000; ++i) {
+    many.push_back({.address = IpAddress::v4(0x0A800000U + i * 256), .length = 24});
+  }
+  return many;
 }
 
 struct TestLog final : Log {
@@ -113,7 +123,9 @@ class SteeringTest : public ::testing::Test {
     return condition();
   }
   static IpPrefix prefix(const char* text) { return IpPrefix::parse(text).value_or(IpPrefix{}); }
-  void run(const std::string& what) { ASSERT_EQ(std::system((ip_ + what).c_str()), 0); }
+  void run(const std::string& what) {
+    ASSERT_EQ(std::system((ip_ + what).c_str()), 0);  // NOLINT(cert-env33-c): our own words
+  }
   [[nodiscard]] std::string route(const std::string& to, const std::string& from = "") const {
     return output_of(ip_ + "route get " + to + from + " 2>&1");
   }
@@ -220,10 +232,7 @@ TEST_F(SteeringTest, DeclaringRemovesWhatAnEarlierRunAdded) {
 }
 
 TEST_F(SteeringTest, ManyRoutesComeAndGoInBatches) {
-  std::vector<IpPrefix> many;
-  for (uint32_t i = 0; i < 2000; ++i) {
-    many.push_back({.address = IpAddress::v4(0x0A800000U + i * 256), .length = 24});
-  }
+  const std::vector<IpPrefix> many = two_thousand();
   steering_.add_routes({1}, many);
   EXPECT_EQ(output_of(ip_ + "route show table 193 | grep -c nhid"), "2002\n");
   steering_.remove_routes({1}, many);
@@ -322,10 +331,7 @@ TEST_F(SteeringTest, ManyLostRoutesComeBackInSlices) {
   declare_second();
   log_.expected = true;
   steering_.set({2}, {.from_service = Target::Shunt, .from_shunt = Target::Blackhole});
-  std::vector<IpPrefix> many;
-  for (uint32_t i = 0; i < 2000; ++i) {
-    many.push_back({.address = IpAddress::v4(0x0A800000U + i * 256), .length = 24});
-  }
+  const std::vector<IpPrefix> many = two_thousand();
   steering_.add_routes({2}, many);
   run("link set far0 down");
   const std::string count = ip_ + "route show table main | grep -c nhid";

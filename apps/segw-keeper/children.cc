@@ -23,11 +23,11 @@ void unblock_signals() {
 // Until exec only what is safe after fork is done.
 [[noreturn]] void become_isa(int program, const char* name, int control, int outer, int inner,
                              pid_t keeper) {
-  unblock_signals();
   // What a terminal tells its processes (its end, Ctrl-C) is for segwd: an ISA ends when segwd says
   // so, or with its socket.
   setsid();
   signal(SIGHUP, SIG_IGN);
+  unblock_signals();
   // Through high numbers first, so that none of the three overwrites another.
   const int high[3] = {fcntl(control, F_DUPFD, 64), fcntl(outer, F_DUPFD, 64),
                        fcntl(inner, F_DUPFD, 64)};
@@ -67,8 +67,8 @@ pid_t start_segwd(const std::vector<std::string>& arguments, int keeper_fd) {
   const pid_t keeper = getpid();
   const pid_t child = fork();
   if (child != 0) return child;
-  unblock_signals();
   signal(SIGHUP, SIG_IGN);  // until it listens to it
+  unblock_signals();
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != keeper) _exit(1);  // it died before the kernel was asked to tell
   fcntl(keeper_fd, F_SETFD, 0);

@@ -208,9 +208,14 @@ void EngineImpl::on_create_child(IkeSa& sa, Request& request) {
   if (closing || sa.state != IkeState::Established) {
     return refuse(sa, request, NotifyType::TemporaryFailure);
   }
-  // RFC 4555 3.7: nothing is sent to where the client only says that it is.
-  if (sa.address_unverified) return refuse(sa, request, NotifyType::TemporaryFailure);
-  if (offered->proposals.front().protocol == kProtocolIke) {
+  // RFC 4555 3.7: nothing is sent to where the client only says that it is. A CHILD SA is where the
+  // others are until it has answered: one that cannot move its own (strongSwan in user space) has
+  // no other way to go on.
+  const bool rekeys_ike = offered->proposals.front().protocol == kProtocolIke;
+  if (sa.address_unverified && (rekeys_ike || proven_address(sa) == nullptr)) {
+    return refuse(sa, request, NotifyType::TemporaryFailure);
+  }
+  if (rekeys_ike) {
     return on_rekey_ike(sa, request, *offered);
   }
   // "If a peer receives a request to create or rekey a Child SA when it is currently rekeying the

@@ -25,10 +25,8 @@ bool EngineImpl::wanted_fragment(IkeSa& sa, const Datagram& datagram, const Head
                                  const Part& part) {
   if (header.is_response) {
     const bool awaited = sa.pending && sa.pending->message_id == header.message_id;
-    const bool fits =
-        awaited && header.exchange == static_cast<uint8_t>(exchange_of(sa.pending->kind));
-    if (!fits) drop(awaited ? "response-other-exchange" : "response-unasked");
-    return fits;
+    if (!awaited) drop("response-unasked");
+    return awaited;
   }
   if (header.message_id == sa.next_request_in && sa.state != IkeState::Closed) return true;
   const bool again = sa.last_answer && header.message_id == sa.last_answer->message_id;

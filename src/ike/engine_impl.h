@@ -80,6 +80,7 @@ class EngineImpl final : public Engine {
     bool request_committing = false;  // a request of ours does
     bool proving = false;             // its IKE_AUTH is with the workers
     bool heard = false;               // we may ask this client (redundancy rule 18)
+    bool moving = false;              // its new address is being committed
     bool liveness_wanted = false;     // whatever the time
     Instant born{};                   // when age was zero
     Instant due{};                    // next thing to do for this SA
@@ -206,6 +207,7 @@ class EngineImpl final : public Engine {
   void repeat_request(IkeSa& sa, Instant now);
   void give_up(IkeSa& sa);
   void on_response(IkeSa& sa, const Header& header, const Plain& plain);
+  void answered_another(IkeSa& sa);
   void finish(IkeSa& sa, const PendingRequest& done, const std::vector<Payload>& payloads);
   void finish_delete_child(IkeSa& sa, const PendingRequest& done);
   bool ask_delete_child(IkeSa& sa, Spi child);

@@ -137,8 +137,9 @@ void EngineImpl::client_moved(IkeSpi ike_sa, const Endpoint& remote) {
   const auto at = tables_.ike_sas.find(ike_sa);
   if (!active_ || at == tables_.ike_sas.end() || remote.port == 0) return;
   IkeSa& sa = at->second;
-  // Until the ISA has the new address it tells of it again and again.
-  if (!is_followed(sa) || remote == sa.remote) return;
+  // Until the ISA has the new address it tells of it again and again. What was to tell the ISA is
+  // forgotten with a role.
+  if (!is_followed(sa) || (remote == sa.remote && runtime(sa).moving)) return;
   counters_.add("clients-moved");
   sa.remote = remote;
   children_follow(sa);
@@ -155,9 +156,12 @@ void EngineImpl::children_follow(IkeSa& sa) {
     if (udp) udp->remote_port = sa.remote.port;
     changes.child_sas.push_back(spi);
   }
+  runtime(sa).moving = true;
   commit(changes, [this, spi = sa.our_spi()] {
     const auto at = tables_.ike_sas.find(spi);
-    if (at != tables_.ike_sas.end()) host_.moved(at->second);
+    if (at == tables_.ike_sas.end()) return;
+    runtime(at->second).moving = false;
+    host_.moved(at->second);
   });
 }
 

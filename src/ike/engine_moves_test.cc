@@ -29,6 +29,22 @@ TEST(EspFromANewPort, IsCommittedOnceThoughTheIsaTellsOfItUntilItIsHeld) {
   EXPECT_EQ(gateway.host.moves, std::vector<Endpoint>{kNewPort});
 }
 
+// With a role, what waits for the other chassis is forgotten.
+TEST(EspFromANewPort, IsCommittedAgainByANewRole) {
+  Gateway gateway;
+  Client client = testing::behind_nat();
+  ASSERT_TRUE(client.connect(gateway));
+  const IkeSpi spi = gateway.only_ike().our_spi();
+  gateway.host.mode = RecordingHost::Commits::Held;
+  gateway.engine->client_moved(spi, kNewPort);
+  gateway.engine->activate(true);
+  gateway.host.committed.clear();
+  gateway.engine->client_moved(spi, kNewPort);
+  EXPECT_EQ(gateway.host.committed.size(), 1U);
+  gateway.host.release();
+  EXPECT_FALSE(gateway.host.moves.empty());
+}
+
 // RFC 7296 2.23: "A host behind a NAT SHOULD NOT do this".
 TEST(EspFromANewPort, MovesNothingWhileWeAreBehindANat) {
   Gateway gateway;

@@ -154,9 +154,8 @@ void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain
     return drop("response-unasked");
   }
   if (runtime(sa).request_committing) return drop("response-unasked");
-  // The chassis before us may have asked something else under this ID, and have been answered.
   if (header.exchange != static_cast<uint8_t>(exchange_of(sa.pending->kind))) {
-    return drop("response-other-exchange");
+    return answered_another(sa);
   }
   // Of synchronisations all have one message ID: an old answer is told by its nonce.
   if (sa.pending->kind != Kind::MessageIdSync) note_heard(sa);
@@ -178,6 +177,28 @@ void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain
     return commit(std::move(changes), [] {});
   }
   finish(sa, done, *payloads);
+  proceed(spi);
+}
+
+// The chassis before us asked something else under this ID. To the client ours is that request once
+// more (RFC 7296 2.1), so it will never look at it: what it was for has another ID. SAs that it
+// should have made are refused, so that a client which answers so always is not asked at once.
+void EngineImpl::answered_another(IkeSa& sa) {
+  drop("response-other-exchange");
+  const Kind kind = sa.pending->kind;
+  if (kind == Kind::IkeAuth || kind == Kind::MessageIdSync) return;
+  note_heard(sa);
+  const IkeSpi spi = sa.our_spi();
+  if (exchange_of(kind) == Exchange::CreateChildSa) {
+    const PendingRequest done = std::move(*sa.pending);
+    sa.pending.reset();
+    reserved_.erase(done.new_child);
+    finish(sa, done, {});
+  } else {
+    Changes changes{.ike_sas = {spi}};
+    abandon_request(sa, changes);
+    commit(changes, [] {});
+  }
   proceed(spi);
 }
 

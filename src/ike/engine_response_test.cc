@@ -45,24 +45,40 @@ TEST_F(OtherExchange, DoesNotConfirmADeleteOfAChildSa) {
   EXPECT_TRUE(gateway_.state.child_sas.empty());
 }
 
-TEST_F(OtherExchange, RefusesNoRekey) {
-  gateway_.engine->rekey_child(gateway_.state.child_sas.begin()->first);
-  answer_with(Exchange::Informational);
-  EXPECT_EQ(dropped(), 1U);
-  EXPECT_TRUE(gateway_.only_ike().pending);
-  EXPECT_EQ(gateway_.engine->counters().get("child-refused-0"), 0U);
+// The client will never look at that number again.
+TEST_F(OtherExchange, LeavesTheDeleteToTheNextNumber) {
+  gateway_.engine->delete_ike(gateway_.only_ike().our_spi());
+  const uint32_t first = gateway_.only_ike().pending->message_id;
+  const auto sent = answer_with(Exchange::CreateChildSa);
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(decode_header(sent[0].message)->message_id, first + 1);
 }
 
-TEST_F(OtherExchange, IsNoSignOfLife) {
+TEST_F(OtherExchange, PutsARekeyOff) {
+  gateway_.engine->rekey_child(gateway_.state.child_sas.begin()->first);
+  const uint32_t first = gateway_.only_ike().pending->message_id;
+  EXPECT_TRUE(answer_with(Exchange::Informational).empty()) << "not at once";
+  EXPECT_EQ(dropped(), 1U);
+  EXPECT_FALSE(gateway_.only_ike().pending);
+  for (int i = 0; i < 300 && !gateway_.only_ike().pending; ++i) gateway_.run_for(1s);
+  ASSERT_TRUE(gateway_.only_ike().pending);
+  EXPECT_EQ(gateway_.only_ike().pending->message_id, first + 1);
+}
+
+TEST_F(OtherExchange, IsASignOfLifeAndNoAnswer) {
   Gateway other(gateway_, group_settings());
   other.engine->heard(other.only_ike().our_spi());
   other.engine->ask_liveness(other.only_ike().our_spi());
-  other.give(client_.seal(Exchange::CreateChildSa, {}, other.only_ike().pending->message_id, true));
-  EXPECT_TRUE(other.only_ike().pending);
+  const uint32_t first = other.only_ike().pending->message_id;
+  other.give(client_.seal(Exchange::CreateChildSa, {}, first, true));
   EXPECT_EQ(other.engine->counters().get("response-other-exchange"), 1U);
+  EXPECT_FALSE(other.only_ike().pending);
+  other.engine->ask_liveness(other.only_ike().our_spi());
+  ASSERT_TRUE(other.only_ike().pending);
+  EXPECT_EQ(other.only_ike().pending->message_id, first + 1);
 }
 
-TEST(OtherExchangeInParts, IsNotKept) {
+TEST(OtherExchangeInParts, ConfirmsNoDeleteEither) {
   GroupSettings settings = group_settings();
   settings.tunnels[0].options.fragments = FragmentSettings{};
   Gateway gateway(settings);
@@ -75,9 +91,10 @@ TEST(OtherExchangeInParts, IsNotKept) {
            Exchange::CreateChildSa, {notify(NotifyType::Cookie, Bytes(900, 1))}, id, 600, true)) {
     gateway.give(part);
   }
-  EXPECT_EQ(gateway.engine->counters().get("response-other-exchange"), 2U);
-  EXPECT_EQ(gateway.engine->counters().get("fragments-received"), 0U);
-  EXPECT_EQ(gateway.state.ike_sas.size(), 1U);
+  EXPECT_EQ(gateway.engine->counters().get("response-other-exchange"), 1U);
+  ASSERT_EQ(gateway.state.ike_sas.size(), 1U);
+  ASSERT_TRUE(gateway.only_ike().pending);
+  EXPECT_EQ(gateway.only_ike().pending->message_id, id + 1);
 }
 
 // However many numbers there are, counters are few.

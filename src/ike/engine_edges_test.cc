@@ -6,14 +6,10 @@
 #include "ike/replay_counter_sync.h"
 #include "ike/testing_extras.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ChattyClient;
-using testing::Gateway;
-using testing::group_settings;
-using testing::liveness;
 
 constexpr NotifyType kMessageIds = NotifyType::MessageIdSyncSupported;
 constexpr NotifyType kReplay = NotifyType::ReplayCounterSyncSupported;
@@ -95,7 +91,7 @@ TEST_F(SkippedNumbers, AreNotToldByTheOldIkeSaAfterARekey) {
   const auto made = client_.successor(next_->ask(client_.rekey_ike_request(0x7777)));
   ASSERT_TRUE(made);
   ChattyClient successor;
-  static_cast<testing::Client&>(successor) = *made;
+  static_cast<Client&>(successor) = *made;
   next_->give(empty_answer(old, first[0]));
   EXPECT_EQ(next_->host.edges, Edges{}) << "it has no CHILD SAs there any more";
   const auto second = questions(successor, next_->run_for(200ms));
@@ -149,4 +145,4 @@ TEST_F(SkippedNumbers, AnOldSynchronisationCostsNoIv) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -5,14 +5,10 @@
 #include "ike/testing_engine.h"
 #include "ike/testing_extras.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ChattyClient;
-using testing::Client;
-using testing::Gateway;
-using testing::RecordingHost;
 
 // A client that sends ESP and answers nothing: a liveness request of ours is under way for ever.
 class DeafClient : public ::testing::Test {
@@ -28,7 +24,7 @@ class DeafClient : public ::testing::Test {
       gateway_.run_for(5s);
     }
   }
-  Gateway gateway_{testing::with_dpd()};
+  Gateway gateway_{with_dpd()};
   Client client_;
 };
 
@@ -67,7 +63,7 @@ TEST_F(DeafClient, ADeleteOfItsIkeSaIsNotInItsWay) {
 
 // ---- decisions that meet a commit under way, or a synchronisation ----
 
-const Endpoint kNew{.address = testing::address("198.51.100.9"), .port = 4500};
+const Endpoint kNew{.address = address("198.51.100.9"), .port = 4500};
 
 class UnprovenAddress : public ::testing::Test {
  protected:
@@ -149,4 +145,4 @@ TEST(UnmadeChildSa, EndsTheIkeSaIfItsDeleteIsGivenUp) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

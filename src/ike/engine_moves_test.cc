@@ -5,20 +5,14 @@
 #include "ike/testing_engine.h"
 #include "ike/testing_extras.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
-
-using testing::ChattyClient;
-using testing::Client;
-using testing::client_at;
-using testing::Gateway;
-using testing::RecordingHost;
 
 const Endpoint kNewPort = client_at(4501);
 
 TEST(EspFromANewPort, IsCommittedOnceThoughTheIsaTellsOfItUntilItIsHeld) {
   Gateway gateway;
-  Client client = testing::behind_nat();
+  Client client = behind_nat();
   ASSERT_TRUE(client.connect(gateway));
   gateway.host.committed.clear();
   gateway.host.mode = RecordingHost::Commits::Held;
@@ -32,7 +26,7 @@ TEST(EspFromANewPort, IsCommittedOnceThoughTheIsaTellsOfItUntilItIsHeld) {
 // With a role, what waits for the other chassis is forgotten.
 TEST(EspFromANewPort, IsCommittedAgainByANewRole) {
   Gateway gateway;
-  Client client = testing::behind_nat();
+  Client client = behind_nat();
   ASSERT_TRUE(client.connect(gateway));
   const IkeSpi spi = gateway.only_ike().our_spi();
   gateway.host.mode = RecordingHost::Commits::Held;
@@ -48,7 +42,7 @@ TEST(EspFromANewPort, IsCommittedAgainByANewRole) {
 // RFC 7296 2.23: "A host behind a NAT SHOULD NOT do this".
 TEST(EspFromANewPort, MovesNothingWhileWeAreBehindANat) {
   Gateway gateway;
-  Client client = testing::behind_nat();
+  Client client = behind_nat();
   ASSERT_TRUE(client.connect(gateway));
   gateway.only_ike().local_behind_nat = true;
   gateway.engine->client_moved(gateway.only_ike().our_spi(), kNewPort);
@@ -65,20 +59,20 @@ TEST(RefusedMove, DoesNotHideADeleteInTheSameRequest) {
   client.child_spi = 0xC0000002;
   ASSERT_TRUE(
       client.open(gateway.ask(client.request(Exchange::CreateChildSa, client.child_payloads()))));
-  std::vector<Payload> payloads = testing::delete_child(testing::kClientSpi);
+  std::vector<Payload> payloads = delete_child(kClientSpi);
   payloads.emplace_back(notify(NotifyType::UpdateSaAddresses));
   payloads.emplace_back(notify(NotifyType::ReplayCounterSync, encode_replay_delta(7000, false)));
-  const Endpoint elsewhere{.address = testing::address("10.0.0.99"), .port = 4500};
+  const Endpoint elsewhere{.address = address("10.0.0.99"), .port = 4500};
   const auto sent =
       gateway.give(client.request(Exchange::Informational, payloads), client_at(), elsewhere);
   ASSERT_EQ(sent.size(), 1U);
   const auto answer = client.open(sent[0].message);
   ASSERT_TRUE(answer);
-  EXPECT_TRUE(testing::refused(answer, NotifyType::UnacceptableAddresses));
+  EXPECT_TRUE(refused(answer, NotifyType::UnacceptableAddresses));
   EXPECT_NE(Client::find<payload::Delete>(*answer), nullptr);
   ASSERT_EQ(gateway.state.child_sas.size(), 1U);
   EXPECT_GE(gateway.state.child_sas.begin()->second.outbound_floor, 7000U);
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

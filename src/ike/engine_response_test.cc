@@ -3,14 +3,10 @@
 
 #include "ike/testing_extras.h"
 
-namespace segw::ike {
+namespace segw::ike::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ChattyClient;
-using testing::Client;
-using testing::Gateway;
-using testing::group_settings;
 
 // The chassis before us asked for another exchange under the same message ID, and the client
 // repeats the answer to that.
@@ -121,4 +117,4 @@ TEST(RefusalNumbers, ThatNobodyKnowsAreCountedTogether) {
 }
 
 }  // namespace
-}  // namespace segw::ike
+}  // namespace segw::ike::testing

@@ -93,7 +93,7 @@ void EngineImpl::activate(bool clean) {
   // The client may have gone further with the other chassis than we know; it is begun anew.
   Changes changes;
   for (const IkeSpi spi : doubtful) remove_ike(spi, false, changes);
-  if (!doubtful.empty()) commit(std::move(changes), [] {});
+  if (!doubtful.empty()) commit(changes, [] {});
   find_wanted_tunnels();
 }
 
@@ -387,8 +387,8 @@ void EngineImpl::answer(IkeSa& sa, const Request& request, const std::vector<Pay
     }
     runtime(sa).committing = true;
   }
-  commit(std::move(changes), [this, spi, local, remote, stays, response = std::move(response),
-                              digest = request.digest, finish = std::move(then)] {
+  commit(changes, [this, spi, local, remote, stays, response = std::move(response),
+                   digest = request.digest, finish = std::move(then)] {
     const auto at = runtimes_.find(spi);
     if (at != runtimes_.end()) at->second.committing = false;
     if (!stays) {

@@ -216,7 +216,7 @@ void EngineImpl::make_half_open(InitWork& work) {
   half_open_[{header.initiator, datagram.remote}] = spi;
   changes.ike_sas.push_back(spi);
   counters_.add("half-open-made");
-  commit(std::move(changes), [this, spi, answer] {
+  commit(changes, [this, spi, answer] {
     const auto at = runtimes_.find(spi);
     if (at != runtimes_.end()) at->second.committing = false;
     host_.send(answer);

@@ -324,7 +324,7 @@ void EngineImpl::finish_auth(IkeSa& sa, const PendingRequest& done,
   forget_proof(sa);
   set_up_done(sa);
   counters_.add("established");
-  commit(std::move(changes), [this, made, index = sa.tunnel] {
+  commit(changes, [this, made, index = sa.tunnel] {
     if (!made) return;
     use_outbound(*made);
     host_.on_tunnel_state(index, true);
@@ -336,7 +336,7 @@ void EngineImpl::fail_set_up(IkeSa& sa, std::string_view reason) {
   set_up_failed(sa.tunnel);
   Changes changes;
   remove_ike(sa.our_spi(), false, changes);
-  commit(std::move(changes), [] {});
+  commit(changes, [] {});
 }
 
 }  // namespace segw::ike

@@ -136,18 +136,18 @@ void EngineImpl::finish_child(IkeSa& sa, const PendingRequest& done,
   const auto* nonce = first_of<payload::Nonce>(payloads);
   Changes changes{.ike_sas = {sa.our_spi()}};
   if (refusal != nullptr || nonce == nullptr) {
-    commit(std::move(changes), [] {});
+    commit(changes, [] {});
     return child_refused(sa, done, refusal);
   }
   if (is_gone(done, payloads)) {
     forget_unmade(done, changes);
-    return commit(std::move(changes), [] {});
+    return commit(changes, [] {});
   }
   const bool was_up = !sa.children.empty();
   const Nonces nonces{.initiator = done.nonce, .responder = nonce->data};
   const auto made = take_child(sa, done, payloads, nonces, changes);
   if (!made) {
-    commit(std::move(changes), [] {});
+    commit(changes, [] {});
     counters_.add("child-answer-unusable");
     back_off(done.kind == Kind::RekeyChild ? runtime(sa).child_rekeys[done.child]
                                            : runtime(sa).entries[done.entry],
@@ -166,7 +166,7 @@ void EngineImpl::finish_child(IkeSa& sa, const PendingRequest& done,
     settle_child_rekey(done, *made, std::min(nonces.initiator, nonces.responder), changes);
     use = tables_.child_sas.at(*made).delete_after.count() == 0;
   }
-  commit(std::move(changes), [this, made, use, was_up, index = sa.tunnel] {
+  commit(changes, [this, made, use, was_up, index = sa.tunnel] {
     if (use) use_outbound(*made);
     if (!was_up) host_.on_tunnel_state(index, true);
   });
@@ -262,7 +262,7 @@ void EngineImpl::child_refused(IkeSa& sa, const PendingRequest& done,
     // RFC 7296 2.25.1: the initiator "SHOULD silently delete the Child SA".
     Changes changes{.ike_sas = {sa.our_spi()}};
     remove_child(done.child, true, changes);
-    return commit(std::move(changes), [] {});
+    return commit(changes, [] {});
   }
   if (is(refusal, NotifyType::InvalidKePayload) && done.kind != Kind::IkeAuth &&
       done.retold < kRetoldMax) {

@@ -241,7 +241,7 @@ void EngineImpl::finish_rekey_ike(IkeSa& sa, const PendingRequest& done,
     inherit(sa, next, Duration{}, changes);
   }
   const IkeSpi made = next.our_spi();
-  commit(std::move(changes), [this, made] { proceed(made); });
+  commit(changes, [this, made] { proceed(made); });
 }
 
 void EngineImpl::ike_rekey_refused(IkeSa& sa, const PendingRequest& done,
@@ -251,9 +251,9 @@ void EngineImpl::ike_rekey_refused(IkeSa& sa, const PendingRequest& done,
   if (IkeSa* rival = rival_of(sa, done)) {
     // The client rekeyed it, and did not take up our own.
     inherit(sa, *rival, kRekeyedLimit, changes);
-    return commit(std::move(changes), [] {});
+    return commit(changes, [] {});
   }
-  commit(std::move(changes), [] {});
+  commit(changes, [] {});
   const auto is = [&](NotifyType type) {
     return refusal != nullptr && refusal->type == static_cast<uint16_t>(type);
   };

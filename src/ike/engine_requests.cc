@@ -86,7 +86,7 @@ bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending,
   run.resend_at = platform_.clock.now() + kResendFirst;
   run.request_committing = true;
   // Redundancy rule 15: own requests, liveness too, are committed before they leave.
-  commit(std::move(changes), [this, spi = sa.our_spi(), id = sa.pending->message_id] {
+  commit(changes, [this, spi = sa.our_spi(), id = sa.pending->message_id] {
     const auto at = runtimes_.find(spi);
     if (at != runtimes_.end()) at->second.request_committing = false;
     const auto still = tables_.ike_sas.find(spi);
@@ -143,7 +143,7 @@ void EngineImpl::give_up(IkeSa& sa) {
   counters_.add("client-silent");
   settle_for_rival(sa, changes);  // silent on this one only, perhaps
   remove_ike(sa.our_spi(), false, changes);
-  commit(std::move(changes), [] {});
+  commit(changes, [] {});
 }
 
 void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain) {
@@ -174,7 +174,7 @@ void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain
     counters_.add("client-found-us-malformed");
     Changes changes;
     remove_ike(spi, true, changes);
-    return commit(std::move(changes), [] {});
+    return commit(changes, [] {});
   }
   finish(sa, done, *payloads);
   proceed(spi);
@@ -185,6 +185,7 @@ void EngineImpl::on_response(IkeSa& sa, const Header& header, const Plain& plain
 // should have made are refused, so that a client which answers so always is not asked at once.
 void EngineImpl::answered_another(IkeSa& sa) {
   drop("response-other-exchange");
+  if (!sa.pending) return;
   const Kind kind = sa.pending->kind;
   if (kind == Kind::IkeAuth || kind == Kind::MessageIdSync) return;
   note_heard(sa);
@@ -213,7 +214,7 @@ void EngineImpl::finish(IkeSa& sa, const PendingRequest& done,
     case Kind::DeleteIke: {
       Changes changes;
       remove_ike(sa.our_spi(), true, changes);
-      return commit(std::move(changes), [] {});
+      return commit(changes, [] {});
     }
     case Kind::IkeSaInit:
       return;  // its answer is not protected
@@ -234,7 +235,7 @@ void EngineImpl::finish(IkeSa& sa, const PendingRequest& done,
 void EngineImpl::finish_delete_child(IkeSa& sa, const PendingRequest& done) {
   Changes changes{.ike_sas = {sa.our_spi()}};
   remove_child(done.child, true, changes);
-  commit(std::move(changes), [] {});
+  commit(changes, [] {});
 }
 
 // What became due by the last step, without waiting for a timer.
@@ -257,7 +258,7 @@ void EngineImpl::clear_tunnel(uint32_t index) {
   Changes changes;
   remove_own_attempts(index, IkeState::Connecting, changes);
   remove_own_attempts(index, IkeState::Authenticating, changes);
-  if (!changes.deleted_ike_sas.empty()) commit(std::move(changes), [] {});
+  if (!changes.deleted_ike_sas.empty()) commit(changes, [] {});
   if (is_dynamic(index)) return;  // its client begins
   set_ups_[index].back_off = {};
   tunnel_lost(index, Duration{});
@@ -322,7 +323,7 @@ void EngineImpl::end(IkeSa& sa) {
     Changes changes;
     counters_.add("ended-unheard");
     remove_ike(sa.our_spi(), false, changes);
-    return commit(std::move(changes), [] {});
+    return commit(changes, [] {});
   }
   ask_delete_ike(sa);
   schedule(sa);
@@ -347,7 +348,7 @@ void EngineImpl::end_child(IkeSa& sa, Spi child) {
     Changes changes{.ike_sas = {sa.our_spi()}};
     counters_.add("ended-unheard");
     remove_child(child, false, changes);
-    commit(std::move(changes), [] {});
+    commit(changes, [] {});
   }
   schedule(sa);
 }

@@ -242,7 +242,7 @@ void EngineImpl::perform(IkeSa& sa, const Task& task, Instant now) {
       const bool closed = sa.state == IkeState::Closed;
       if (!closed) counters_.add("half-open-expired");
       remove_ike(sa.our_spi(), closed, changes);
-      return commit(std::move(changes), [] {});
+      return commit(changes, [] {});
     }
     case Task::Kind::Resend:
       return sa.pending ? repeat_request(sa, now) : give_up(sa);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@ namespace segw::app {
 namespace {
 
 constexpr size_t kReplyBytesMax = size_t{256} << 20U;  // ours to hold, however much segwd says
+
+constexpr timeval kAnswerMax{.tv_sec = 10, .tv_usec = 0};  // a switchover is the longest, below 2 s
 
 class Descriptor {
  public:
@@ -62,6 +65,9 @@ Result<std::string> read_all(int fd) {
     const ssize_t got = ::read(fd, part.data(), part.size());
     if (got == 0) return text;
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      return failure(fmt::format("segwd does not answer, for {} s now", kAnswerMax.tv_sec));
+    }
     if (got < 0) return system_failure("reading the answer");
     text.append(part.data(), static_cast<size_t>(got));
   }
@@ -73,6 +79,9 @@ Result<std::string> read_all(int fd) {
 Result<Reply> ask(const std::string& socket, const std::string& command) {
   const Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) return system_failure("socket");
+  // One that hangs (SIGSTOP, a disk that does not answer) is told from one that works.
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kAnswerMax, sizeof(kAnswerMax));
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kAnswerMax, sizeof(kAnswerMax));
   if (auto connected = connect_to(fd.get(), socket); !connected) {
     return tl::unexpected(connected.error());
   }

@@ -140,10 +140,12 @@ class Client:
 
 def answered(lab, node, source, target, count=10, size=56, wait=1):
     """Numbers of the pings that come back, of 1 to `count`."""
-    # Its exit code says less than its words.
-    line = f"ping -D -n -i 0.02 -c {count} -W {wait} -s {size} -I {source} {target} 2>&1; true"
-    return {int(number) for number in re.findall(
-        r"bytes from .*icmp_seq=(\d+) ", lab.exec(node, "sh", "-c", line))}
+    # Its exit code says less than its words. With -w it waits for answers that are late, and may
+    # send more meanwhile; -W counts only until the first has come.
+    line = (f"ping -D -n -i 0.02 -c {count} -w {wait + count // 50} -s {size} -I {source} {target} "
+            "2>&1; true")
+    came = re.findall(r"bytes from .*icmp_seq=(\d+) ", lab.exec(node, "sh", "-c", line))
+    return {int(number) for number in came if int(number) <= count}
 
 
 def pings(*args, **words):

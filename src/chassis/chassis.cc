@@ -85,6 +85,9 @@ class ChassisImpl final : public Chassis {
                                         ike::TunnelAction action) override;
   Result<std::string> reload_credentials(const platform::Files& files) override;
   Result<std::string> trace(const IpAddress& peer, TraceMode mode) override {
+    if (mode == TraceMode::ShowKeys && !options_.allow_key_export) {
+      return failure("keys are not shown: segwd runs without --allow-key-export");
+    }
     return trace_.set(peer, mode);
   }
   [[nodiscard]] const mcs::GroupState* group_state(TunnelGroupId id) const override {

@@ -38,10 +38,16 @@ bool write_all(int fd, ByteView bytes) {
 
 Result<std::unique_ptr<FolderStore>> FolderStore::open(Loop& loop,
                                                        const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return failure(fmt::format("state folder {}: {}", folder.string(), error.message()));
-  ::chmod(folder.c_str(), S_IRWXU);
+  // Its mode is for whoever made it to say: --state with a slip of the pen may name any folder.
+  struct stat status{};
+  if (::stat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    return failure(
+        fmt::format("there is no state folder {0}: install -d -m 0700 {0}", folder.string()));
+  }
+  if (status.st_uid != ::geteuid() || (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return failure(
+        fmt::format("state folder {0} is not ours alone: chmod 700 {0}", folder.string()));
+  }
   const auto path = folder / "lock";
   FileDescriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!lock.valid()) return failure(fmt::format("{}: {}", path.string(), errno_text()));

@@ -45,6 +45,25 @@ TEST_F(StoreTest, RefusesASecondUserOfTheFolder) {
   EXPECT_NE(second.error().text.find("another segwd"), std::string::npos);
 }
 
+// `--state /etc` by a slip of the pen must not lock everybody out of it.
+TEST_F(StoreTest, RefusesAFolderThatOthersMayEnterAndLeavesItAsItIs) {
+  ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
+  const auto refused = FolderStore::open(loop_, folder_);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text.find("chmod 700"), std::string::npos) << refused.error().text;
+  struct stat info{};
+  ASSERT_EQ(::stat(folder_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0755U);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
+TEST_F(StoreTest, MakesNoFolder) {
+  const auto refused = FolderStore::open(loop_, folder_ / "not" / "there");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text.find("install -d"), std::string::npos) << refused.error().text;
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
 TEST_F(StoreTest, RefusesNamesThatLeaveTheFolder) {
   const auto store = FolderStore::open(loop_, folder_);
   ASSERT_TRUE(store);

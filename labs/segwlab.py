@@ -46,8 +46,9 @@ def run(argv, **options):
 
 
 def end_orderly():
-    """SIGTERM ends a script like an exception does: its lab is taken down."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    """SIGTERM and Ctrl-C end a script like an exception does: its lab is taken down."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(1))
 
 
 def start_ticks(pid):

@@ -25,9 +25,16 @@ struct Stat {
   pid_t session = 0;
 };
 
+// Nothing of a process that ends meanwhile: an iterator would throw then.
+std::string read_proc(pid_t pid, const char* name) {
+  const std::ifstream in("/proc/" + std::to_string(pid) + "/" + name);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
 std::optional<Stat> read_stat(pid_t pid) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::string text = read_proc(pid, "stat");
   const size_t name_end = text.rfind(')');  // the name may hold blanks and parentheses
   if (name_end == std::string::npos) return std::nullopt;
   std::istringstream fields(text.substr(name_end + 1));
@@ -166,8 +173,7 @@ bool wait_for_end(const std::set<ProcessId>& processes, std::chrono::millisecond
 }
 
 std::string command_line(pid_t pid) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/cmdline");
-  std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::string text = read_proc(pid, "cmdline");
   while (!text.empty() && text.back() == '\0') text.pop_back();
   std::ranges::replace(text, '\0', ' ');
   return text;

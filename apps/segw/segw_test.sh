@@ -23,6 +23,9 @@ fi
 # Both vrrp priorities, the mastership's and the service's id.
 [ "$(grep -c "bad.cfg: line " "$dir/out")" = 4 ] || fail "every error has its line"
 if "$segw" check "$dir/none.cfg" --ports "$dir/none" 2>/dev/null; then fail "no file, no success"; fi
+if "$segw" check "$dir" --ports "$dir" 2>"$dir/err"; then fail "a folder is no configuration"; fi
+grep -qx "$dir: cannot be read" "$dir/err" || fail "says that a folder cannot be read"
+rm "$dir/err"
 
 "$segw" tools mcs-key generate --state "$dir" >/dev/null || fail "a key is made"
 [ "$(stat -c %a "$dir/mcs.key")" = 600 ] || fail "the key is its owner's"

@@ -7,10 +7,9 @@
 #include <asio/signal_set.hpp>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 
+#include "apps/text_file.h"
 #include "chassis/chassis.h"
 #include "chassis/credentials.h"
 #include "cli/console.h"
@@ -37,12 +36,6 @@ constexpr Duration kHeartbeat = std::chrono::milliseconds(100);
 
 void say(const std::string& line) { std::fprintf(stderr, "segwd: %s\n", line.c_str()); }
 
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return failure(path + ": cannot be read");
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 bool report(const std::string& file, const config::ConfigErrors& errors) {
   for (const config::ConfigError& error : errors) say(file + ": " + config::text(error));
   return false;
@@ -61,13 +54,13 @@ std::filesystem::path pki_folder(const Options& options) {
 bool load(const Options& options, Start& start) {
   config::PortsMap ports;
   if (!options.ports_file.empty()) {
-    const auto text = read_file(options.ports_file);
+    const auto text = app::read_text(options.ports_file);
     if (!text) return say(text.error().text), false;
     auto parsed = config::parse_ports(*text);
     if (!parsed) return report(options.ports_file, parsed.error());
     ports = std::move(*parsed);
   }
-  const auto text = read_file(options.config_file);
+  const auto text = app::read_text(options.config_file);
   if (!text) return say(text.error().text), false;
   auto result = config::load(*text, ports);
   if (!result) return report(options.config_file, result.error());

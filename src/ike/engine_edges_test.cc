@@ -11,9 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr NotifyType kMessageIds = NotifyType::MessageIdSyncSupported;
-constexpr NotifyType kReplay = NotifyType::ReplayCounterSyncSupported;
-constexpr uint64_t kDelta = uint64_t{1} << 22;
 using Edges = std::map<Spi, uint64_t>;
 
 class SkippedNumbers : public ::testing::Test {

@@ -1,6 +1,8 @@
 // Messages in fragments (RFC 7383) through the engine, with takeovers in the middle.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "ike/testing_extras.h"
 
 namespace segw::ike::testing {
@@ -55,7 +57,7 @@ TEST_F(FragmentedIke, AFragmentedRequestIsAnsweredInFragmentsThatFit) {
 
 TEST_F(FragmentedIke, OrderDoesNotMatter) {
   auto parts = begin();
-  std::reverse(parts.begin(), parts.end());
+  std::ranges::reverse(parts);
   EXPECT_TRUE(client_.open_parts(give_all(gateway_, parts)));
 }
 

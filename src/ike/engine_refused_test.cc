@@ -31,7 +31,9 @@ class Refused : public ::testing::Test {
     return gateway_.give(answer(request, {notify(type)}));
   }
   Spi child() { return gateway_.state.child_sas.begin()->first; }
-  uint64_t counted(std::string_view what) { return gateway_.engine->counters().get(what); }
+  [[nodiscard]] uint64_t counted(std::string_view what) const {
+    return gateway_.engine->counters().get(what);
+  }
 
   Gateway gateway_;
   Client client_;

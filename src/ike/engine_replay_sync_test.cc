@@ -10,10 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr NotifyType kMessageIds = NotifyType::MessageIdSyncSupported;
-constexpr NotifyType kReplay = NotifyType::ReplayCounterSyncSupported;
-constexpr uint64_t kDelta = uint64_t{1} << 22;
-
 class ReplaySync : public ::testing::Test {
  protected:
   void connect(const std::vector<NotifyType>& announced) {

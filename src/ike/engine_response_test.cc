@@ -16,7 +16,9 @@ class OtherExchange : public ::testing::Test {
   std::vector<Datagram> answer_with(Exchange exchange) {
     return gateway_.give(client_.seal(exchange, {}, gateway_.only_ike().pending->message_id, true));
   }
-  uint64_t dropped() { return gateway_.engine->counters().get("response-other-exchange"); }
+  [[nodiscard]] uint64_t dropped() const {
+    return gateway_.engine->counters().get("response-other-exchange");
+  }
 
   Gateway gateway_;
   Client client_;

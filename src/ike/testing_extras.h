@@ -7,6 +7,11 @@
 
 namespace segw::ike::testing {
 
+// What a client says that speaks RFC 6311, and how far its numbers then skip.
+constexpr NotifyType kMessageIds = NotifyType::MessageIdSyncSupported;
+constexpr NotifyType kReplay = NotifyType::ReplayCounterSyncSupported;
+constexpr uint64_t kDelta = uint64_t{1} << 22;
+
 inline std::vector<Payload> with(std::vector<Payload> payloads,
                                  const std::vector<NotifyType>& more) {
   for (const NotifyType type : more) payloads.emplace_back(notify(type));

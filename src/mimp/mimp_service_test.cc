@@ -76,10 +76,7 @@ TEST(Failover, StandbyTakesOverAfterHoldCleanly) {
 
 TEST(Failover, WithoutAGrantItIsUncleanAndCounted) {
   Pair pair;
-  pair.boot();
-  pair.run(2s);
-  pair.a.crash();
-  pair.run(2s);
+  pair.boot_and_lose_a();
   EXPECT_EQ(pair.b.state(), Eligible);
   EXPECT_FALSE(pair.b.roles.back().clean);
   EXPECT_EQ(pair.b.count("takeover-unclean"), 1U);
@@ -452,10 +449,7 @@ TEST(Renewed, ARoleThatAnotherContestedIsNotClean) {
 
 TEST(Renewed, AnUncleanRoleStaysSo) {
   Pair pair;
-  pair.boot();
-  pair.run(2s);
-  pair.a.crash();
-  pair.run(2s);
+  pair.boot_and_lose_a();
   ASSERT_FALSE(pair.b.roles.back().clean);
   pair.a.disk_activation = Activation{50};
   pair.a.boot();

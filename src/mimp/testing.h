@@ -300,6 +300,13 @@ struct Pair {
     b.boot();
   }
   void run(Duration span) { world.run_for(span); }
+  // B acts without a grant.
+  void boot_and_lose_a() {
+    boot();
+    run(std::chrono::seconds(2));
+    a.crash();
+    run(std::chrono::seconds(2));
+  }
   // A is master and B a member of its in-sync set.
   void settle() {
     boot();

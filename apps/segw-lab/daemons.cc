@@ -5,7 +5,6 @@
 
 #include <csignal>
 #include <fstream>
-#include <iterator>
 #include <thread>
 
 #include "base/bytes.h"
@@ -42,7 +41,7 @@ Result<std::string> random_key() {
 // All chassis of a lab that share a key read this one.
 Result<std::string> shared_key(const State& state) {
   const fs::path file = state.folder() / "mcs.key";
-  if (std::ifstream in(file); in) return std::string{std::istreambuf_iterator<char>(in), {}};
+  if (auto key = contents(file); !key.empty()) return key;
   auto key = random_key();
   if (!key) return key;
   if (auto written = write_secret(file, *key); !written) return tl::unexpected(written.error());

@@ -5,7 +5,6 @@
 
 #include <charconv>
 #include <fstream>
-#include <iterator>
 #include <thread>
 
 #include "foreign.h"
@@ -122,11 +121,6 @@ Result<> write_file(const fs::path& file, std::string_view text) {
   out << text;
   if (!out.flush()) return failure(fmt::format("{}: not written", file.string()));
   return {};
-}
-
-std::string contents(const fs::path& file) {
-  std::ifstream in(file);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 }  // namespace

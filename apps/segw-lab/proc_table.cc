@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <sstream>
 #include <tuple>
@@ -25,16 +24,8 @@ struct Stat {
   pid_t session = 0;
 };
 
-// Nothing of a process that ends meanwhile: an iterator would throw then.
-std::string read_proc(pid_t pid, const char* name) {
-  const std::ifstream in("/proc/" + std::to_string(pid) + "/" + name);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 std::optional<Stat> read_stat(pid_t pid) {
-  const std::string text = read_proc(pid, "stat");
+  const std::string text = contents("/proc/" + std::to_string(pid) + "/stat");
   const size_t name_end = text.rfind(')');  // the name may hold blanks and parentheses
   if (name_end == std::string::npos) return std::nullopt;
   std::istringstream fields(text.substr(name_end + 1));
@@ -172,8 +163,15 @@ bool wait_for_end(const std::set<ProcessId>& processes, std::chrono::millisecond
   return true;
 }
 
+std::string contents(const std::filesystem::path& file) {
+  const std::ifstream in(file);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
 std::string command_line(pid_t pid) {
-  std::string text = read_proc(pid, "cmdline");
+  std::string text = contents("/proc/" + std::to_string(pid) + "/cmdline");
   while (!text.empty() && text.back() == '\0') text.pop_back();
   std::ranges::replace(text, '\0', ' ');
   return text;

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -29,6 +30,10 @@ struct Spawn {
   std::string private_run;  // if set: its own empty /run, in which this folder is still seen
   std::map<std::string, std::string> environment;  // added to ours
 };
+
+// What a file holds; nothing if it cannot be read, or belongs to a process that ends meanwhile
+// (an istreambuf_iterator would throw then).
+[[nodiscard]] std::string contents(const std::filesystem::path& file);
 
 // Starts a process in a session of its own. A program that can't be executed is an error here.
 Result<ProcessId> spawn_detached(const Spawn& spawn);

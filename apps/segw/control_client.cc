@@ -16,7 +16,8 @@ namespace {
 
 constexpr size_t kReplyBytesMax = size_t{256} << 20U;  // ours to hold, however much segwd says
 
-constexpr timeval kAnswerMax{.tv_sec = 10, .tv_usec = 0};  // a switchover is the longest, below 2 s
+// A switchover that the peer leaves in doubt takes longest, and may take longer.
+constexpr timeval kAnswerMax{.tv_sec = 10, .tv_usec = 0};
 
 class Descriptor {
  public:
@@ -33,6 +34,10 @@ class Descriptor {
 };
 
 tl::unexpected<Error> system_failure(const std::string& what) {
+  if (errno == EAGAIN) {
+    return failure(fmt::format("segwd has not answered for {} s; it may still do what it was told",
+                               kAnswerMax.tv_sec));
+  }
   return failure(
       fmt::format("{}: {}", what, std::strerror(errno)));  // NOLINT(concurrency-mt-unsafe)
 }
@@ -65,9 +70,6 @@ Result<std::string> read_all(int fd) {
     const ssize_t got = ::read(fd, part.data(), part.size());
     if (got == 0) return text;
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) {
-      return failure(fmt::format("segwd does not answer, for {} s now", kAnswerMax.tv_sec));
-    }
     if (got < 0) return system_failure("reading the answer");
     text.append(part.data(), static_cast<size_t>(got));
   }

@@ -124,9 +124,9 @@ class Silent(Event):
 
     def finish(self, run):
         # The client has its new CHILD SA long before; we do not know of it yet.
-        time.sleep(max(0.0, self.heard_at - time.monotonic()))
-        wait_until("one new CHILD SA", lambda: len(run.spis()[1]) == 1
-                   and run.spis()[1] != run.before[1], self.SILENT_S + 2 * SOON)
+        wait_until("one new CHILD SA, once it is heard", lambda: time.monotonic() > self.heard_at
+                   and len(run.spis()[1]) == 1 and run.spis()[1] != run.before[1],
+                   self.SILENT_S + 2 * SOON)
 
     def check(self, run, before, after):
         super().check(run, before, after)

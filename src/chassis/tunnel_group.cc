@@ -39,7 +39,9 @@ TunnelGroup::~TunnelGroup() = default;
 Result<void> TunnelGroup::start() {
   const config::Config& config = *parts_.config;
   for (const config::IpsecTunnel& tunnel : config.tunnels) {
-    if (tunnel.group == id()) tunnels_[tunnel.number] = &tunnel;
+    if (tunnel.group != id()) continue;
+    const bool own_number = tunnels_.emplace(tunnel.number, &tunnel).second;
+    SEGW_ASSERT(own_number);  // the loader gives each one of its own
   }
   const auto steering = steering_spec(config, *parts_.group);
   auto isa = isa_spec(config, *parts_.group);

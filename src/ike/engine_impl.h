@@ -201,8 +201,7 @@ class EngineImpl final : public Engine {
   void drop(std::string_view reason) { counters_.add(reason); }
 
   // engine_requests.cc
-  bool send_request(IkeSa& sa, PendingRequest pending, const std::vector<Payload>& payloads,
-                    Changes changes = {});
+  bool send_request(IkeSa& sa, PendingRequest pending, const std::vector<Payload>& payloads);
   void transmit(const IkeSa& sa);
   void repeat_request(IkeSa& sa, Instant now);
   void give_up(IkeSa& sa);
@@ -402,7 +401,7 @@ class EngineImpl final : public Engine {
   void on_replay_sync(IkeSa& sa, const std::vector<Payload>& payloads, Changes& changes);
 
   // engine_mobike.cc
-  bool on_addresses(IkeSa& sa, const Request& request, std::vector<Payload>& answers);
+  void on_addresses(IkeSa& sa, const Request& request, std::vector<Payload>& answers);
   void check_address(IkeSa& sa);
   void finish_check(IkeSa& sa, const PendingRequest& done, const std::vector<Payload>& payloads);
 

@@ -34,12 +34,12 @@ void EngineImpl::on_informational(IkeSa& sa, Request& request) {
     return answer(sa, request, {}, std::move(changes));
   }
   std::vector<Payload> answers;
-  const bool stays = on_addresses(sa, request, answers);
+  on_addresses(sa, request, answers);
   on_replay_sync(sa, request.payloads, changes);
   if (!ours.empty()) {
     answers.emplace_back(payload::Delete{.protocol = kProtocolEspSa, .spis = std::move(ours)});
   }
-  if (stays) counters_.add("informational");
+  counters_.add("informational");
   answer(sa, request, answers, std::move(changes));
 }
 

@@ -22,9 +22,8 @@ Bytes addresses_of(const Endpoint& from, const Endpoint& to) {
 
 }  // namespace
 
-// False: it stays where it was.
-bool EngineImpl::on_addresses(IkeSa& sa, const Request& request, std::vector<Payload>& answers) {
-  if (!sa.mobike) return true;
+void EngineImpl::on_addresses(IkeSa& sa, const Request& request, std::vector<Payload>& answers) {
+  if (!sa.mobike) return;
   const Datagram& datagram = request.datagram;
   // RFC 4555 3.7: "the recipient of an INFORMATIONAL request MUST copy the notification as-is to
   // the response."
@@ -39,7 +38,7 @@ bool EngineImpl::on_addresses(IkeSa& sa, const Request& request, std::vector<Pay
   if (no_nats != nullptr && no_nats->data != addresses_of(datagram.remote, datagram.local)) {
     counters_.add("moves-refused-nat");
     answers.emplace_back(notify(NotifyType::UnexpectedNatDetected));
-    return false;
+    return;
   }
   const Spis spis{.initiator = sa.initiator_spi, .responder = sa.responder_spi};
   const auto* source = find_notify(request.payloads, NotifyType::NatDetectionSourceIp);
@@ -55,13 +54,13 @@ bool EngineImpl::on_addresses(IkeSa& sa, const Request& request, std::vector<Pay
     answers.emplace_back(
         notify(NotifyType::NatDetectionDestinationIp, nat_detection(spis, datagram.remote)));
   }
-  if (find_notify(request.payloads, NotifyType::UpdateSaAddresses) == nullptr) return true;
+  if (find_notify(request.payloads, NotifyType::UpdateSaAddresses) == nullptr) return;
   // Another of our addresses is another gateway, and the family cannot change under a tunnel.
   if (datagram.local.address != sa.local.address ||
       datagram.remote.address.is_v4() != sa.remote.address.is_v4()) {
     counters_.add("moves-refused");
     answers.emplace_back(notify(NotifyType::UnacceptableAddresses));
-    return false;
+    return;
   }
   sa.local = datagram.local;
   sa.remote = datagram.remote;
@@ -73,7 +72,6 @@ bool EngineImpl::on_addresses(IkeSa& sa, const Request& request, std::vector<Pay
   }
   sa.address_unverified = true;
   counters_.add("moves");
-  return true;
 }
 
 void EngineImpl::check_address(IkeSa& sa) {

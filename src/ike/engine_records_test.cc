@@ -74,6 +74,23 @@ TEST_P(NoPrivateKey, MakesAnAnswerOfNoUse) {
   EXPECT_EQ(gateway.state.child_sas.size(), 1U);
 }
 
+// A request whose new CHILD SA has the SPI of another.
+TEST(TakenSpi, MakesAnAnswerOfNoUse) {
+  Gateway gateway;
+  Client client;
+  ASSERT_TRUE(client.connect(gateway));
+  const Spi old = gateway.state.child_sas.begin()->first;
+  gateway.engine->rekey_child(old);
+  ASSERT_TRUE(gateway.only_ike().pending);
+  gateway.only_ike().pending->new_child = old;
+  client.child_spi = 0xD0000001;
+  std::swap(client.own_selectors, client.far_selectors);  // we are the initiator
+  gateway.give(client.seal(Exchange::CreateChildSa, client.child_payloads(),
+                           gateway.only_ike().pending->message_id, true));
+  EXPECT_EQ(gateway.engine->counters().get("child-answer-unusable"), 1U);
+  EXPECT_EQ(gateway.state.child_sas.size(), 1U);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Records, NoPrivateKey,
     ::testing::Values(std::pair(Group::Curve25519, 0), std::pair(Group::Curve25519, 31),

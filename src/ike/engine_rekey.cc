@@ -181,7 +181,8 @@ std::optional<Spi> EngineImpl::take_child(IkeSa& sa, const PendingRequest& done,
   const auto* of_initiator = selectors_of(payloads, true);
   const auto* of_responder = selectors_of(payloads, false);
   if (settings == nullptr || answer == nullptr || of_initiator == nullptr ||
-      of_responder == nullptr || sa.children.size() >= kChildrenHeldMax) {
+      of_responder == nullptr || sa.children.size() >= kChildrenHeldMax ||
+      tables_.child_sas.contains(done.new_child)) {  // which a record could name
     return std::nullopt;
   }
   const auto exchange = done.kind == Kind::IkeAuth ? ChildExchange::WithAuth : ChildExchange::Alone;

@@ -73,7 +73,6 @@ IkeSa& EngineImpl::keep_successor(const IkeSa& sa, const SuccessorParts& parts, 
 }
 
 void EngineImpl::inherit(IkeSa& from, IkeSa& to, Duration delete_old_in, Changes& changes) {
-  if (&from == &to) return;  // a record could say so
   // Of the CHILD SAs that it inherits: as wanted as before. An answer that comes to the old IKE SA
   // tells nothing of them.
   Runtime& before = runtime(from);
@@ -216,7 +215,9 @@ void EngineImpl::finish_rekey_ike(IkeSa& sa, const PendingRequest& done,
   const auto client_spi = ike_spi_in(answer->proposals.front());
   const crypto::DhKeyPair pair{.group = group, .private_key = done.private_key, .public_key = {}};
   auto shared = crypto::dh_shared(pair, ke->data);
-  if (!client_spi || !shared) return ike_rekey_refused(sa, done, nullptr);
+  // A record could name an SPI that another IKE SA has.
+  const bool taken = tables_.ike_sas.contains(done.new_ike);
+  if (!client_spi || !shared || taken) return ike_rekey_refused(sa, done, nullptr);
   Changes changes;
   const Bytes lowest = std::min(done.nonce, nonce->data);
   IkeSa& next = keep_successor(sa,

@@ -1,6 +1,5 @@
 // Requests of our own and their responses (RFC 7296 2.1, 2.4).
 #include <algorithm>
-#include <array>
 
 #include "ike/engine_impl.h"
 #include "wire/writer.h"
@@ -43,16 +42,14 @@ Exchange exchange_of(PendingRequest::Kind kind) {
 }
 
 std::string number_of(const payload::Notify* refusal) {
-  // RFC 7296 3.10.1.
-  static constexpr std::array<uint16_t, 17> kErrors{1,  4,  5,  7,  9,  11, 14, 17, 24,
-                                                    34, 35, 36, 37, 38, 39, 43, 44};
   if (refusal == nullptr) return "0";
-  const bool named = std::ranges::binary_search(kErrors, refusal->type);
-  return named ? std::to_string(refusal->type) : "other";
+  // RFC 7296 3.10.1: the last of its error types. Counters are few, whatever a client says.
+  constexpr auto kLast = static_cast<uint16_t>(NotifyType::ChildSaNotFound);
+  return refusal->type <= kLast ? std::to_string(refusal->type) : "other";
 }
 
 bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending,
-                              const std::vector<Payload>& payloads, Changes changes) {
+                              const std::vector<Payload>& payloads) {
   // RFC 7296 2.3: "an endpoint MUST wait for a response to each of its messages before sending a
   // subsequent message unless it has received a SET_WINDOW_SIZE": we never have two under way.
   if (sa.pending || runtime(sa).committing) return false;
@@ -76,9 +73,6 @@ bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending,
   if (pending.new_child.value != 0) reserved_.insert(pending.new_child);
   sa.pending = std::move(pending);
   counters_.add("own-requests");
-  if (std::ranges::find(changes.ike_sas, sa.our_spi()) == changes.ike_sas.end()) {
-    changes.ike_sas.push_back(sa.our_spi());
-  }
   Runtime& run = runtime(sa);
   run.resends = 0;
   run.replay_asked = false;
@@ -86,6 +80,7 @@ bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending,
   run.resend_at = platform_.clock.now() + kResendFirst;
   run.request_committing = true;
   // Redundancy rule 15: own requests, liveness too, are committed before they leave.
+  const Changes changes{.ike_sas = {sa.our_spi()}};
   commit(changes, [this, spi = sa.our_spi(), id = sa.pending->message_id] {
     const auto at = runtimes_.find(spi);
     if (at != runtimes_.end()) at->second.request_committing = false;

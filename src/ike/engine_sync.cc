@@ -11,6 +11,7 @@ namespace {
 // A takeover makes it due for every client at once.
 constexpr Duration kSyncTurn = std::chrono::milliseconds(100);
 constexpr size_t kSyncsPerTurn = 100;
+constexpr Duration kToldLate = std::chrono::milliseconds(500);  // five reports of an ISA
 
 MessageIds ids_of(const IkeSa& sa) {
   return {
@@ -94,7 +95,8 @@ bool EngineImpl::on_sync_request(IkeSa& sa, const Datagram& datagram, const Head
 // Only who speaks and does not answer may be out of step: numbers do not mend a broken path, and
 // strongSwan 5.9.8 ends an IKE SA with AES-GCM when it is to answer message ID 0 a second time.
 bool EngineImpl::syncs_instead(const IkeSa& sa, const Runtime& run) const {
-  if (run.last_heard <= run.asked_at) return false;
+  // What came before the request may be told after it: an ISA tells of ESP each 100 ms (rule 20).
+  if (run.last_heard <= run.asked_at + kToldLate) return false;
   return sa.peer_supports_message_id_sync && sa.state == IkeState::Established && !run.synced;
 }
 

@@ -130,6 +130,15 @@ TEST_F(SyncedIke, WhoSpeaksAndDoesNotAnswerIsAskedAfterThreeRepetitions) {
   EXPECT_EQ(asked(one_.run_for(2s)).size(), 1U);
 }
 
+// Found with strongSwan: ESP from just before the request was told just after it.
+TEST_F(SyncedIke, WhoSpokeBeforeTheRequestIsAskedTheSameAgain) {
+  connect();
+  one_.engine->ask_liveness(one_.only_ike().our_spi());
+  one_.run_for(100ms);
+  one_.engine->heard(one_.only_ike().our_spi());
+  EXPECT_TRUE(asked(one_.run_for(60s)).empty());
+}
+
 TEST_F(SyncedIke, WhoIsSilentIsAskedTheSameAgain) {
   connect();
   one_.engine->ask_liveness(one_.only_ike().our_spi());

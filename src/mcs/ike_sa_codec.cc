@@ -128,6 +128,7 @@ void decode_exchanges(const pb::IkeSa& in, ike::IkeSa& sa, Checker& check) {
   sa.pending = decode_pending(in.pending(), check);
   // It would inherit its own CHILD SAs.
   if (sa.pending->rival && sa.pending->rival->ike == sa.our_spi()) check.refuse("rival-ike");
+  if (sa.pending->new_ike == sa.our_spi()) check.refuse("new-ike");
 }
 
 ike::AuthOffer decode_offer(const pb::IkeSa& in, Checker& check) {

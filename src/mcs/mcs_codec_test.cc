@@ -314,6 +314,10 @@ TEST(RecordCodec, RefusesTheBytesOfAnIkeSaBeyondTheirBounds) {
                m.mutable_pending()->mutable_rival()->set_ike(m.we_initiated() ? m.responder_spi()
                                                                               : m.initiator_spi());
              })},
+            {"new-ike", set([](Sa& m) {  // itself
+               m.mutable_pending()->set_new_ike(m.we_initiated() ? m.initiator_spi()
+                                                                 : m.responder_spi());
+             })},
             {"rival-nonce", set([](Sa& m) {
                m.mutable_pending()->mutable_rival()->set_lowest_nonce(std::string(257, 'x'));
              })},

@@ -17,6 +17,8 @@ using TunnelGroupId = StrongId<struct TunnelGroupTag, uint16_t>;  // 1..64
 using Spi = StrongId<struct SpiTag, uint32_t>;                    // ESP SPI, 256..2^32-1
 using IkeSpi = StrongId<struct IkeSpiTag, uint64_t>;              // IKE SPI, never 0 on our side
 using Slot = StrongId<struct SlotTag, uint8_t>;                   // 0..3, redundancy rule 13
+using DomainId = StrongId<struct DomainTag, uint16_t>;            // 1..255
+using PeerIndex = StrongId<struct PeerIndexTag, uint8_t>;         // place in a group's list, 0..2
 using Activation = StrongId<struct ActivationTag, uint64_t>;  // Lamport number, rule 2; 0 = none
 
 // An ISA's place, printed slot/mda (`1/2`).

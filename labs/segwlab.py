@@ -113,7 +113,8 @@ class Lab:
         """A program in a node. Its pid is that of the program, which replaces segw-lab."""
         words = ["--", *argv] if command == "exec" else argv
         line = [self.programs / "segw-lab", "--name", self.name, command, node, *words]
-        return subprocess.Popen([str(word) for word in line], stdin=subprocess.DEVNULL, **options)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.Popen([str(word) for word in line], **options)
 
     def folder(self, node):
         return Path(self.tool("path", node).strip())

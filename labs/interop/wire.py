@@ -28,25 +28,32 @@ def frames(pcap):
         at += 16 + length
 
 
+def packet_of(frame):
+    """The IP packet of either version in an Ethernet frame, or None."""
+    kind = frame[12:14]
+    if kind == b"\x08\x00" and len(frame) >= 34:
+        header = 4 * (frame[14] & 15)
+        total = struct.unpack_from("!H", frame, 16)[0]
+        offset = struct.unpack_from("!H", frame, 20)[0]
+        source, destination = (str(ipaddress.ip_address(frame[i:i + 4])) for i in (26, 30))
+        return Packet(source, destination, frame[23], frame[14 + header:14 + total],
+                      bool(offset & 0x3fff))
+    if kind == b"\x86\xdd" and len(frame) >= 54:
+        length = struct.unpack_from("!H", frame, 18)[0]
+        source, destination = (str(ipaddress.ip_address(frame[i:i + 16])) for i in (22, 38))
+        protocol, payload = frame[20], frame[54:54 + length]
+        fragment = protocol == FRAGMENT6
+        if fragment:
+            protocol, payload = payload[0], payload[8:]
+        return Packet(source, destination, protocol, payload, fragment)
+    return None
+
+
 def packets(pcap):
     """IP packets of both versions, as they were on the wire."""
     for frame in frames(pcap):
-        kind = frame[12:14]
-        if kind == b"\x08\x00" and len(frame) >= 34:
-            header = 4 * (frame[14] & 15)
-            total = struct.unpack_from("!H", frame, 16)[0]
-            offset = struct.unpack_from("!H", frame, 20)[0]
-            source, destination = (str(ipaddress.ip_address(frame[i:i + 4])) for i in (26, 30))
-            yield Packet(source, destination, frame[23], frame[14 + header:14 + total],
-                         bool(offset & 0x3fff))
-        elif kind == b"\x86\xdd" and len(frame) >= 54:
-            length = struct.unpack_from("!H", frame, 18)[0]
-            source, destination = (str(ipaddress.ip_address(frame[i:i + 16])) for i in (22, 38))
-            protocol, payload = frame[20], frame[54:54 + length]
-            fragment = protocol == FRAGMENT6
-            if fragment:
-                protocol, payload = payload[0], payload[8:]
-            yield Packet(source, destination, protocol, payload, fragment)
+        if packet := packet_of(frame):
+            yield packet
 
 
 def udp_ports(packet):

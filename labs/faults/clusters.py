@@ -1,0 +1,80 @@
+"""Labs whose chassis back each other up, a pair or a domain, by the same questions."""
+
+import os
+
+from segwlab import ACTING, Lab, Pair, run, wait_until
+
+READY_S = 60
+UP_S = "20"  # for swanctl
+SEGWD, ISA = "--keeper-fd", "segw-isa"  # the keeper bears segwd's name, without this option
+
+
+class Cluster(Lab):
+    """Tunnels from the node `client` to hosts behind CHASSIS."""
+
+    CHASSIS = ()
+    SWITCH, SWITCH_DEVICES = "switch", ()
+
+    def __init__(self, *arguments, tunnels=(), children=(), **options):
+        super().__init__(*arguments, **options)
+        self.tunnels = tunnels  # what carries traffic: (node, inner address, node, host's address)
+        self.children = children  # names of the client's CHILD SAs
+
+    def establish(self):
+        uri = f"unix://{self.folder('client') / 'vici'}"
+        for child in self.children:
+            run(["swanctl", "--initiate", "--child", child, "--timeout", UP_S, "--uri", uri])
+
+    def acts(self, node):
+        return self.state(node) in (*ACTING, "active")
+
+    def active(self):
+        """The only one that acts; waits for that."""
+        def only_one():
+            acting = [node for node in self.CHASSIS if self.acts(node)]
+            return acting[0] if len(acting) == 1 else None
+        return wait_until("one chassis acts", only_one, READY_S)
+
+    def wait_nominal(self, among=None):
+        """`among`: where not all of them run."""
+        wait_until("protection is nominal", lambda: self.is_nominal(among or self.CHASSIS), READY_S)
+
+    def start(self, node):
+        self.tool("start", node)
+        self.note_processes()
+
+    def signal(self, node, mark, number):
+        """To the processes of the node that have this word in their command line."""
+        for words in map(str.split, self.tool("ps").splitlines()):
+            if words[0] == node and any(word.startswith(mark) for word in words[2:]):
+                os.kill(int(words[1]), number)
+
+
+class FaultPair(Cluster, Pair):
+    """labs/pair with a switch in each inter-chassis link, so that both its ends can lose it."""
+
+    CHASSIS = ("a", "b")
+    SWITCH_DEVICES = ("client", "a", "b")
+
+    def state(self, node):
+        shown = self.group(node)
+        return shown[1]["mastership"] if shown else None
+
+    def is_nominal(self, _):
+        return self.in_sync_master() is not None
+
+    def heir(self, active):
+        return self.other(active)
+
+    def switch_over_to(self, node):
+        self.switch_over(self.other(node))
+
+    def link_down(self, between):
+        for switch in between:
+            for node in self.CHASSIS:
+                self.exec(switch, "ip", "link", "set", "dev", node, "down")
+
+    def link_up(self, between):
+        for switch in between:
+            for node in self.CHASSIS:
+                self.exec(switch, "ip", "link", "set", "dev", node, "up")

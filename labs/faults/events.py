@@ -1,0 +1,138 @@
+"""What happens to a pair or to a domain. Each event leaves it as it found it: nominal.
+
+The active's *heir* is who acts after it by the usual election."""
+
+import signal
+import time
+
+from clusters import ISA, SEGWD
+from limits import ISA_GAP_MS, NOMINAL_S
+
+APART_S = 2
+ROW = 10
+
+
+def lose(trial, name, active, heir, **promise):
+    with trial.phase(name, gap_ms=trial.limits.loss_gap_ms, **promise):
+        trial.lab.crash(active)
+        trial.wait_acting(heir)
+
+
+def come_back(trial, name, *nodes):
+    with trial.phase(name, lost=0, nominal_s=NOMINAL_S):
+        for node in nodes:
+            trial.lab.start(node)
+
+
+def roles(trial):
+    active = trial.lab.active()
+    return active, trial.lab.heir(active)
+
+
+def crash(trial):
+    active, heir = roles(trial)
+    lose(trial, "crash", active, heir)
+    come_back(trial, "return after a crash", active)
+
+
+def hang_of_segwd(trial):
+    active, heir = roles(trial)
+    with trial.phase("hang of segwd", gap_ms=trial.limits.loss_gap_ms, nominal_s=NOMINAL_S):
+        trial.lab.signal(active, SEGWD, signal.SIGSTOP)
+        trial.wait_acting(heir)
+
+
+def hang_of_all(trial):
+    active, heir = roles(trial)
+    with trial.phase("hang of the active", gap_ms=trial.limits.loss_gap_ms):
+        trial.lab.tool("kill", active, "--signal", "STOP")
+        trial.wait_acting(heir)
+    with trial.phase("the hang ends", lost=0, nominal_s=NOMINAL_S):
+        trial.lab.tool("kill", active, "--signal", "CONT")
+
+
+def isa_kill(trial):
+    active, heir = roles(trial)
+    with trial.phase("ISA kill", gap_ms=ISA_GAP_MS, nominal_s=NOMINAL_S):
+        trial.lab.signal(active, ISA, signal.SIGKILL)
+        trial.wait_acting(heir)
+
+
+def reboot_of_the_active(trial):
+    active, heir = roles(trial)
+    with trial.phase("shutdown of the active", gap_ms=trial.limits.loss_gap_ms):
+        trial.lab.tool("kill", active, "--signal", "TERM")
+        trial.wait_acting(heir)
+    come_back(trial, "boot after a shutdown", active)
+
+
+def reboot_of_the_standby(trial):
+    _, standby = roles(trial)
+    with trial.phase("reboot of the standby", lost=0, nominal_s=NOMINAL_S):
+        trial.lab.tool("kill", standby, "--signal", "TERM")
+        trial.lab.start(standby)
+
+
+def crash_of_the_standby(trial):
+    _, standby = roles(trial)
+    with trial.phase("crash of the standby", lost=0, nominal_s=NOMINAL_S):
+        trial.lab.crash(standby)
+        trial.lab.start(standby)
+
+
+def move_to(trial, target):
+    trial.lab.switch_over_to(target)
+    trial.wait_acting(target)
+
+
+def move(trial):
+    _, heir = roles(trial)
+    move_to(trial, heir)
+
+
+def switchover(trial):
+    with trial.phase("commanded switchover", lost=0, nominal_s=NOMINAL_S):
+        move(trial)
+
+
+def two_switchovers(trial):
+    with trial.phase(f"two switchovers {APART_S} s apart", lost=0, nominal_s=NOMINAL_S + APART_S):
+        began = time.monotonic()
+        move(trial)
+        time.sleep(max(0.0, began + APART_S - time.monotonic()))
+        move(trial)
+
+
+def ten_switchovers(trial):
+    with trial.phase(f"{ROW} switchovers in a row", lost=0, nominal_s=ROW * NOMINAL_S):
+        for _ in range(ROW):
+            move(trial)
+
+
+def double_failure(trial):
+    """The heir dies as soon as the first is in sync again."""
+    first, heir = roles(trial)
+    lose(trial, "double failure: crash", first, heir)
+    come_back(trial, "double failure: return", first)
+    lose(trial, "double failure: crash of the heir", heir, first)
+    come_back(trial, "double failure: return of the heir", heir)
+
+
+def cut_seconds(trial):
+    """Long enough for whatever a cut makes of the chassis."""
+    return 3 * trial.limits.hold_s + 1
+
+
+COMMON = {
+    "crash": crash,
+    "hang of segwd": hang_of_segwd,
+    "hang of all": hang_of_all,
+    "isa kill": isa_kill,
+    "reboot of the active": reboot_of_the_active,
+    "reboot of the standby": reboot_of_the_standby,
+    "crash of the standby": crash_of_the_standby,
+    "switchover": switchover,
+    "two switchovers": two_switchovers,
+    "ten switchovers": ten_switchovers,
+    "double failure": double_failure,
+}

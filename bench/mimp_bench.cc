@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 Binding binding() {
   return Binding{.source = IpAddress::v4(0xC0000201),
                  .destination = IpAddress::v4(0xC0000202),
-                 .source_group = TunnelGroupId{1},
-                 .destination_group = TunnelGroupId{1}};
+                 .source_group = 1,
+                 .destination_group = 1};
 }
 
 Hello full_hello() {

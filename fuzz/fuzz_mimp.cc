@@ -12,8 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const ByteView input(data, size);
   const mimp::Binding binding{.source = IpAddress::v4(0xC0000201),
                               .destination = IpAddress::v4(0xC0000202),
-                              .source_group = TunnelGroupId{1},
-                              .destination_group = TunnelGroupId{1}};
+                              .source_group = 1,
+                              .destination_group = 1};
   const SecretBytes key(as_bytes("0123456789abcdef0123456789abcdef"));
   const auto plain = mimp::open(input, binding, SecretBytes{});
   SEGW_ASSERT(plain || !plain.error().field.empty());

@@ -125,6 +125,7 @@ class ChassisImpl final : public Chassis {
   Identity identity_;
   PeerTrace trace_{platform_.clock};
   std::vector<Peer> peers_;
+  mimp::Port mimp_port_{platform_};
   std::vector<std::unique_ptr<TunnelGroup>> groups_;  // after peers_: they use the links
 };
 
@@ -192,6 +193,7 @@ Result<void> ChassisImpl::make_group(const config::TunnelGroup& group) {
       .group = &group,
       .peer = nullptr,
       .peer_group = nullptr,
+      .mimp_port = &mimp_port_,
       .link = nullptr,
       .credentials = options_.credentials ? options_.credentials : std::make_shared<Credentials>(),
       .identity = &identity_,

@@ -329,14 +329,16 @@ SecretBytes protocol_key(const SecretBytes& master_key, std::string_view label) 
 mimp::Settings mimp_settings(const config::McPeer& peer, const config::PeerTunnelGroup& group,
                              const SecretBytes& master_key) {
   return mimp::Settings{.group = group.id,
-                        .peer_group = group.peer_group.value == 0 ? group.id : group.peer_group,
-                        .local = peer.source_address,
-                        .peer = peer.address,
+                        .router_id = peer.source_address,
                         .priority = group.priority,
-                        .keep_alive = peer.keep_alive_interval,
-                        .hold_count = peer.hold_on_neighbor_failure,
-                        .discovery = peer.discovery_interval_boot,
-                        .key = protocol_key(master_key, "mimp 1")};
+                        .peers = {mimp::PeerSettings{
+                            .group = group.peer_group.value == 0 ? group.id : group.peer_group,
+                            .local = peer.source_address,
+                            .address = peer.address,
+                            .keep_alive = peer.keep_alive_interval,
+                            .hold_count = peer.hold_on_neighbor_failure,
+                            .discovery = peer.discovery_interval_boot,
+                            .key = protocol_key(master_key, "mimp 1")}}};
 }
 
 }  // namespace segw::chassis

@@ -61,7 +61,7 @@ Result<void> TunnelGroup::start() {
                              ike::Tables{.ike_sas = state_.ike_sas, .child_sas = state_.child_sas},
                              *this);
   if (parts_.peer != nullptr) {
-    mimp_ = mimp::make_service(platform_,
+    mimp_ = mimp::make_service(platform_, *parts_.mimp_port,
                                mimp_settings(*parts_.peer, *parts_.peer_group, parts_.master_key),
                                parts_.known_activation, *this);
   }
@@ -210,7 +210,7 @@ void TunnelGroup::vouch() {
 }
 
 void TunnelGroup::steer() {
-  const bool peer_acts = mimp_ && mimp_->peer_reachable() && mimp::acting(mimp_->peer_state());
+  const bool peer_acts = mimp_ && mimp_->reachable(kPeer) && mimp::acting(mimp_->peer_state(kPeer));
   const auto state = decide_steering(
       SteeringFacts{.role = role_, .handover = handover_.phase(), .peer_acts = peer_acts});
   if (state == steering_) return;
@@ -228,7 +228,7 @@ void TunnelGroup::store_activation(Activation activation) {
                         });
 }
 
-void TunnelGroup::on_peer(bool reachable) {
+void TunnelGroup::on_peer(PeerIndex /*peer*/, bool reachable) {
   if (reachable && mimp::acting(role_)) {
     // It may have acted while we could not hear it, and sealed beyond the bounds we know: its
     // blocks of today's SAs are left alone for good (rule 11).
@@ -250,12 +250,12 @@ void TunnelGroup::on_keep_alive() {
     // is not the first ever.
     store_activation(mimp_->activation());
   }
-  if (handover_.is_old() && mimp::acting(mimp_->peer_state())) handover_.on_peer_acting();
+  if (handover_.is_old() && mimp::acting(mimp_->peer_state(kPeer))) handover_.on_peer_acting();
   steer();
 }
 
-void TunnelGroup::on_switchover_request(bool to_self) {
-  if (to_self || role_ != mimp::MasterState::Master) return;
+void TunnelGroup::on_switchover_request(PeerIndex /*target*/) {
+  if (role_ != mimp::MasterState::Master) return;
   force_switchover([this](const Result<std::string>& result) {
     platform_.log.event(platform::Severity::Info, "MIMP_SWITCHOVER_ASKED",
                         result ? *result : result.error().text);
@@ -269,7 +269,7 @@ void TunnelGroup::renew_credentials(std::shared_ptr<const Credentials> credentia
 }
 
 void TunnelGroup::force_switchover(std::function<void(Result<std::string>)> done) {
-  if (!mimp_ || !mimp_->peer_reachable()) {
+  if (!mimp_ || !mimp_->reachable(kPeer)) {
     done(failure("no peer is reachable"));
     return;
   }
@@ -286,12 +286,12 @@ void TunnelGroup::force_switchover(std::function<void(Result<std::string>)> done
       }
       asked_switchover_ = std::move(done);
       asked_timer_.arm(kAskedSwitchoverLimit);
-      mimp_->request_switchover();
+      mimp_->request_switchover(std::nullopt);
       return;
     case mimp::MasterState::Master:
       break;
   }
-  if (!sync_ || !mimp_->peer_in_sync_set() || sync_->peer_unusable() > 0) {
+  if (!sync_ || !mimp_->in_sync_set(kPeer) || sync_->peer_unusable() > 0) {
     done(failure("the peer is not in sync: " + not_nominal_reason()));
     return;
   }

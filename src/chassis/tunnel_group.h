@@ -39,6 +39,7 @@ struct TunnelGroupParts {
   const config::TunnelGroup* group = nullptr;
   const config::McPeer* peer = nullptr;  // null: not in multi-chassis redundancy
   const config::PeerTunnelGroup* peer_group = nullptr;
+  mimp::Port* mimp_port = nullptr;
   mcs::PeerLink* link = nullptr;  // null: not synchronised
   std::shared_ptr<const Credentials> credentials;
   Identity* identity = nullptr;
@@ -75,10 +76,10 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
  private:
   // mimp::Host
   void on_role(const mimp::RoleChange& change) override;
-  void on_peer(bool reachable) override;
+  void on_peer(PeerIndex peer, bool reachable) override;
   void on_members_changed() override;
   void on_keep_alive() override;
-  void on_switchover_request(bool to_self) override;
+  void on_switchover_request(PeerIndex target) override;
 
   // mcs::GroupHost
   std::string apply_record(const mcs::Record& record, mcs::Origin origin) override;
@@ -155,6 +156,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] const config::IpsecTunnel* configured(uint32_t number) const;
   [[nodiscard]] std::optional<std::string> takes_no_orders() const;
 
+  static constexpr PeerIndex kPeer{0};
   // Redundancy rule 11: "a node restarted since the SA was made skips 2^22 more".
   static constexpr uint64_t kSkip = uint64_t{1} << 22;
   static constexpr uint64_t kRestartSkip = 8 * kSkip;  // room for seven losses within one start

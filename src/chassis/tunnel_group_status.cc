@@ -57,7 +57,7 @@ std::vector<std::string> texts(const std::vector<esp::TrafficSelector>& selector
 
 std::string TunnelGroup::not_nominal_reason() const {
   if (!mimp_) return "no peer is configured";
-  if (!mimp_->peer_reachable()) return "no peer is reachable";
+  if (!mimp_->reachable(kPeer)) return "no peer is reachable";
   switch (role_) {
     case mimp::MasterState::Discovery:
       return "no election yet";
@@ -70,8 +70,8 @@ std::string TunnelGroup::not_nominal_reason() const {
     case mimp::MasterState::Master:
       break;
   }
-  if (mimp_->peer_state() != mimp::MasterState::Standby) return "the peer is not standby";
-  if (!sync_ || !mimp_->peer_in_sync_set()) return "the peer is not in sync";
+  if (mimp_->peer_state(kPeer) != mimp::MasterState::Standby) return "the peer is not standby";
+  if (!sync_ || !mimp_->in_sync_set(kPeer)) return "the peer is not in sync";
   if (sync_->sync_state() != mcs::SyncState::InSync) return "the peer is being synchronised";
   if (sync_->peer_unusable() > 0) return "the peer could not use all records";
   return "";
@@ -79,18 +79,18 @@ std::string TunnelGroup::not_nominal_reason() const {
 
 void TunnelGroup::fill(PeerStatus& status) const {
   PeerGroupStatus row{.id = id(),
-                      .peer_group = mimp_->settings().peer_group,
+                      .peer_group = mimp_->settings().peers.front().group,
                       .priority = parts_.peer_group->priority,
                       .admin_up = parts_.peer_group->enabled,
                       .mastership = role_,
-                      .peer_state = mimp_->peer_state(),
-                      .peer_reachable = mimp_->peer_reachable(),
+                      .peer_state = mimp_->peer_state(kPeer),
+                      .peer_reachable = mimp_->reachable(kPeer),
                       .nominal = false,
                       .not_nominal_reason = not_nominal_reason(),
                       .activation = mimp_->activation().value,
                       .clean_takeovers = clean_takeovers_,
                       .unclean_takeovers = unclean_takeovers_,
-                      .in_sync = mimp::acting(role_) ? mimp_->peer_in_sync_set() : mimp_->in_sync(),
+                      .in_sync = mimp::acting(role_) ? mimp_->in_sync_set(kPeer) : mimp_->in_sync(),
                       .counters = plain(mimp_->counters()),
                       .history = {}};
   row.nominal = row.not_nominal_reason.empty();
@@ -367,7 +367,10 @@ void TunnelGroup::fill(Status& status) const {
   status.counters["ike" + suffix] = plain(engine_->counters());
   status.counters["chassis" + suffix] = plain(counters_);
   status.counters["isa" + suffix] = plain(isa_->drops());
-  if (mimp_) status.counters["mimp" + suffix] = plain(mimp_->counters());
+  if (mimp_) {
+    status.counters["mimp" + suffix] = plain(mimp_->counters());
+    status.counters["mimp"] = plain(parts_.mimp_port->counters());
+  }
   if (parts_.link != nullptr) status.counters["mcs"] = plain(parts_.link->counters());
 }
 

@@ -13,7 +13,7 @@ constexpr size_t kTableMax = 524288;  // of each kind; a comparison takes no mor
 
 }  // namespace
 
-bool TunnelGroup::peer_in_sync_set() const { return mimp_ && mimp_->peer_in_sync_set(); }
+bool TunnelGroup::peer_in_sync_set() const { return mimp_ && mimp_->in_sync_set(kPeer); }
 
 void TunnelGroup::on_peer_synced(bool synced) {
   if (synced) {
@@ -21,7 +21,7 @@ void TunnelGroup::on_peer_synced(bool synced) {
     for (auto& [spi, sa] : state_.ike_sas) hold_keys(sa.holders);
     for (auto& [spi, sa] : state_.child_sas) hold_keys(sa.holders);
   }
-  if (mimp_) mimp_->set_peer_synced(synced);
+  if (mimp_) mimp_->set_peer_synced(kPeer, synced);
 }
 
 void TunnelGroup::on_handover(const mcs::Handover& message) {

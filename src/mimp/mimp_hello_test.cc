@@ -29,21 +29,21 @@ TEST(Hello, IsDroppedAndCountedByReason) {
     pair.run(5ms);
   };
   inject(stranger, hello.bytes);
-  EXPECT_EQ(pair.b.count("hello-bad-address"), 1U);
+  EXPECT_EQ(pair.b.port().counters().get("hello-bad-address"), 1U);
   Bytes changed = hello.bytes;
   changed[0] = 9;
   inject(a, changed);
   EXPECT_EQ(pair.b.count("hello-bad-version"), 1U);
   changed = hello.bytes;
-  changed[5] ^= 1U;
+  changed[7] ^= 1U;
   inject(a, changed);
-  EXPECT_EQ(pair.b.count("hello-bad-group"), 1U);
+  EXPECT_EQ(pair.b.port().counters().get("hello-bad-group"), 1U);
   changed = hello.bytes;
   changed[20] ^= 1U;
   inject(a, changed);
   EXPECT_EQ(pair.b.count("hello-bad-hmac"), 1U);
   inject(a, Bytes(1201, 1));
-  EXPECT_EQ(pair.b.count("hello-bad-size"), 1U);
+  EXPECT_EQ(pair.b.port().counters().get("hello-bad-size"), 1U);
   inject(a, hello.bytes);
   EXPECT_EQ(pair.b.count("hello-old-beat"), 1U);
   // Reflected to its sender.
@@ -55,7 +55,7 @@ TEST(Hello, IsDroppedAndCountedByReason) {
 TEST(Hello, WithAnotherKeyChangesNothing) {
   Pair pair;
   Settings other = settings_of("192.0.2.2", "192.0.2.1", 250);
-  other.key = SecretBytes(as_bytes("another key, another key, anothe"));
+  other.peers.front().key = SecretBytes(as_bytes("another key, another key, anothe"));
   Node impostor(pair.world, pair.network, other);
   pair.a.boot();
   impostor.boot();
@@ -70,7 +70,7 @@ TEST(Hello, WithoutKeysAPairWorks) {
   Network network(world);
   Settings first = settings_of("192.0.2.1", "192.0.2.2", 100);
   Settings second = settings_of("192.0.2.2", "192.0.2.1", 100);
-  first.key = second.key = SecretBytes{};
+  first.peers.front().key = second.peers.front().key = SecretBytes{};
   Node a(world, network, first);
   Node b(world, network, second);
   a.boot();

@@ -20,13 +20,21 @@ Nonce draw_nonce(platform::Rng& rng) {
 
 }  // namespace
 
-MimpService::MimpService(platform::Platform& platform, Settings settings,
+bool Service::any_reachable() const {
+  for (uint8_t at = 0; at < settings().peers.size(); ++at) {
+    if (reachable(PeerIndex{at})) return true;
+  }
+  return false;
+}
+
+MimpService::MimpService(platform::Platform& platform, Port& port, Settings settings,
                          Activation known_activation, Host& host)
     : platform_(platform),
+      port_(port),
       settings_(std::move(settings)),
       host_(host),
       activation_(known_activation),
-      adjacency_(draw_nonce(platform.rng), settings_.hold()),
+      adjacency_(draw_nonce(platform.rng), peer_settings().hold()),
       keep_alive_timer_(platform, [this] { on_keep_alive_due(); }),
       soon_timer_(platform, [this] { send_what_is_due(); }),
       loss_timer_(platform, [this] { on_loss_due(); }),
@@ -35,16 +43,19 @@ MimpService::MimpService(platform::Platform& platform, Settings settings,
       post_(platform) {}
 
 Result<void> MimpService::start() {
-  auto socket = platform_.datagrams.open(
-      Endpoint{.address = settings_.local, .port = kPort},
-      [this](const Endpoint& from, ByteView bytes) { on_datagram(from, bytes); });
-  if (!socket) return tl::unexpected(socket.error());
-  socket_ = std::move(*socket);
+  const Channel channel{
+      .local = peer_settings().local,
+      .peer = peer_settings().address,
+      .kind = settings_.domain ? GroupKind::Domain : GroupKind::Pair,
+      .number = settings_.domain ? settings_.domain->value : settings_.group.value};
+  auto line = port_.open(channel, [this](ByteView bytes) { on_datagram(bytes); });
+  if (!line) return tl::unexpected(line.error());
+  line_ = std::move(*line);
   started_ = true;
   started_at_ = now();
-  discovery_until_ = now() + settings_.discovery;
+  discovery_until_ = now() + peer_settings().discovery;
   discovery_timer_.arm_at(discovery_until_);
-  keep_alive_timer_.arm(settings_.keep_alive);
+  keep_alive_timer_.arm(peer_settings().keep_alive);
   history_.add(now(), "started: discovery");
   send_hello(std::nullopt);
   return {};
@@ -58,7 +69,7 @@ void MimpService::set_eligible(bool eligible, uint8_t active_isas, std::string_v
   settle();
 }
 
-void MimpService::set_peer_synced(bool synced) {
+void MimpService::set_peer_synced(PeerIndex /*peer*/, bool synced) {
   (void)woke_from_pause();
   if (synced && !acting(state_)) return;  // the role is gone already
   peer_synced_ = synced;
@@ -80,25 +91,29 @@ void MimpService::yield(Activation to, std::string_view why) {
   activation_ = std::max(activation_, to);
   if (!peer_up_) {
     // It acts, as it said over MCS; it gets one hold to say so here.
-    discovery_until_ = now() + settings_.hold();
+    discovery_until_ = now() + peer_settings().hold();
     discovery_timer_.arm_at(discovery_until_);
   }
   enter(MasterState::Standby, true, why);
   settle();
 }
 
-void MimpService::request_switchover() {
+void MimpService::request_switchover(std::optional<IpAddress> to_router) {
   if (woke_from_pause() || !peer_up_) return;
+  if (acting(state_)) {
+    ask_host(to_router);
+    return;
+  }
   ++request_number_;
-  request_ =
-      SwitchoverRequest{.number = request_number_, .target = Activation{activation_.value + 1}};
+  request_ = SwitchoverRequest{
+      .number = request_number_, .target = Activation{activation_.value + 1}, .to = to_router};
   request_until_ = now() + kRequestLife;
   settle();
 }
 
-std::unique_ptr<Service> make_service(platform::Platform& platform, Settings settings,
+std::unique_ptr<Service> make_service(platform::Platform& platform, Port& port, Settings settings,
                                       Activation known_activation, Host& host) {
-  return std::make_unique<MimpService>(platform, std::move(settings), known_activation, host);
+  return std::make_unique<MimpService>(platform, port, std::move(settings), known_activation, host);
 }
 
 }  // namespace segw::mimp

@@ -157,13 +157,13 @@ TEST(Restart, WithinHoldIsSeenByTheBootNonce) {
 TEST(Restart, OfTheStandbyEndsItsMembershipAtOnce) {
   Pair pair;
   pair.settle();
-  ASSERT_TRUE(pair.a.service().peer_in_sync_set());
+  ASSERT_TRUE(pair.a.service().in_sync_set(PeerIndex{0}));
   pair.b.crash();
   pair.run(100ms);
-  EXPECT_TRUE(pair.a.service().peer_in_sync_set()) << "nothing is known yet";
+  EXPECT_TRUE(pair.a.service().in_sync_set(PeerIndex{0})) << "nothing is known yet";
   pair.b.boot();
   pair.run(50ms);
-  EXPECT_FALSE(pair.a.service().peer_in_sync_set());
+  EXPECT_FALSE(pair.a.service().in_sync_set(PeerIndex{0}));
   EXPECT_FALSE(pair.b.service().in_sync());
   EXPECT_EQ(pair.a.state(), Master);
   EXPECT_GT(pair.a.members_changed, 1);
@@ -172,13 +172,13 @@ TEST(Restart, OfTheStandbyEndsItsMembershipAtOnce) {
 TEST(Restart, WhatMcsSaidOfTheNewBootBeforeItsFirstHelloCounts) {
   Pair pair;
   pair.settle();
-  pair.a.service().set_peer_synced(false);
+  pair.a.service().set_peer_synced(PeerIndex{0}, false);
   pair.b.crash();
   pair.run(200ms);
   pair.network.cut(pair.a.address(), pair.b.address());  // its first hellos are lost
   pair.b.boot();
   pair.run(100ms);
-  pair.a.service().set_peer_synced(true);
+  pair.a.service().set_peer_synced(PeerIndex{0}, true);
   pair.run(100ms);
   pair.network.heal();
   pair.run(1s);
@@ -191,21 +191,21 @@ TEST(InSyncSetOfAPair, ASilentStandbyIsWaitedForUntilItsGrantHasRunOut) {
   pair.network.cut(pair.a.address(), pair.b.address());
   pair.run(2s);
   EXPECT_EQ(pair.a.state(), Eligible);
-  EXPECT_TRUE(pair.a.service().peer_in_sync_set()) << "B may have taken over cleanly";
+  EXPECT_TRUE(pair.a.service().in_sync_set(PeerIndex{0})) << "B may have taken over cleanly";
   pair.run(2s);
-  EXPECT_FALSE(pair.a.service().peer_in_sync_set());
+  EXPECT_FALSE(pair.a.service().in_sync_set(PeerIndex{0}));
 }
 
 TEST(InSyncSetOfAPair, ARemovalIsAcknowledgedInARoundTrip) {
   Pair pair;
   pair.settle();
-  pair.a.service().set_peer_synced(false);
-  EXPECT_TRUE(pair.a.service().peer_in_sync_set());
+  pair.a.service().set_peer_synced(PeerIndex{0}, false);
+  EXPECT_TRUE(pair.a.service().in_sync_set(PeerIndex{0}));
   pair.run(10ms);
-  EXPECT_FALSE(pair.a.service().peer_in_sync_set());
+  EXPECT_FALSE(pair.a.service().in_sync_set(PeerIndex{0}));
   EXPECT_FALSE(pair.b.service().in_sync());
-  pair.a.service().set_peer_synced(true);
-  EXPECT_TRUE(pair.a.service().peer_in_sync_set()) << "from the very call";
+  pair.a.service().set_peer_synced(PeerIndex{0}, true);
+  EXPECT_TRUE(pair.a.service().in_sync_set(PeerIndex{0})) << "from the very call";
   pair.run(10ms);
   EXPECT_TRUE(pair.b.service().in_sync());
 }
@@ -249,7 +249,7 @@ TEST(Cut, DualMastersHealByPriorityUnderANewActivation) {
   EXPECT_EQ(pair.b.state(), Standby);
   EXPECT_GT(pair.a.service().activation(), highest);
   EXPECT_EQ(pair.a.roles.back().activation, pair.a.service().activation());
-  EXPECT_FALSE(pair.a.service().peer_in_sync_set());
+  EXPECT_FALSE(pair.a.service().in_sync_set(PeerIndex{0}));
 }
 
 TEST(Cut, OneThatActsWithoutEverHavingHeldTheGroupYields) {
@@ -412,11 +412,11 @@ TEST(Planned, AnEarlyYieldWaitsForTheTarget) {
 TEST(Switchover, IsAskedOnceAndVoidWhenItsActivationPassed) {
   Pair pair;
   pair.settle();
-  pair.b.service().request_switchover();
+  pair.b.service().request_switchover(std::nullopt);
   pair.run(2s);
-  EXPECT_THAT(pair.a.switchovers, ::testing::ElementsAre(false));
+  EXPECT_THAT(pair.a.switchovers, ::testing::ElementsAre(PeerIndex{0}));
   pair.run(2s);
-  pair.b.service().request_switchover();
+  pair.b.service().request_switchover(std::nullopt);
   pair.run(1s);
   EXPECT_EQ(pair.a.switchovers.size(), 2U) << "a second command is a second request";
   pair.b.service().take_over("a planned handover");
@@ -425,12 +425,22 @@ TEST(Switchover, IsAskedOnceAndVoidWhenItsActivationPassed) {
   EXPECT_TRUE(pair.b.switchovers.empty());
 }
 
-TEST(Switchover, FromTheMasterAsksTheStandbyToTakeOver) {
+TEST(Switchover, AskedOfTheMasterItselfItNamesTheStandby) {
   Pair pair;
   pair.settle();
-  pair.a.service().request_switchover();
+  pair.a.service().request_switchover(std::nullopt);
   pair.run(100ms);
-  EXPECT_THAT(pair.b.switchovers, ::testing::ElementsAre(true));
+  EXPECT_THAT(pair.a.switchovers, ::testing::ElementsAre(PeerIndex{0}));
+  EXPECT_TRUE(pair.b.switchovers.empty());
+}
+
+TEST(Switchover, ToANodeThatIsNotThereIsVoid) {
+  Pair pair;
+  pair.settle();
+  pair.b.service().request_switchover(*IpAddress::parse("192.0.2.9"));
+  pair.run(1s);
+  EXPECT_TRUE(pair.a.switchovers.empty());
+  EXPECT_EQ(pair.a.count("switchover-void"), 1U);
 }
 
 // What the other one told clients meanwhile is not here (redundancy rules 18 and 19).

@@ -25,7 +25,18 @@ Hello full() {
                             .succeeds = Activation{7}};
   hello.grant = Grant{.activation = Activation{8}, .version = 4, .member = true, .lease = 1500ms};
   hello.grant_ack = GrantAck{.activation = Activation{6}, .version = 2};
-  hello.switchover = SwitchoverRequest{.number = 1, .target = Activation{10}};
+  hello.switchover =
+      SwitchoverRequest{.number = 1, .target = Activation{10}, .to = IpAddress::v4(0xC0000203)};
+  hello.standing.role = DesignatedRole::Active;
+  hello.router_id = *IpAddress::parse("2001:db8::1");
+  hello.vouchings = {Vouching{.router_id = IpAddress::v4(0xC0000204),
+                              .nonce = {5, 6},
+                              .beat = 99,
+                              .age = 250ms,
+                              .standing = hello.standing}};
+  hello.members = {IpAddress::v4(0xC0000203), IpAddress::v4(0xC0000204)};
+  hello.versions = {.lowest = 1, .highest = 3};
+  hello.probe = true;
   return hello;
 }
 
@@ -36,8 +47,8 @@ Hello smallest() {
 Binding binding() {
   return Binding{.source = IpAddress::v4(0xC0000201),
                  .destination = IpAddress::v4(0xC0000202),
-                 .source_group = TunnelGroupId{1},
-                 .destination_group = TunnelGroupId{2}};
+                 .source_group = 1,
+                 .destination_group = 2};
 }
 
 const SecretBytes kKey(as_bytes("0123456789abcdef0123456789abcdef"));
@@ -58,7 +69,7 @@ TEST(MimpHello, RoundTrip) {
     ASSERT_TRUE(again) << again.error().field;
     EXPECT_EQ(*again, hello);
   }
-  EXPECT_LE(seal(encode_hello(full()), binding(), kKey).size(), 300U);
+  EXPECT_LE(seal(encode_hello(full()), binding(), kKey).size(), 450U);
 }
 
 TEST(MimpHello, RefusesEveryTruncation) {
@@ -79,7 +90,7 @@ TEST(MimpHello, RefusesEveryTruncation) {
 TEST(MimpHello, SkipsUnknownTlvs) {
   Bytes tlvs = encode_hello(full());
   wire::Writer more;
-  more.u16(999).u16(3).u8(1).u8(2).u8(3).u16(7).u16(0).u16(999).u16(0);
+  more.u16(999).u16(3).u8(1).u8(2).u8(3).u16(70).u16(0).u16(999).u16(0);
   append(tlvs, more.view());
   const auto hello = decode_hello(tlvs);
   ASSERT_TRUE(hello) << hello.error().field;
@@ -90,6 +101,22 @@ TEST(MimpHello, RefusesTrailingBytes) {
   Bytes tlvs = encode_hello(full());
   tlvs.push_back(0);
   EXPECT_EQ(decode_hello(tlvs).error().field, "tlv-type");
+}
+
+TEST(MimpHello, ReportsOnlyActingNodes) {
+  Hello hello = full();
+  hello.vouchings.front().standing = Standing{.state = MasterState::Standby, .eligible = true};
+  EXPECT_EQ(decode_hello(encode_hello(hello)).error().field, "vouching-state");
+  hello.vouchings.assign(kVouchingsMax + 1, full().vouchings.front());
+  EXPECT_EQ(decode_hello(encode_hello(hello)).error().field, "vouchings");
+}
+
+TEST(MimpHello, NamesATargetOnlyInARequest) {
+  Bytes tlvs = encode_hello(smallest());
+  wire::Writer alone;
+  alone.u16(12).u16(5).u8(4).u32(0xC0000203);
+  append(tlvs, alone.view());
+  EXPECT_EQ(decode_hello(tlvs).error().field, "switchover-to");
 }
 
 struct Field {
@@ -104,16 +131,35 @@ TEST(MimpHello, RefusesEveryFieldOutOfRange) {
   const Bytes zero4(4, 0);
   const Bytes zero8(8, 0);
   const std::vector<Field> fields = {
-      {"beat", 1, 16, zero8},         {"echo-accepted", 2, 24, huge},
-      {"state", 3, 0, {0}},           {"state", 3, 0, {6}},
+      {"beat", 1, 16, zero8},
+      {"echo-accepted", 2, 24, huge},
+      {"state", 3, 0, {0}},
+      {"state", 3, 0, {6}},
       {"acting-under", 3, 0, {4}},  // a standby that acts
-      {"activation", 3, 4, huge},     {"acting-under", 3, 12, huge},
-      {"acting-under", 3, 12, zero8}, {"acting-under", 3, 12, {0, 0, 0, 0, 0, 0, 0, 10}},
-      {"succeeds", 3, 20, huge},      {"succeeds", 3, 20, {0, 0, 0, 0, 0, 0, 0, 8}},
-      {"keep-alive", 4, 0, zero4},    {"keep-alive", 4, 0, {0xFF, 0xFF, 0xFF, 0xFF}},
-      {"hold", 4, 4, zero4},          {"grant-activation", 5, 0, huge},
-      {"grant-lease", 5, 13, zero4},  {"grant-lease", 5, 13, {0xFF, 0xFF, 0xFF, 0xFF}},
-      {"ack-activation", 6, 0, huge}, {"switchover-target", 10, 4, huge},
+      {"activation", 3, 4, huge},
+      {"acting-under", 3, 12, huge},
+      {"acting-under", 3, 12, zero8},
+      {"acting-under", 3, 12, {0, 0, 0, 0, 0, 0, 0, 10}},
+      {"succeeds", 3, 20, huge},
+      {"succeeds", 3, 20, {0, 0, 0, 0, 0, 0, 0, 8}},
+      {"keep-alive", 4, 0, zero4},
+      {"keep-alive", 4, 0, {0xFF, 0xFF, 0xFF, 0xFF}},
+      {"hold", 4, 4, zero4},
+      {"grant-activation", 5, 0, huge},
+      {"grant-lease", 5, 13, zero4},
+      {"grant-lease", 5, 13, {0xFF, 0xFF, 0xFF, 0xFF}},
+      {"ack-activation", 6, 0, huge},
+      {"switchover-target", 10, 4, huge},
+      {"role", 7, 0, {0}},
+      {"role", 7, 0, {3}},
+      {"vouching-router-id", 8, 0, {3}},
+      {"acting-under", 8, 34, {4}},
+      {"role", 8, 33, {3}},
+      {"router-id", 9, 0, {5}},
+      {"lowest-version", 11, 0, {0}},
+      {"lowest-version", 11, 0, {4}},
+      {"switchover-to", 12, 0, {16}},
+      {"member", 14, 0, {16}},
   };
   for (const Field& field : fields) {
     Bytes tlvs = encode_hello(full());
@@ -171,8 +217,9 @@ TEST(MimpDatagram, IsBoundToAddressesAndGroups) {
       {"hmac", [](Binding& b) { b.source = IpAddress::v4(1); }},
       {"hmac", [](Binding& b) { b.destination = IpAddress::v4(1); }},
       {"hmac", [](Binding& b) { std::swap(b.source, b.destination); }},
-      {"group", [](Binding& b) { b.source_group = TunnelGroupId{3}; }},
-      {"group", [](Binding& b) { b.destination_group = TunnelGroupId{3}; }},
+      {"group", [](Binding& b) { b.source_group = 3; }},
+      {"group", [](Binding& b) { b.destination_group = 3; }},
+      {"group", [](Binding& b) { b.kind = GroupKind::Domain; }},
   };
   for (const auto& [refused, change] : changes) {
     Binding other = binding();
@@ -181,6 +228,16 @@ TEST(MimpDatagram, IsBoundToAddressesAndGroups) {
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().field, refused);
   }
+}
+
+TEST(MimpVersions, TheHighestThatBothKnowIsSpoken) {
+  EXPECT_EQ(common_version({1, 1}, {1, 3}), 1);
+  EXPECT_EQ(common_version({1, 3}, {2, 5}), 3);
+  EXPECT_EQ(common_version({2, 4}, {1, 2}), 2);
+  EXPECT_EQ(common_version({1, 1}, {2, 3}), std::nullopt);
+  const Bytes later = seal(encode_hello(smallest()), binding(), kKey, 2);
+  EXPECT_EQ(open(later, binding(), kKey).error().field, "version");
+  EXPECT_TRUE(open(later, binding(), kKey, {.lowest = 1, .highest = 2}));
 }
 
 TEST(MimpDatagram, RefusesWithTheReason) {

@@ -15,7 +15,7 @@ constexpr Duration kDiscovery = 3s;
 
 Settings quick(std::string_view local, std::string_view peer, uint8_t priority) {
   Settings settings = settings_of(local, peer, priority);
-  settings.discovery = kDiscovery;
+  settings.peers.front().discovery = kDiscovery;
   return settings;
 }
 
@@ -84,7 +84,7 @@ class Chaos {
     member.roles_seen = 0;
     if (other(member).node.running() && other(member).synced) {
       other(member).synced = false;
-      other(member).node.service().set_peer_synced(false);
+      other(member).node.service().set_peer_synced(PeerIndex{0}, false);
     }
     member.node.boot();
   }
@@ -199,13 +199,13 @@ class Chaos {
                        reader.node.service().activation() == writer.writing;
     if (writer.synced && !reader.node.alive()) {
       writer.synced = false;
-      service.set_peer_synced(false);
+      service.set_peer_synced(PeerIndex{0}, false);
     }
     if (reads && !writer.synced && network_.rng.below(5) == 0) {
       reader.journal = writer.journal;
       reader.lineage = &writer;
       writer.synced = true;
-      service.set_peer_synced(true);
+      service.set_peer_synced(PeerIndex{0}, true);
     }
     if (network_.rng.below(8) == 0) {
       writer.untold.push_back(++next_record_);
@@ -214,11 +214,11 @@ class Chaos {
     if (writer.untold.empty()) return;
     if (reads && writer.synced) {
       reader.journal.insert(writer.untold.begin(), writer.untold.end());
-    } else if (service.peer_in_sync_set()) {
+    } else if (service.in_sync_set(PeerIndex{0})) {
       return;  // waits
     } else if (writer.synced) {
       writer.synced = false;
-      service.set_peer_synced(false);
+      service.set_peer_synced(PeerIndex{0}, false);
     }
     for (const uint64_t record : writer.untold) {
       told_[{writer.writing, &writer}].emplace_back(record, world_.now);
@@ -227,7 +227,8 @@ class Chaos {
   }
 
   void check() {
-    const Duration settle = a_.node.settings().hold() + a_.node.settings().keep_alive + 200ms;
+    const Duration settle = a_.node.settings().peers.front().hold() +
+                            a_.node.settings().peers.front().keep_alive + 200ms;
     if (!connected()) connected_since_ = world_.now;
     const bool lossy = network_.loss_per_mille > 0;
     if (!a_.node.acts() || !b_.node.acts()) both_since_ = world_.now;

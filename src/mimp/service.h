@@ -29,23 +29,28 @@ namespace segw::mimp {
 
 class MimpService final : public Service {
  public:
-  MimpService(platform::Platform& platform, Settings settings, Activation known_activation,
-              Host& host);
+  MimpService(platform::Platform& platform, Port& port, Settings settings,
+              Activation known_activation, Host& host);
 
   Result<void> start() override;
   void set_eligible(bool eligible, uint8_t active_isas, std::string_view why) override;
-  void set_peer_synced(bool synced) override;
+  void set_peer_synced(PeerIndex peer, bool synced) override;
   void take_over(std::string_view why) override;
   void yield(Activation to, std::string_view why) override;
-  void request_switchover() override;
+  void request_switchover(std::optional<IpAddress> to_router) override;
 
   [[nodiscard]] MasterState state() const override { return state_; }
-  [[nodiscard]] bool peer_reachable() const override { return peer_up_; }
-  [[nodiscard]] MasterState peer_state() const override;
+  [[nodiscard]] bool reachable(PeerIndex /*peer*/) const override { return peer_up_; }
+  [[nodiscard]] MasterState peer_state(PeerIndex peer) const override;
+  [[nodiscard]] PeerInfo peer_info(PeerIndex peer) const override;
+  [[nodiscard]] std::optional<PeerIndex> active_peer() const override;
+  [[nodiscard]] std::optional<IpAddress> current_active() const override;
+  [[nodiscard]] std::optional<PeerIndex> successor(
+      std::optional<IpAddress> to_router) const override;
   [[nodiscard]] Activation activation() const override { return activation_; }
-  [[nodiscard]] bool peer_in_sync_set() const override { return set_.waits(); }
+  [[nodiscard]] bool in_sync_set(PeerIndex /*peer*/) const override { return set_.waits(); }
   [[nodiscard]] bool in_sync() const override;
-  [[nodiscard]] Instant vouch_until() const override { return last_sent_ + settings_.hold(); }
+  [[nodiscard]] Instant vouch_until() const override { return last_sent_ + peer_settings().hold(); }
   [[nodiscard]] const Settings& settings() const override { return settings_; }
   [[nodiscard]] const Counters& counters() const override { return counters_; }
   [[nodiscard]] const History& history() const override { return history_; }
@@ -62,11 +67,12 @@ class MimpService final : public Service {
   };
 
   // service_port.cc: datagrams
-  void on_datagram(const Endpoint& from, ByteView bytes);
-  [[nodiscard]] std::optional<Hello> read(const Endpoint& from, ByteView bytes);
+  void on_datagram(ByteView bytes);
+  [[nodiscard]] std::optional<Hello> read(ByteView bytes);
   void on_hello(const Hello& hello);
   void on_adopted(const Hello& hello);
   void on_switchover(const Hello& hello);
+  void ask_host(std::optional<IpAddress> to_router);
   void send_hello(const std::optional<Nonce>& answer);
   void answer_soon(const Nonce& nonce);
   [[nodiscard]] Announced to_announce() const;
@@ -83,6 +89,8 @@ class MimpService final : public Service {
   void arm_set_timer();
 
   // service_roles.cc: facts, decision, state
+  [[nodiscard]] const PeerSettings& peer_settings() const { return settings_.peers.front(); }
+  [[nodiscard]] Binding from_us() const;
   [[nodiscard]] Instant now() const { return platform_.clock.now(); }
   // Nobody has acted since we did: nobody knows more than we do.
   [[nodiscard]] bool wrote_last() const {
@@ -101,6 +109,7 @@ class MimpService final : public Service {
   void update_set();
 
   platform::Platform& platform_;
+  Port& port_;
   const Settings settings_;
   Host& host_;
   Counters counters_;
@@ -114,7 +123,8 @@ class MimpService final : public Service {
   Activation acting_under_;  // 0: not acting
   Activation succeeds_;
   bool held_ = false;
-  bool clean_ = true;  // of the acting role: nobody else told clients what is not here
+  bool outranked_ = false;  // of the role change that is being entered
+  bool clean_ = true;       // of the acting role: nobody else told clients what is not here
   // We stopped acting under it for want of eligibility, and no peer could have acted cleanly since
   // without our hearing of it. 0: no such thing.
   Activation last_wrote_;
@@ -149,7 +159,7 @@ class MimpService final : public Service {
   uint64_t pauses_ = 0;
   MasterState told_role_ = MasterState::Discovery;  // as the host was last told
   bool started_ = false;
-  std::unique_ptr<platform::DatagramSocket> socket_;
+  std::unique_ptr<Port::Line> line_;
   platform::Timer keep_alive_timer_;
   platform::Timer soon_timer_;
   platform::Timer loss_timer_;

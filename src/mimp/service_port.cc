@@ -18,9 +18,9 @@ constexpr Duration kAnswerGap = milliseconds(20);
 
 }  // namespace
 
-void MimpService::on_datagram(const Endpoint& from, ByteView bytes) {
+void MimpService::on_datagram(ByteView bytes) {
   (void)woke_from_pause();
-  const auto hello = read(from, bytes);
+  const auto hello = read(bytes);
   if (!hello) return;
   const Verdict verdict = adjacency_.receive(hello->nonce, hello->beat, hello->echo, now());
   switch (verdict) {
@@ -44,17 +44,31 @@ void MimpService::on_datagram(const Endpoint& from, ByteView bytes) {
   on_hello(*hello);
 }
 
-// Nothing, and a counter, if it is not a hello of our peer for this group.
-std::optional<Hello> MimpService::read(const Endpoint& from, ByteView bytes) {
-  if (from.address != settings_.peer) {
-    counters_.add("hello-bad-address");
-    return std::nullopt;
+Binding MimpService::from_us() const {
+  const PeerSettings& peer = peer_settings();
+  if (settings_.domain) {
+    return Binding{.source = peer.local,
+                   .destination = peer.address,
+                   .kind = GroupKind::Domain,
+                   .source_group = settings_.domain->value,
+                   .destination_group = settings_.domain->value};
   }
-  const Binding binding{.source = settings_.peer,
-                        .destination = settings_.local,
-                        .source_group = settings_.peer_group,
-                        .destination_group = settings_.group};
-  const auto tlvs = open(bytes, binding, settings_.key);
+  return Binding{.source = peer.local,
+                 .destination = peer.address,
+                 .kind = GroupKind::Pair,
+                 .source_group = settings_.group.value,
+                 .destination_group = peer.group.value};
+}
+
+// Nothing, and a counter, if it is not a hello of our peer for this group.
+std::optional<Hello> MimpService::read(ByteView bytes) {
+  const Binding ours = from_us();
+  const Binding binding{.source = ours.destination,
+                        .destination = ours.source,
+                        .kind = ours.kind,
+                        .source_group = ours.destination_group,
+                        .destination_group = ours.source_group};
+  const auto tlvs = open(bytes, binding, peer_settings().key);
   if (!tlvs) {
     counters_.add("hello-bad-" + tlvs.error().field);
     return std::nullopt;
@@ -111,13 +125,18 @@ void MimpService::on_switchover(const Hello& hello) {
     counters_.add("switchover-void");
     return;
   }
-  const bool to_self = acting(hello.standing.state);
-  if (to_self ? state_ != MasterState::Standby : !acting(state_)) {
+  if (!acting(state_)) return;  // it asks all its peers; the active acts upon it
+  ask_host(asked->to);
+}
+
+void MimpService::ask_host(std::optional<IpAddress> to_router) {
+  const auto target = successor(to_router);
+  if (!target) {
     counters_.add("switchover-void");
     return;
   }
   counters_.add("switchover-asked");
-  post_([this, to_self] { host_.on_switchover_request(to_self); });
+  post_([this, target = *target] { host_.on_switchover_request(target); });
 }
 
 void MimpService::send_hello(const std::optional<Nonce>& answer) {
@@ -128,31 +147,27 @@ void MimpService::send_hello(const std::optional<Nonce>& answer) {
               .beat = adjacency_.next_beat(at, answer),
               .echo = adjacency_.echo(answer),
               .standing = announcing.standing,
-              .keep_alive = settings_.keep_alive,
-              .hold = settings_.hold(),
-              .up_for = at - started_at_};
+              .keep_alive = peer_settings().keep_alive,
+              .hold = peer_settings().hold(),
+              .up_for = at - started_at_,
+              .router_id = settings_.router_id};
   if (!told_ || *told_ != announcing.standing) standing_beat_ = hello.beat;
   if (!told_ || told_->eligible != announcing.standing.eligible) eligible_beat_ = hello.beat;
   told_ = announcing.standing;
   if (to_peer) {
-    const Duration peer_hold = peer_ ? peer_->hold : settings_.hold();
-    const Duration peer_interval = peer_ ? peer_->keep_alive : settings_.keep_alive;
-    const Duration lease =
-        std::max(settings_.hold(), peer_hold) + std::max(settings_.keep_alive, peer_interval);
+    const Duration peer_hold = peer_ ? peer_->hold : peer_settings().hold();
+    const Duration peer_interval = peer_ ? peer_->keep_alive : peer_settings().keep_alive;
+    const Duration lease = std::max(peer_settings().hold(), peer_hold) +
+                           std::max(peer_settings().keep_alive, peer_interval);
     hello.grant = set_.sent(adjacency_.heard_at(), std::min(lease, kLeaseMax), peer_hold);
     if (!acting(state_)) hello.grant_ack = grant_.ack();
     hello.switchover = request_;
     announced_ = announcing;
     word_owed_ = false;
   }
-  const Binding binding{.source = settings_.local,
-                        .destination = settings_.peer,
-                        .source_group = settings_.group,
-                        .destination_group = settings_.peer_group};
   last_sent_ = at;
   counters_.add("hello-sent");
-  socket_->send(Endpoint{.address = settings_.peer, .port = kPort},
-                seal(encode_hello(hello), binding, settings_.key));
+  line_->send(seal(encode_hello(hello), from_us(), peer_settings().key));
 }
 
 MimpService::Announced MimpService::to_announce() const {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/planted.h"
 #include "mimp/service.h"
 
@@ -18,20 +20,44 @@ Standing MimpService::standing() const {
                   .held = held_,
                   .priority = settings_.priority,
                   .active_isas = active_isas_,
+                  .role = settings_.role,
                   .activation = activation_,
                   .acting_under = acting_under_,
                   .succeeds = succeeds_};
 }
 
-MasterState MimpService::peer_state() const {
+MasterState MimpService::peer_state(PeerIndex /*peer*/) const {
   return peer_up_ && peer_ ? peer_->standing.state : MasterState::Discovery;
+}
+
+PeerInfo MimpService::peer_info(PeerIndex /*peer*/) const {
+  if (!peer_up_ || !peer_) return {};
+  return PeerInfo{.router_id = peer_->router_id.value_or(IpAddress{}),
+                  .role = peer_->standing.role};
+}
+
+std::optional<PeerIndex> MimpService::active_peer() const {
+  if (!acting(peer_state(PeerIndex{0}))) return std::nullopt;
+  return PeerIndex{0};
+}
+
+std::optional<IpAddress> MimpService::current_active() const {
+  if (acting(state_)) return settings_.router_id;
+  if (const auto peer = active_peer()) return peer_info(*peer).router_id;
+  return std::nullopt;
+}
+
+std::optional<PeerIndex> MimpService::successor(std::optional<IpAddress> to_router) const {
+  if (!peer_up_ || !peer_ || peer_->standing.state != MasterState::Standby) return std::nullopt;
+  if (to_router && peer_->router_id != to_router) return std::nullopt;
+  return PeerIndex{0};
 }
 
 std::optional<PeerSide> MimpService::peer_side() const {
   if (!peer_up_ || !peer_) return std::nullopt;
   const uint64_t accepted = peer_->echo ? peer_->echo->accepted : 0;
   return PeerSide{.standing = peer_->standing,
-                  .address = settings_.peer,
+                  .address = peer_settings().address,
                   .knows_us = told_ == standing() && accepted >= standing_beat_,
                   .knows_eligible = told_ && told_->eligible && accepted >= eligible_beat_};
 }
@@ -48,7 +74,7 @@ void MimpService::decide() {
   const auto peer = peer_side();
   if (!acting(state_) && !peer && now() < discovery_until_) return;
   if (SEGW_PLANTED(liveness) && state_ == MasterState::Standby && !peer) return;
-  const LocalSide self{.standing = standing(), .address = settings_.local};
+  const LocalSide self{.standing = standing(), .address = peer_settings().local};
   const std::string why(reason(self, peer));
   const MasterState next = elect(self, peer);
   if (next == MasterState::Discovery) return;  // until the peer's word
@@ -78,6 +104,7 @@ void MimpService::decide() {
     });
     return;
   }
+  outranked_ = next == MasterState::Standby && acting(state_);
   const bool no_longer_eligible = next == MasterState::NotEligible && !eligible_why_.empty();
   enter(next, true, no_longer_eligible ? eligible_why_ : why);
 }
@@ -133,6 +160,7 @@ void MimpService::enter(MasterState next, bool clean, std::string_view why) {
                           .to = next,
                           .activation = activation_,
                           .clean = clean,
+                          .outranked = std::exchange(outranked_, false),
                           .why = std::string(why)};
   state_ = next;
   post_role(change);
@@ -164,7 +192,7 @@ void MimpService::lose_peer() {
 void MimpService::set_peer_up(bool up) {
   peer_up_ = up;
   history_.add(now(), up ? "the peer is reachable" : "the peer is lost");
-  post_([this, up] { host_.on_peer(up); });
+  post_([this, up] { host_.on_peer(PeerIndex{0}, up); });
 }
 
 // Grants membership to a peer that is reachable and, as MCS says, holds everything.

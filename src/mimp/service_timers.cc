@@ -13,8 +13,8 @@ constexpr int kLatePart = 4;
 void MimpService::on_keep_alive_due() {
   const Instant due = keep_alive_timer_.due();
   if (woke_from_pause()) return;
-  const Instant next = due + settings_.keep_alive;
-  keep_alive_timer_.arm_at(next > now() ? next : now() + settings_.keep_alive);
+  const Instant next = due + peer_settings().keep_alive;
+  keep_alive_timer_.arm_at(next > now() ? next : now() + peer_settings().keep_alive);
   if (request_ && now() >= request_until_) request_.reset();
   send_hello(std::nullopt);
   post_keep_alive();
@@ -36,7 +36,7 @@ void MimpService::on_loss_due() {
     loss_timer_.arm_at(adjacency_.lost_at());
     return;
   }
-  const Duration late = settings_.keep_alive / kLatePart;
+  const Duration late = peer_settings().keep_alive / kLatePart;
   if (now() - due > late && !loss_graced_) {
     loss_graced_ = true;
     loss_timer_.arm(late);
@@ -68,16 +68,16 @@ void MimpService::arm_set_timer() {
 // or waited hold." A pause is a silence of ours: the peer counts hold from our last hello, so from
 // then on it may act.
 bool MimpService::woke_from_pause() {
-  if (!started_ || now() - last_sent_ <= settings_.hold()) return false;
+  if (!started_ || now() - last_sent_ <= peer_settings().hold()) return false;
   ++pauses_;
   counters_.add("paused");
   history_.add(now(), "this chassis was paused");
   last_wrote_ = {};
-  discovery_until_ = now() + settings_.hold();
+  discovery_until_ = now() + peer_settings().hold();
   discovery_timer_.arm_at(discovery_until_);
   if (state_ != MasterState::NotEligible) enter(MasterState::Discovery, true, "paused");
   request_.reset();
-  keep_alive_timer_.arm(settings_.keep_alive);
+  keep_alive_timer_.arm(peer_settings().keep_alive);
   loss_timer_.cancel();
   send_hello(std::nullopt);
   if (peer_up_) {

@@ -120,7 +120,7 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
   Node& operator=(const Node&) = delete;
 
   void boot() {
-    service_ = make_service(platform_, settings_, disk_activation, *this);
+    service_ = make_service(platform_, port_, settings_, disk_activation, *this);
     roles.clear();
     start_result = service_->start();
     service_->set_eligible(eligible, eligible ? 1 : 0, "tunnel-group is up");
@@ -158,8 +158,9 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
     return service_->counters().get(name);
   }
   [[nodiscard]] const Settings& settings() const { return settings_; }
-  [[nodiscard]] const IpAddress& address() const { return settings_.local; }
+  [[nodiscard]] const IpAddress& address() const { return settings_.peers.front().local; }
   Service& service() { return *service_; }
+  [[nodiscard]] const Port& port() const { return port_; }
   [[nodiscard]] std::string told() const {
     std::string all;
     for (const auto& entry : service_->history().entries()) all += entry.text + "\n";
@@ -172,7 +173,7 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
   Result<void> start_result;
   std::vector<RoleChange> roles;
   std::vector<bool> peers;
-  std::vector<bool> switchovers;  // to_self
+  std::vector<PeerIndex> switchovers;  // targets
   int keep_alives = 0;
   int members_changed = 0;
 
@@ -241,16 +242,16 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
     roles.push_back(change);
     disk_activation = std::max(disk_activation, change.activation);
   }
-  void on_peer(bool reachable) override { peers.push_back(reachable); }
+  void on_peer(PeerIndex /*peer*/, bool reachable) override { peers.push_back(reachable); }
   void on_members_changed() override { ++members_changed; }
   void on_keep_alive() override {
     ++keep_alives;
-    if (handing_over && acting(service_->peer_state())) {
+    if (handing_over && acting(service_->peer_state(PeerIndex{0}))) {
       handing_over = false;
       service_->yield(service_->activation(), "a planned handover");
     }
   }
-  void on_switchover_request(bool to_self) override { switchovers.push_back(to_self); }
+  void on_switchover_request(PeerIndex target) override { switchovers.push_back(target); }
 
   World& world_;
   Network& network_;
@@ -268,6 +269,7 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
                                .store = fake_.store,
                                .log = fake_.log,
                                .supervisor = fake_.supervisor};
+  Port port_{platform_};
   uint64_t boot_ = 0;
   bool paused_ = false;
   bool resuming_ = false;
@@ -276,16 +278,21 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
   std::unique_ptr<Service> service_;
 };
 
+inline PeerSettings peer_of(std::string_view local, std::string_view peer) {
+  return PeerSettings{.group = TunnelGroupId{1},
+                      .local = *IpAddress::parse(local),
+                      .address = *IpAddress::parse(peer),
+                      .keep_alive = std::chrono::milliseconds(500),
+                      .hold_count = 2,
+                      .discovery = std::chrono::seconds(10),
+                      .key = SecretBytes(as_bytes("0123456789abcdef0123456789abcdef"))};
+}
+
 inline Settings settings_of(std::string_view local, std::string_view peer, uint8_t priority) {
   return Settings{.group = TunnelGroupId{1},
-                  .peer_group = TunnelGroupId{1},
-                  .local = *IpAddress::parse(local),
-                  .peer = *IpAddress::parse(peer),
+                  .router_id = *IpAddress::parse(local),
                   .priority = priority,
-                  .keep_alive = std::chrono::milliseconds(500),
-                  .hold_count = 2,
-                  .discovery = std::chrono::seconds(10),
-                  .key = SecretBytes(as_bytes("0123456789abcdef0123456789abcdef"))};
+                  .peers = {peer_of(local, peer)}};
 }
 
 // A (priority 200) and B (priority 150).
@@ -311,7 +318,7 @@ struct Pair {
   void settle() {
     boot();
     run(std::chrono::seconds(2));
-    a.service().set_peer_synced(true);
+    a.service().set_peer_synced(PeerIndex{0}, true);
     run(std::chrono::seconds(2));
   }
 };

@@ -36,8 +36,13 @@ IpsecParts build_ipsec(const View& ipsec);  // build_ipsec.cc
 // Of an entry of ike-policy; build_ike_options.cc.
 ike::IkeOptions build_ike_options(const View& policy);
 
-std::vector<TunnelGroup> build_tunnel_groups(const View& root);                 // build_isa.cc
+// The domains first: what else there is of redundancy refers to them.
+std::vector<Domain> build_domains(const View& root);                            // build_domains.cc
+void check_domains(const View& root, const Config& config);                     // build_domains.cc
+const Domain* domain_of(const Config& config, TunnelGroupId group);             // build_domains.cc
+void build_isa(const View& root, Config& config);                               // build_isa.cc
 std::vector<McPeer> build_peers(const View& root, const Config& config);        // build_peers.cc
+void build_shunts(const View& root, Config& config);                            // build_shunts.cc
 void build_services(const View& root, const PortsMap& ports, Config& config);   // build_service.cc
 void build_tunnels(const View& root, const IpsecParts& parts, Config& config);  // build_tunnel.cc
 TunnelTemplates build_templates(const View& ipsec, const IpsecTransforms& transforms);

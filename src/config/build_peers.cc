@@ -67,6 +67,31 @@ void read_groups(const View& mc_ipsec, const View& sync, McPeer& peer) {
   }
 }
 
+void read_domains(const View& mc_ipsec, McPeer& peer) {
+  for (const View& entry : mc_ipsec.each("domain")) {
+    peer.domains.push_back(
+        PeerDomain{.id = DomainId{entry.number<uint16_t>("id")}, .enabled = entry.enabled()});
+  }
+}
+
+// Its settings are those of the interface that the source address is of.
+void check_bfd(const View& leaf, const Config& config, const McPeer& peer) {
+  if (!peer.bfd_liveness || !peer.enabled) return;
+  for (const Service& service : config.services) {
+    if (service.kind == Service::Kind::Vprn) continue;
+    for (const Interface& interface : service.interfaces) {
+      const bool v4 = peer.source_address.is_v4();
+      const auto& own = v4 ? interface.address : interface.address_v6;
+      if (!own || own->address != peer.source_address) continue;
+      if ((v4 ? interface.bfd : interface.bfd_v6).enabled) return;
+      leaf.warn("MC_BFD_DISABLED",
+                fmt::format("has no effect: interface \"{}\" has no {} bfd admin-state enable",
+                            interface.name, v4 ? "ipv4" : "ipv6"));
+      return;
+    }
+  }
+}
+
 void read_mc_ipsec(const View& mc_ipsec, const View& sync, McPeer& peer) {
   peer.mc_ipsec = mc_ipsec.exists();
   if (!peer.mc_ipsec) return;
@@ -81,6 +106,7 @@ void read_mc_ipsec(const View& mc_ipsec, const View& sync, McPeer& peer) {
     peer.discovery_interval_boot = std::chrono::seconds(discovery.number<uint16_t>("boot"));
   }
   read_groups(mc_ipsec, sync, peer);
+  read_domains(mc_ipsec, peer);
 }
 
 void read_addresses(const View& entry, const Config& config, McPeer& peer) {
@@ -121,6 +147,7 @@ std::vector<McPeer> build_peers(const View& root, const Config& config) {
     peer.sync_ipsec = sync.exists() && sync.flag("ipsec");
     const View mc_ipsec = entry.at("mc-ipsec");
     read_mc_ipsec(mc_ipsec, sync, peer);
+    check_bfd(mc_ipsec.at("bfd-liveness"), config, peer);
     for (const View& group : mc_ipsec.each("tunnel-group")) {
       const auto [at, fresh] =
           shared.emplace(TunnelGroupId{group.number<uint16_t>("id")}, peer.address.text());

@@ -118,6 +118,14 @@ void read_shunt(const View& entry, std::optional<IpAddress>& next_hop) {
   }
 }
 
+Bfd read_bfd(const View& bfd) {
+  using std::chrono::milliseconds;
+  return Bfd{.enabled = bfd.enabled(),
+             .transmit_interval = milliseconds(bfd.number<uint32_t>("transmit-interval")),
+             .receive_interval = milliseconds(bfd.number<uint32_t>("receive")),
+             .multiplier = bfd.number<uint8_t>("multiplier")};
+}
+
 void read_interface(const View& entry, Service& service, Context& context) {
   if (!entry.enabled()) return;
   Interface interface;
@@ -140,8 +148,8 @@ void read_interface(const View& entry, Service& service, Context& context) {
   read_vrrp(ipv6, interface.address_v6, interface);
   if (!interface.tunnel_sap) {
     if (entry.flag("tunnel")) entry.at("tunnel").refuse("a sap tunnel-N.private:T expected");
-    for (const auto* leaf :
-         {"static-tunnel-redundant-nexthop", "dynamic-tunnel-redundant-nexthop"}) {
+    for (const auto* leaf : {"static-tunnel-redundant-nexthop", "dynamic-tunnel-redundant-nexthop",
+                             "multi-chassis-shunting-profile"}) {
       for (const View& at : {entry.at(leaf), ipv6.at(leaf)}) {
         if (at.exists()) at.refuse("is for interfaces with a tunnel SAP");
       }
@@ -149,6 +157,8 @@ void read_interface(const View& entry, Service& service, Context& context) {
   }
   read_shunt(entry, interface.shunt_next_hop);
   read_shunt(ipv6, interface.shunt_next_hop_v6);
+  interface.bfd = read_bfd(ipv4.at("bfd"));
+  interface.bfd_v6 = read_bfd(ipv6.at("bfd"));
   service.interfaces.push_back(std::move(interface));
 }
 
@@ -197,7 +207,9 @@ void read_base(const View& root, Context& context) {
                .id = 0,
                .enabled = true,
                .interfaces = {},
-               .routes = {}};
+               .routes = {},
+               .shunt_interfaces = {},
+               .shunting_profiles = {}};
   for (const View& router : root.each("router")) {
     for (const View& interface : router.each("interface")) {
       read_interface(interface, base, context);

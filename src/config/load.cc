@@ -30,9 +30,12 @@ std::shared_ptr<const Config> build(Draft& draft, const PortsMap& ports) {
   auto config = std::make_shared<Config>();
   const View root = View::root(draft);
   if (root.at("system").at("name").exists()) config->system_name = root.at("system").text("name");
-  config->tunnel_groups = build_tunnel_groups(root);
+  config->domains = build_domains(root);
+  build_isa(root, *config);
   build_services(root, ports, *config);
   config->peers = build_peers(root, *config);
+  build_shunts(root, *config);
+  check_domains(root, *config);
   const IpsecParts parts = build_ipsec(root.at("ipsec"));
   build_pki(root, *config);
   build_tunnels(root, parts, *config);

@@ -20,6 +20,7 @@
 #include "ike/identity_match.h"
 #include "ike/ike_options.h"
 #include "ike/ike_sa.h"
+#include "mimp/designated_role.h"
 
 namespace segw::config {
 
@@ -29,6 +30,20 @@ struct PeerTunnelGroup {  // redundancy multi-chassis peer … mc-ipsec tunnel-g
   TunnelGroupId peer_group;  // the id on the peer; 0 = same
   uint8_t priority = 100;
   std::string sync_tag;  // sync tunnel-group … sync-tag; empty: not synchronised
+};
+
+struct PeerDomain {  // redundancy multi-chassis peer … mc-ipsec domain
+  DomainId id;
+  bool enabled = false;
+};
+
+struct Domain {  // redundancy multi-chassis ipsec-domain
+  DomainId id;
+  bool enabled = false;
+  mimp::DesignatedRole role = mimp::DesignatedRole::Standby;
+  uint8_t priority = 100;
+  bool revertive = false;
+  TunnelGroupId group;  // 0: none (then the domain is not enabled)
 };
 
 struct McPeer {  // redundancy multi-chassis peer
@@ -47,6 +62,7 @@ struct McPeer {  // redundancy multi-chassis peer
   bool sync_enabled = false;
   bool sync_ipsec = false;
   std::vector<PeerTunnelGroup> tunnel_groups;
+  std::vector<PeerDomain> domains;
 };
 
 struct TunnelGroup {  // isa tunnel-group
@@ -56,8 +72,18 @@ struct TunnelGroup {  // isa tunnel-group
   bool responder_only = false;
   std::optional<uint8_t> spi_range_index;  // 1..4
   uint8_t active_isa_number = 1;
-  std::vector<IsaId> isas;                                     // multi-active isa
+  // Engines that may serve the group: its own or, by `member_pool`, those of the pool, which other
+  // groups may need too. Those that the operator disabled are left out, unless all are: then the
+  // group is not enabled.
+  std::vector<IsaId> isas;
+  std::string member_pool;                                     // empty: `isas` are its own
   Duration reassembly_wait = std::chrono::milliseconds(1200);  // reassembly max-wait-time
+};
+
+struct MemberPool {  // isa tunnel-member-pool
+  std::string name;
+  std::string description;
+  std::vector<IsaId> isas;  // the disabled ones too
 };
 
 struct IkeTransform {
@@ -235,6 +261,34 @@ struct IpsecGateway {  // sap tunnel-N.public:T ipsec-gateway NAME
   bool override_any = false;              // allow-reverse-route-override-type any-idi
 };
 
+struct Bfd {  // interface … bfd
+  bool enabled = false;
+  Duration transmit_interval = std::chrono::milliseconds(100);  // 10 ms..100 s
+  Duration receive_interval = std::chrono::milliseconds(100);
+  uint8_t multiplier = 3;  // 1..20
+};
+
+struct ShuntInterface {   // ipsec multi-chassis-shunt-interface
+  std::string interface;  // its name
+  IpAddress next_hop;     // of either IP version
+  std::optional<IpAddress> next_hop_v6;
+};
+
+struct ShuntingProfile {  // ipsec multi-chassis-shunting-profile
+  struct Entry {
+    IpAddress peer;
+    std::string interface;
+  };
+  std::string name;
+  std::vector<Entry> peers;
+};
+
+struct PeerShunt {  // one way of a profile, resolved
+  IpAddress peer;   // of redundancy multi-chassis
+  std::optional<IpAddress> next_hop;
+  std::optional<IpAddress> next_hop_v6;
+};
+
 struct Interface {  // of the base router, an IES or a VPRN
   std::string name;
   std::string port;    // port or SAP as configured ("1/1/1:1000"); empty: none or tunnel SAP
@@ -245,6 +299,9 @@ struct Interface {  // of the base router, an IES or a VPRN
   // static-, or else dynamic-tunnel-redundant-nexthop; of tunnel interfaces.
   std::optional<IpAddress> shunt_next_hop;
   std::optional<IpAddress> shunt_next_hop_v6;
+  // In their place, for several chassis: multi-chassis-shunting-profile.
+  std::string shunting_profile;
+  std::vector<PeerShunt> peer_shunts;
   struct TunnelSap {
     TunnelGroupId group;
     bool is_public = false;
@@ -252,6 +309,7 @@ struct Interface {  // of the base router, an IES or a VPRN
   };
   std::optional<TunnelSap> tunnel_sap;  // sap tunnel-1.public:1
   std::vector<IpAddress> vrrp_backup;   // vrrp N backup […]
+  Bfd bfd, bfd_v6;
 };
 
 struct StaticRoute {
@@ -266,13 +324,18 @@ struct Service {
   bool enabled = true;
   std::vector<Interface> interfaces;
   std::vector<StaticRoute> routes;
+  // Of a VPRN, and those of the base router, which its IES services use too, in "Base".
+  std::vector<ShuntInterface> shunt_interfaces;
+  std::vector<ShuntingProfile> shunting_profiles;
 };
 
 struct Config {
   std::string system_name = "segw";
-  IpAddress system_address;  // interface "system" of the base router
+  IpAddress system_address;     // interface "system" of the base router
+  std::vector<Domain> domains;  // by id
   std::vector<McPeer> peers;
-  std::vector<TunnelGroup> tunnel_groups;
+  std::vector<TunnelGroup> tunnel_groups;  // by id
+  std::vector<MemberPool> member_pools;
   std::vector<Service> services;  // "Base" first
   std::vector<IpsecTunnel> tunnels;
   std::vector<CaProfile> ca_profiles;

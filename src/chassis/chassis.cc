@@ -124,6 +124,7 @@ class ChassisImpl final : public Chassis {
   std::chrono::system_clock::time_point started_wall_;
   Identity identity_;
   PeerTrace trace_{platform_.clock};
+  std::unique_ptr<mcs::Port> mcs_port_ = mcs::make_port(platform_);
   std::vector<Peer> peers_;
   mimp::Port mimp_port_{platform_};
   std::vector<std::unique_ptr<TunnelGroup>> groups_;  // after peers_: they use the links
@@ -166,7 +167,7 @@ Result<void> ChassisImpl::make_peers() {
       const Slot slot = config_->tunnel_groups.empty()
                             ? Slot{}
                             : slot_of(*config_, config_->tunnel_groups.front(), &peer);
-      made.link = mcs::make_peer_link(platform_,
+      made.link = mcs::make_peer_link(platform_, *mcs_port_,
                                       mcs::Settings{.local = peer.source_address,
                                                     .peer = peer.address,
                                                     .key = protocol_key(made.master_key, "mcs 1"),

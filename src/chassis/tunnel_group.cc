@@ -66,7 +66,9 @@ Result<void> TunnelGroup::start() {
                                parts_.known_activation, *this);
   }
   if (parts_.link != nullptr) {
-    sync_ = parts_.link->add_group(id(), parts_.peer_group->sync_tag, *this);
+    mcs::GroupHost& host = *this;
+    sync_ = mcs::make_group_sync(platform_, id(), host);
+    sync_->attach(*parts_.link, kPeer, parts_.peer_group->sync_tag);
   }
   // The ISA first: its TUN devices are what the routes point at.
   auto started = isa_->start();
@@ -291,7 +293,7 @@ void TunnelGroup::force_switchover(std::function<void(Result<std::string>)> done
     case mimp::MasterState::Master:
       break;
   }
-  if (!sync_ || !mimp_->in_sync_set(kPeer) || sync_->peer_unusable() > 0) {
+  if (!sync_ || !mimp_->in_sync_set(kPeer) || sync_->peer_unusable(kPeer) > 0) {
     done(failure("the peer is not in sync: " + not_nominal_reason()));
     return;
   }
@@ -305,10 +307,10 @@ void TunnelGroup::force_switchover(std::function<void(Result<std::string>)> done
 
 // ---- HandoverActions ----
 
-bool TunnelGroup::journal_flushed() const { return sync_ && sync_->journal_flushed(); }
+bool TunnelGroup::journal_flushed() const { return sync_ && sync_->journal_flushed(kPeer); }
 
 void TunnelGroup::send_handover(const mcs::Handover& message) {
-  if (sync_) sync_->send_handover(message);
+  if (sync_) sync_->send_handover(kPeer, message);
 }
 
 void TunnelGroup::pause_ike() { engine_->pause(); }

@@ -85,10 +85,10 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   std::string apply_record(const mcs::Record& record, mcs::Origin origin) override;
   void on_full_copy(const std::set<IkeSpi>& ike_sas, const std::set<Spi>& child_sas) override;
   void on_windows(const std::vector<esp::SaWindow>& windows) override;
-  void on_handover(const mcs::Handover& message) override;
-  void on_peer_synced(bool synced) override;
+  void on_handover(PeerIndex from, const mcs::Handover& message) override;
+  void on_peer_synced(PeerIndex peer, bool synced) override;
   void before_copy() override { engine_->note_ages(); }
-  [[nodiscard]] bool peer_in_sync_set() const override;
+  [[nodiscard]] bool in_sync_set(PeerIndex peer) const override;
 
   // ike::Host
   void commit(const ike::Changes& changes, platform::Callback then) override;
@@ -156,7 +156,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] const config::IpsecTunnel* configured(uint32_t number) const;
   [[nodiscard]] std::optional<std::string> takes_no_orders() const;
 
-  static constexpr PeerIndex kPeer{0};
+  static constexpr PeerIndex kPeer{0};  // the one of a pair
+
   // Redundancy rule 11: "a node restarted since the SA was made skips 2^22 more".
   static constexpr uint64_t kSkip = uint64_t{1} << 22;
   static constexpr uint64_t kRestartSkip = 8 * kSkip;  // room for seven losses within one start

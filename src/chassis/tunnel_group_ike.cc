@@ -28,7 +28,7 @@ void TunnelGroup::install(const esp::ChildSa& sa) {
 
 void TunnelGroup::use_outbound(Spi inbound_spi) {
   const auto at = state_.child_sas.find(inbound_spi);
-  if (at != state_.child_sas.end() && !peer_in_sync_set()) {
+  if (at != state_.child_sas.end() && !in_sync_set(kPeer)) {
     // Rule 11: the first grant counts when its owner holds the record. An owner that we could not
     // ask may have answered the same request, and seal under the same SPI in its own blocks.
     esp::SequenceGrants& grants = at->second.grants;
@@ -177,12 +177,12 @@ void TunnelGroup::on_activity(const isa::Activity& activity) {
     if (!sa.moved_to || !mimp::acting(role_)) continue;
     engine_->client_moved(child->second.ike_sa, *sa.moved_to);
   }
-  if (sync_ && mimp::acting(role_)) sync_->send_windows(std::move(windows));
+  if (sync_ && mimp::acting(role_)) sync_->send_windows(windows);
 }
 
 void TunnelGroup::on_sequence_low(const isa::SequenceLow& low) {
   const auto at = state_.child_sas.find(low.inbound_spi);
-  if (at == state_.child_sas.end() || !mimp::acting(role_) || !peer_in_sync_set()) return;
+  if (at == state_.child_sas.end() || !mimp::acting(role_) || !in_sync_set(kPeer)) return;
   if (own_blocks_only_.contains(low.inbound_spi)) return;
   if (!grants_asked_.insert(low.inbound_spi).second) return;
   const uint64_t ahead = std::clamp(low.rate, kGrantAheadMin, kGrantAheadMax);
@@ -198,7 +198,7 @@ void TunnelGroup::on_sequence_low(const isa::SequenceLow& low) {
                    const auto sa = state_.child_sas.find(spi);
                    // A grant counts when the whole in-sync set holds it: not if its owner was
                    // removed from the set while we waited.
-                   if (sa == state_.child_sas.end() || !peer_in_sync_set()) return;
+                   if (sa == state_.child_sas.end() || !in_sync_set(kPeer)) return;
                    sa->second.grants = wanted;
                    isa_->send(isa::SetGrants{.inbound_spi = spi, .grants = wanted});
                  });

@@ -72,8 +72,8 @@ std::string TunnelGroup::not_nominal_reason() const {
   }
   if (mimp_->peer_state(kPeer) != mimp::MasterState::Standby) return "the peer is not standby";
   if (!sync_ || !mimp_->in_sync_set(kPeer)) return "the peer is not in sync";
-  if (sync_->sync_state() != mcs::SyncState::InSync) return "the peer is being synchronised";
-  if (sync_->peer_unusable() > 0) return "the peer could not use all records";
+  if (sync_->sync_state(kPeer) != mcs::SyncState::InSync) return "the peer is being synchronised";
+  if (sync_->peer_unusable(kPeer) > 0) return "the peer could not use all records";
   return "";
 }
 
@@ -100,8 +100,8 @@ void TunnelGroup::fill(PeerStatus& status) const {
   status.entries += state_.ike_sas.size() + state_.child_sas.size();
   status.alarms += alarms_;
   if (sync_) {
-    status.sync_state = sync_->sync_state();
-    status.remote_alarms += sync_->peer_unusable();
+    status.sync_state = sync_->sync_state(kPeer);
+    status.remote_alarms += sync_->peer_unusable(kPeer);
   }
 }
 

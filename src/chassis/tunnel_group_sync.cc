@@ -13,9 +13,9 @@ constexpr size_t kTableMax = 524288;  // of each kind; a comparison takes no mor
 
 }  // namespace
 
-bool TunnelGroup::peer_in_sync_set() const { return mimp_ && mimp_->in_sync_set(kPeer); }
+bool TunnelGroup::in_sync_set(PeerIndex peer) const { return mimp_ && mimp_->in_sync_set(peer); }
 
-void TunnelGroup::on_peer_synced(bool synced) {
+void TunnelGroup::on_peer_synced(PeerIndex /*peer*/, bool synced) {
   if (synced) {
     // It holds every key now, and may have used them should it come back with another disk.
     for (auto& [spi, sa] : state_.ike_sas) hold_keys(sa.holders);
@@ -24,7 +24,7 @@ void TunnelGroup::on_peer_synced(bool synced) {
   if (mimp_) mimp_->set_peer_synced(kPeer, synced);
 }
 
-void TunnelGroup::on_handover(const mcs::Handover& message) {
+void TunnelGroup::on_handover(PeerIndex /*from*/, const mcs::Handover& message) {
   const bool may_be_target = role_ == mimp::MasterState::Standby && isa_->up() &&
                              mimp_->in_sync() && parts_.identity->has_epochs();
   // MIMP's word as well: a role that it has taken is told after the current event.

@@ -113,13 +113,12 @@ TEST(HandoverMessages, ArriveInOrderWithTheRecords) {
   Pair pair;
   pair.settle();
   pair.a.commit({ike_sa(1)}, "1");
-  pair.a.sync().send_handover(HandoverPrepare{.cookie = 9, .activation = Activation{2}});
+  pair.a.send_handover(HandoverPrepare{.cookie = 9, .activation = Activation{2}});
   pair.a.commit({ike_sa(2)}, "2");
   pair.run({});
-  pair.a.sync().send_handover(
-      HandoverWindows{.cookie = 9, .windows = {window(300, 5)}, .last = false});
-  pair.a.sync().send_handover(HandoverWindows{.cookie = 9, .windows = {window(301, 6)}});
-  pair.a.sync().send_handover(HandoverAbort{.cookie = 9, .why = "no word from the target"});
+  pair.a.send_handover(HandoverWindows{.cookie = 9, .windows = {window(300, 5)}, .last = false});
+  pair.a.send_handover(HandoverWindows{.cookie = 9, .windows = {window(301, 6)}});
+  pair.a.send_handover(HandoverAbort{.cookie = 9, .why = "no word from the target"});
   pair.run(10ms);
   EXPECT_THAT(pair.b.told(), ElementsAre("ike 1", "handover 0", "ike 2", "handover 2", "handover 2",
                                          "handover 4"));
@@ -137,8 +136,8 @@ TEST(HandoverMessages, ArriveInOrderWithTheRecords) {
 TEST(HandoverMessages, TheReaderSpeaksToo) {
   Pair pair;
   pair.settle();
-  pair.b.sync().send_handover(HandoverReady{.cookie = 9});
-  pair.b.sync().send_handover(HandoverDone{.cookie = 10});
+  pair.b.send_handover(HandoverReady{.cookie = 9});
+  pair.b.send_handover(HandoverDone{.cookie = 10});
   pair.run(10ms);
   ASSERT_EQ(pair.a.handovers.size(), 2U);
   EXPECT_EQ(std::get<HandoverReady>(pair.a.handovers[0]).cookie, 9U);
@@ -150,7 +149,7 @@ TEST(HandoverMessages, AreDroppedWhileTheLinkIsDown) {
   pair.settle();
   pair.wire.reset();
   pair.run({});
-  pair.a.sync().send_handover(HandoverPrepare{.cookie = 9});
+  pair.a.send_handover(HandoverPrepare{.cookie = 9});
   pair.run(2s);
   ASSERT_TRUE(pair.a.link().connected());
   EXPECT_THAT(pair.b.handovers, IsEmpty());

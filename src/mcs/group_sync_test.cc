@@ -21,17 +21,17 @@ TEST(Commit, IsToldOnceTheMemberHoldsIt) {
   EXPECT_TRUE(pair.replicas_equal());
   EXPECT_THAT(pair.b.told(), ElementsAre("ike 1", "child 300"));
   EXPECT_THAT(pair.a.events, IsEmpty()) << "nobody has said that it is held";
-  EXPECT_FALSE(pair.a.sync().journal_flushed());
+  EXPECT_FALSE(pair.a.journal_flushed());
   pair.wire.release();
   pair.run(2ms);
   EXPECT_THAT(pair.a.told(), ElementsAre("then one"));
-  EXPECT_TRUE(pair.a.sync().journal_flushed());
+  EXPECT_TRUE(pair.a.journal_flushed());
 }
 
 TEST(Commit, IsToldAtOnceWithoutAMemberButNotInsideTheCall) {
   Pair pair;
   pair.settle();
-  pair.a.member = false;
+  pair.a.set_member(false);
   pair.wire.stalled = {low(), high()};
   pair.a.commit({ike_sa(1)}, "one");
   EXPECT_THAT(pair.a.events, IsEmpty());
@@ -58,7 +58,7 @@ TEST(Commit, WaitsForAMemberThatIsNotConnected) {
   pair.a.commit({ike_sa(1)}, "one");
   pair.run(60s);
   EXPECT_THAT(pair.a.told(), ElementsAre("not in sync")) << "no timer ends the wait";
-  pair.a.member = false;
+  pair.a.set_member(false);
   pair.a.sync().members_changed();
   EXPECT_THAT(pair.a.told(), ElementsAre("then one"));
 }
@@ -176,7 +176,7 @@ TEST(Commit, WhatWaitsIsForgottenByAReader) {
   pair.a.commit({ike_sa(1)}, "one");
   pair.run(10ms);
   pair.a.sync().become_reader();
-  pair.a.member = false;
+  pair.a.set_member(false);
   pair.a.sync().members_changed();
   pair.wire.release();
   pair.run(10s);
@@ -218,7 +218,7 @@ TEST(Commit, AHostThatExpelsThePeerWithinTheCallIsToldEachThenOnce) {
   for (const char* name : {"1", "2", "3"}) pair.a.commit({ike_sa(1)}, name);
   pair.run(10ms);
   EXPECT_THAT(pair.a.events, IsEmpty());
-  pair.a.member = false;
+  pair.a.set_member(false);
   pair.a.sync().members_changed();
   EXPECT_THAT(pair.a.told(), ElementsAre("not in sync", "then 1", "then 2", "then 3"));
 }
@@ -263,30 +263,30 @@ TEST(Reader, GivesRecordsItsOwnGroupNumber) {
 
 TEST(Reader, AnotherSyncTagIsAnotherGroup) {
   Pair pair;
-  pair.b.tag = "tag-2";
+  pair.b.group_name = "tag-2";
   pair.boot();
   pair.a.sync().become_writer(Activation{1});
   pair.run(1s);
-  EXPECT_EQ(pair.b.count("sync-tag-unknown"), 1U);
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::SyncInProgress);
+  EXPECT_EQ(pair.b.count("group-unknown"), 1U);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::SyncInProgress);
   EXPECT_THAT(pair.a.events, IsEmpty());
 }
 
 TEST(Reader, PositionAndStateFollowTheWriter) {
   Pair pair;
   pair.boot();
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::OutOfSync);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::OutOfSync);
   pair.run(100ms);
-  EXPECT_EQ(pair.b.sync().sync_state(), SyncState::OutOfSync) << "nobody writes";
+  EXPECT_EQ(pair.b.sync_state(), SyncState::OutOfSync) << "nobody writes";
   pair.a.sync().become_writer(Activation{4});
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::SyncInProgress);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::SyncInProgress);
   pair.run(1ms);
-  EXPECT_NE(pair.b.sync().sync_state(), SyncState::InSync) << "it knows only that somebody writes";
+  EXPECT_NE(pair.b.sync_state(), SyncState::InSync) << "it knows only that somebody writes";
   pair.run(10ms);
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::InSync);
-  EXPECT_EQ(pair.b.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.b.sync_state(), SyncState::InSync);
   EXPECT_EQ(pair.b.sync().position(), (Position{.activation = Activation{4}, .number = 0}));
-  EXPECT_FALSE(pair.b.sync().journal_flushed()) << "that is the writer's";
+  EXPECT_FALSE(pair.b.journal_flushed()) << "that is the writer's";
   pair.a.commit({ike_sa(1), ike_sa(2)}, "two");
   pair.run(10ms);
   EXPECT_EQ(pair.a.sync().position(), (Position{.activation = Activation{4}, .number = 2}));
@@ -306,7 +306,7 @@ TEST(Unusable, IsCountedHereAndToldToTheWriter) {
   pair.run(10ms);
   EXPECT_EQ(pair.b.count("unusable-not-liked"), 1U);
   EXPECT_EQ(pair.a.count("peer-unusable-not-liked"), 1U);
-  EXPECT_EQ(pair.a.sync().peer_unusable(), 1U);
+  EXPECT_EQ(pair.a.peer_unusable(), 1U);
   EXPECT_THAT(pair.b.told(), ElementsAre("child 301")) << "what follows is used";
   EXPECT_EQ(pair.b.sync().position().number, 2U);
 }
@@ -319,10 +319,10 @@ TEST(Unusable, ACommitWaitsUntilTheMemberThatCannotUseItIsNoneAnyMore) {
   pair.a.commit({child_sa(300)}, "one");
   pair.run(10s);
   EXPECT_THAT(pair.a.told(), ElementsAre("not in sync"));
-  pair.a.member = false;
+  pair.a.set_member(false);
   pair.a.sync().members_changed();
   EXPECT_THAT(pair.a.told(), ElementsAre("then one"));
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::SyncInProgress);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::SyncInProgress);
 }
 
 TEST(Unusable, AReconnectComparesAnewUntilThePeerCanUseEverything) {
@@ -334,13 +334,13 @@ TEST(Unusable, AReconnectComparesAnewUntilThePeerCanUseEverything) {
   pair.wire.reset();
   pair.run(1s);
   EXPECT_EQ(pair.a.count("resumed-from-journal"), 0U) << "the record is not in its tail";
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::SyncInProgress);
-  EXPECT_EQ(pair.a.sync().peer_unusable(), 1U);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::SyncInProgress);
+  EXPECT_EQ(pair.a.peer_unusable(), 1U);
   pair.b.unusable.clear();
   pair.wire.reset();
   pair.run(5s);
-  EXPECT_EQ(pair.a.sync().peer_unusable(), 0U);
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.a.peer_unusable(), 0U);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::InSync);
   EXPECT_TRUE(pair.replicas_equal());
 }
 
@@ -353,8 +353,8 @@ TEST(Unusable, InACopyCountsToo) {
   pair.a.sync().become_writer(Activation{1});
   pair.run(1s);
   EXPECT_EQ(pair.b.count("unusable-not-liked"), 1U);
-  EXPECT_EQ(pair.a.sync().peer_unusable(), 1U);
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::SyncInProgress);
+  EXPECT_EQ(pair.a.peer_unusable(), 1U);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::SyncInProgress);
   EXPECT_THAT(pair.a.events, IsEmpty()) << "it was never in sync";
 }
 
@@ -376,7 +376,7 @@ TEST(Roles, TheyChangeAndWhatOnlyTheOldWriterHasGoes) {
   EXPECT_TRUE(pair.replicas_equal());
   EXPECT_TRUE(pair.a.group_state.child_sas.empty());
   EXPECT_EQ(pair.a.group_state.ike_sas.size(), 2U);
-  EXPECT_EQ(pair.b.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.b.sync_state(), SyncState::InSync);
   EXPECT_EQ(pair.a.sync().position(), pair.b.sync().position());
 }
 
@@ -395,7 +395,7 @@ TEST(Roles, AWriterThatStopsHoldsNothing) {
   pair.run(100ms);
   pair.a.sync().become_reader();
   EXPECT_EQ(pair.a.sync().position(), Position{});
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::OutOfSync);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::OutOfSync);
 }
 
 TEST(Roles, AnOlderWriterIsRefused) {
@@ -430,7 +430,7 @@ TEST(Roles, OfTwoWritersTheOneThatYieldsIsBroughtUpToDate) {
   EXPECT_TRUE(pair.replicas_equal());
   EXPECT_TRUE(pair.b.group_state.ike_sas.contains(IkeSpi{1}));
   EXPECT_FALSE(pair.b.group_state.ike_sas.contains(IkeSpi{2}));
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::InSync);
 }
 
 }  // namespace

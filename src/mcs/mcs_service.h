@@ -1,8 +1,9 @@
 #pragma once
 
 // MCS: what the other chassis know. One PeerLink per multi-chassis peer (TLS stream, handshake,
-// versions, slot binding); one GroupSync per tunnel group (journal, commits, acknowledgements,
-// resync, edges). Contract for the other rooms; docs/protocols/mcs.md has the messages.
+// versions, slot binding); one GroupSync per group of chassis (journal, commits, acknowledgements,
+// resync, edges), attached to the links of all its peers. Contract for the other rooms;
+// docs/protocols/mcs.md has the messages.
 
 #include <array>
 #include <cstdint>
@@ -19,6 +20,7 @@
 #include "base/history.h"
 #include "base/ids.h"
 #include "base/ip_address.h"
+#include "base/result.h"
 #include "base/secret_bytes.h"
 #include "mcs/records.h"
 #include "platform/platform.h"
@@ -56,28 +58,36 @@ using Handover =
 // How a record came: as it was made, or in a copy of what the writer held before.
 enum class Origin : uint8_t { Journal, Copy };
 
+// Which groups belong together, whatever their numbers: the sync tag of a pair, or a domain.
+using GroupName = std::variant<std::string, DomainId>;
+[[nodiscard]] std::string text(const GroupName& name);  // tag-1, domain 7
+
 class GroupHost {
  public:
   virtual ~GroupHost() = default;
   // Reader: a record arrived; make it true here (state, ISA). Returns why it is unusable, or empty.
   // It is acknowledged as stored, or as unusable(reason), after this returns.
   virtual std::string apply_record(const Record& record, Origin origin) = 0;
-  // Reader: a full copy begins: forget what is not in it when it ends (`keep`: every key seen).
+  // Reader: a full copy ends: forget what is not in it (`keep`: every key seen).
   virtual void on_full_copy(const std::set<IkeSpi>& ike_sas, const std::set<Spi>& child_sas) = 0;
   virtual void on_windows(const std::vector<esp::SaWindow>& windows) = 0;
-  virtual void on_handover(const Handover& message) = 0;
+  virtual void on_handover(PeerIndex from, const Handover& message) = 0;
   // Writer: the peer holds the whole journal and nothing unusable / it no longer surely does.
-  virtual void on_peer_synced(bool synced) = 0;
+  virtual void on_peer_synced(PeerIndex peer, bool synced) = 0;
   // Writer: must commits wait for the peer? Asked at each commit and after members_changed().
-  [[nodiscard]] virtual bool peer_in_sync_set() const = 0;
+  [[nodiscard]] virtual bool in_sync_set(PeerIndex peer) const = 0;
   [[nodiscard]] virtual const GroupState& state() const = 0;
   // Writer: state() is about to be copied; ages are as of now.
   virtual void before_copy() {}
 };
 
+// One group of chassis that back each other up. One journal for all peers; each is brought up to
+// date and acknowledges at its own pace.
 class GroupSync {
  public:
   virtual ~GroupSync() = default;
+  // The peer as the host's list has it. The link outlives the group; each is attached once.
+  virtual void attach(class PeerLink& link, PeerIndex peer, GroupName name) = 0;
   virtual void become_writer(Activation activation) = 0;  // acting
   virtual void become_reader() = 0;                       // waiting commits are forgotten
   // Writer only. Appends to the journal; `then` runs when every member of the in-sync set holds all
@@ -85,13 +95,33 @@ class GroupSync {
   virtual void commit(std::vector<Record> records, platform::Callback then) = 0;
   virtual void members_changed() = 0;
   // Edges, at most every 100 ms, latest wins, never journalled (rule 20).
-  virtual void send_windows(std::vector<esp::SaWindow> windows) = 0;
-  virtual void send_handover(const Handover& message) = 0;  // dropped if the link is down
-  [[nodiscard]] virtual SyncState sync_state() const = 0;
-  [[nodiscard]] virtual bool journal_flushed() const = 0;  // nothing awaits an acknowledgement
+  virtual void send_windows(const std::vector<esp::SaWindow>& windows) = 0;
+  virtual void send_handover(PeerIndex peer,
+                             const Handover& message) = 0;  // dropped without a link
+  // What we know of the peer as writer; as reader, whether this group is up to date here.
+  [[nodiscard]] virtual SyncState sync_state(PeerIndex peer) const = 0;
+  [[nodiscard]] virtual bool journal_flushed(PeerIndex peer) const = 0;  // it holds everything
   [[nodiscard]] virtual Position position() const = 0;
-  [[nodiscard]] virtual uint64_t peer_unusable() const = 0;  // records that the peer could not use
+  [[nodiscard]] virtual uint64_t peer_unusable(PeerIndex peer) const = 0;  // that it could not use
 };
+
+std::unique_ptr<GroupSync> make_group_sync(platform::Platform& platform, TunnelGroupId group,
+                                           GroupHost& host);
+
+// The listening sockets of a chassis: one per source address, whichever peers connect to it.
+class Port {
+ public:
+  struct Guest {
+    IpAddress peer;
+    platform::TlsPsk psk;  // that it proves, by its identity
+    platform::Streams::Accept accept;
+  };
+  virtual ~Port() = default;
+  // Error: the address is not there, or taken; one line.
+  virtual Result<void> admit(const IpAddress& local, Guest guest) = 0;
+  virtual void dismiss(const IpAddress& local, const IpAddress& peer) = 0;
+};
+std::unique_ptr<Port> make_port(platform::Platform& platform);
 
 struct Settings {
   IpAddress local, peer;
@@ -104,9 +134,7 @@ class PeerLink {
  public:
   virtual ~PeerLink() = default;
   virtual void start() = 0;
-  // One per tunnel group, paired with the peer's by sync tag. The host outlives the group.
-  virtual std::unique_ptr<GroupSync> add_group(TunnelGroupId group, std::string sync_tag,
-                                               GroupHost& host) = 0;
+  [[nodiscard]] virtual class GroupLink& groups() = 0;  // for GroupSync
   [[nodiscard]] virtual bool connected() const = 0;
   // Who the peer said it is in its last session: it holds what was sent to it (rule 13).
   [[nodiscard]] virtual std::optional<esp::Holder> peer_identity() const = 0;
@@ -116,7 +144,8 @@ class PeerLink {
   [[nodiscard]] virtual const History& history() const = 0;
 };
 
-// The lower address connects, the other listens (rule 25).
-std::unique_ptr<PeerLink> make_peer_link(platform::Platform& platform, Settings settings);
+// The lower address connects, the other listens (rule 25). The port outlives the link.
+std::unique_ptr<PeerLink> make_peer_link(platform::Platform& platform, Port& port,
+                                         Settings settings);
 
 }  // namespace segw::mcs

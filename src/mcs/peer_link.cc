@@ -7,7 +7,7 @@
 #include <list>
 
 #include "mcs/frame.h"
-#include "mcs/group_sync.h"
+#include "mcs/group_link.h"
 
 namespace segw::mcs {
 namespace {
@@ -19,6 +19,11 @@ constexpr Duration kRetryMin = std::chrono::milliseconds(100);
 constexpr Duration kRetryMax = std::chrono::seconds(2);
 constexpr size_t kConnectionsMax = 4;
 constexpr int64_t kSkewMaxMs = 60'000;
+
+GroupName name_of(const pb::Group& group) {
+  if (group.domain() == 0) return group.sync_tag();
+  return DomainId{static_cast<uint16_t>(std::min<uint32_t>(group.domain(), UINT16_MAX))};
+}
 
 class Link;
 
@@ -40,21 +45,22 @@ class Connection final : public platform::StreamHandler {
 
 class Link final : public PeerLink, public GroupLink {
  public:
-  Link(platform::Platform& platform, Settings settings)
+  Link(platform::Platform& platform, Port& port, Settings settings)
       : platform_(platform),
+        port_(port),
         settings_(std::move(settings)),
         retry_timer_(platform, [this] { connect(); }),
         ping_timer_(platform, [this] { ping(); }),
         post_(platform) {}
+  ~Link() override {
+    if (listening_) port_.dismiss(settings_.local, settings_.peer);
+  }
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
 
   // PeerLink
   void start() override;
-  std::unique_ptr<GroupSync> add_group(TunnelGroupId group, std::string sync_tag,
-                                       GroupHost& host) override {
-    auto made = std::make_unique<GroupSyncImpl>(platform_, *this, group, std::move(sync_tag), host);
-    groups_.push_back(made.get());
-    return made;
-  }
+  [[nodiscard]] GroupLink& groups() override { return *this; }
   [[nodiscard]] bool connected() const override { return current_ != nullptr; }
   [[nodiscard]] std::string down_reason() const override {
     return connected() ? std::string() : down_reason_;
@@ -64,6 +70,8 @@ class Link final : public PeerLink, public GroupLink {
   [[nodiscard]] std::optional<esp::Holder> peer_identity() const override { return identity_; }
 
   // GroupLink
+  void join(LinkUser& user) override { users_.push_back(&user); }
+  void leave(LinkUser& user) override { std::erase(users_, &user); }
   void send(const pb::Frame& frame) override {
     if (current_ != nullptr) current_->stream->send(encode_frame(frame));
   }
@@ -71,7 +79,6 @@ class Link final : public PeerLink, public GroupLink {
   [[nodiscard]] size_t unsent() const override {
     return current_ != nullptr ? current_->stream->unsent() : 0;
   }
-  void forget(GroupSyncImpl& group) override { std::erase(groups_, &group); }
   [[nodiscard]] Counters& counters_of_link() override { return counters_; }
   void note(std::string text) override { history_.add(platform_.clock.now(), std::move(text)); }
 
@@ -95,11 +102,12 @@ class Link final : public PeerLink, public GroupLink {
   void sweep();
 
   platform::Platform& platform_;
+  Port& port_;
   Settings settings_;
-  std::vector<GroupSyncImpl*> groups_;
+  std::vector<LinkUser*> users_;
   std::list<Connection> connections_;
   Connection* current_ = nullptr;
-  std::unique_ptr<platform::Listener> listener_;
+  bool listening_ = false;
   std::optional<esp::Holder> identity_;
   std::string down_reason_ = "not connected yet";
   Duration retry_ = kRetryMin;
@@ -140,26 +148,22 @@ void Link::start() {
 }
 
 void Link::listen() {
-  auto made = platform_.streams.listen(
-      Endpoint{.address = settings_.local, .port = kPort},
-      [this](std::string_view identity) -> std::optional<platform::TlsPsk> {
-        if (identity != identity_text()) return std::nullopt;
-        return platform::TlsPsk{.identity = identity_text(), .key = settings_.key};
-      },
-      [this](std::unique_ptr<platform::Stream> stream) -> platform::StreamHandler* {
-        if (stream->remote().address != settings_.peer || connections_.size() >= kConnectionsMax) {
-          counters_.add("connections-refused");
-          return nullptr;
-        }
-        Connection& connection = add_connection();
-        connection.stream = std::move(stream);
-        return &connection;
-      });
-  if (made) {
-    listener_ = std::move(*made);
-    return;
-  }
-  down_reason_ = made.error().text;
+  auto admitted = port_.admit(
+      settings_.local,
+      {.peer = settings_.peer,
+       .psk = {.identity = identity_text(), .key = settings_.key},
+       .accept = [this](std::unique_ptr<platform::Stream> stream) -> platform::StreamHandler* {
+         if (stream->remote().address != settings_.peer || connections_.size() >= kConnectionsMax) {
+           counters_.add("connections-refused");
+           return nullptr;
+         }
+         Connection& connection = add_connection();
+         connection.stream = std::move(stream);
+         return &connection;
+       }});
+  listening_ = admitted.has_value();
+  if (listening_) return;
+  down_reason_ = admitted.error().text;
   counters_.add("listen-failed");
 }
 
@@ -216,7 +220,7 @@ void Link::on_hello(Connection& connection, const pb::Hello& hello) {
   note("session with " + settings_.peer.text());
   platform_.log.event(platform::Severity::Info, "MCS_PEER_UP",
                       "MCS session with peer " + settings_.peer.text());
-  for (GroupSyncImpl* group : groups_) group->on_link(true);
+  for (LinkUser* user : users_) user->on_link(true);
 }
 
 void Link::on_frame(Connection& connection, const pb::Frame& frame) {
@@ -228,10 +232,11 @@ void Link::on_frame(Connection& connection, const pb::Frame& frame) {
       return;
     case pb::Frame::kGroup: {
       if (&connection != current_) return counters_.add("message-before-hello");
-      for (GroupSyncImpl* group : groups_) {
-        if (group->sync_tag() == frame.group().sync_tag()) return group->on_message(frame.group());
+      const GroupName name = name_of(frame.group());
+      for (LinkUser* user : users_) {
+        if (user->name() == name) return user->on_message(frame.group());
       }
-      return counters_.add("sync-tag-unknown");
+      return counters_.add("group-unknown");
     }
     case pb::Frame::BODY_NOT_SET:
       return counters_.add("frame-unknown");
@@ -255,7 +260,7 @@ void Link::on_closed(Connection& connection, std::string_view why) {
     platform_.log.event(platform::Severity::Warning, "MCS_PEER_DOWN",
                         fmt::format("The Sync status of peer {} changed to outOfSync: {}",
                                     settings_.peer.text(), why));
-    for (GroupSyncImpl* group : groups_) group->on_link(false);
+    for (LinkUser* user : users_) user->on_link(false);
   }
   post_([this] { sweep(); });  // a stream is not destroyed within its own callback
   if (!we_connect()) return;
@@ -271,7 +276,7 @@ void Link::sweep() {
 
 void Link::ping() {
   ping_timer_.arm(kPingInterval);
-  if (!we_connect() && !listener_) listen();  // the address may not have been there
+  if (!we_connect() && !listening_) listen();  // the address may not have been there
   if (current_ == nullptr) return;
   if (platform_.clock.now() - last_heard_ > kSilenceMax) return close(*current_, "peer is silent");
   pb::Frame frame;
@@ -281,10 +286,11 @@ void Link::ping() {
 
 }  // namespace
 
-std::unique_ptr<PeerLink> make_peer_link(platform::Platform& platform, Settings settings) {
+std::unique_ptr<PeerLink> make_peer_link(platform::Platform& platform, Port& port,
+                                         Settings settings) {
   // The library would write a line for each bad frame, to standard error, without a limit.
   google::protobuf::SetLogHandler(nullptr);
-  return std::make_unique<Link>(platform, std::move(settings));
+  return std::make_unique<Link>(platform, port, std::move(settings));
 }
 
 }  // namespace segw::mcs

@@ -248,7 +248,7 @@ TEST(Session, SilenceEndsItAndItComesBack) {
   for (Node* node : {&pair.a, &pair.b}) {
     EXPECT_FALSE(node->link().connected());
     EXPECT_TRUE(node->logged("MCS_PEER_DOWN"));
-    EXPECT_EQ(node->sync().sync_state(), SyncState::OutOfSync);
+    EXPECT_EQ(node->sync_state(), SyncState::OutOfSync);
   }
   EXPECT_EQ(pair.b.link().down_reason(), "peer is silent");
   EXPECT_TRUE(pair.b.link().peer_identity()) << "it still holds what was sent to it";
@@ -256,7 +256,7 @@ TEST(Session, SilenceEndsItAndItComesBack) {
   pair.run(3s);
   EXPECT_TRUE(pair.a.link().connected());
   EXPECT_TRUE(pair.b.link().connected());
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::InSync);
 }
 
 TEST(Session, PingsKeepAQuietOneAlive) {

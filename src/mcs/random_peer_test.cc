@@ -110,7 +110,7 @@ TEST_P(AnythingAtAll, DoesNotKeepAnHonestPeerFromBeingBroughtUpToDate) {
   honest.boot();
   pair.node.sync().become_writer(Activation{kActivationMax});
   pair.run(3s);
-  EXPECT_EQ(pair.node.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.node.sync_state(), SyncState::InSync);
   EXPECT_EQ(Pair::contents(honest.group_state), Pair::contents(pair.node.group_state));
 }
 

@@ -115,7 +115,7 @@ TEST(Copy, TheBaseIsNoPlaceToGoOnFrom) {
   pair.run(1s);
   EXPECT_EQ(pair.sent(low(), pb::Group::kNeedDigests), 1U);
   EXPECT_EQ(pair.a.count("resumed-from-journal"), 0U);
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::InSync);
 }
 
 TEST(Copy, BeyondTheJournalEverythingIsComparedAndTheRestForgotten) {
@@ -174,7 +174,7 @@ TEST(Copy, ChangesMeanwhileFollowInOrder) {
   EXPECT_THAT(pair.b.told(), ElementsAre("copy child 300", "copy child 301", "copy child 302",
                                          "copied", "no child 300", "child 303"));
   EXPECT_TRUE(pair.replicas_equal());
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::InSync);
 }
 
 // A comparison of all SAs in one event would hold up keep-alives.
@@ -197,7 +197,7 @@ TEST(Copy, ManySasAreComparedInSlicesAndChangesMeanwhileAreNotLost) {
   pair.run(1s);
   EXPECT_EQ(pair.a.count("part-copies"), 1U);
   EXPECT_TRUE(pair.replicas_equal());
-  EXPECT_TRUE(pair.a.member);
+  EXPECT_TRUE(pair.a.is_member());
 }
 
 TEST(Copy, ALinkThatBreaksInTheMiddleBeginsAnew) {
@@ -214,7 +214,7 @@ TEST(Copy, ALinkThatBreaksInTheMiddleBeginsAnew) {
   EXPECT_TRUE(pair.b.group_state.child_sas.contains(Spi{999})) << "forgotten at the end only";
   pair.run(1s);
   EXPECT_TRUE(pair.replicas_equal());
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::InSync);
 }
 
 // The keys of more SAs than one message may carry.
@@ -231,7 +231,7 @@ TEST(Copy, TheListOfKeysMayNeedSeveralMessages) {
   EXPECT_EQ(pair.sent(low(), pb::Group::kCopyEnd), 2U);
   EXPECT_EQ(pair.b.group_state.child_sas.size(), kCount);
   EXPECT_FALSE(pair.b.group_state.child_sas.contains(Spi{7}));
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::InSync);
   EXPECT_EQ(std::ranges::count(pair.b.events, "copied"), 1);
 }
 
@@ -252,7 +252,7 @@ TEST(BackPressure, ACopyWaitsUntilThePeerTakesIt) {
   pair.wire.release();
   pair.run(1s);
   EXPECT_TRUE(pair.replicas_equal());
-  EXPECT_EQ(pair.a.sync().sync_state(), SyncState::InSync);
+  EXPECT_EQ(pair.a.sync_state(), SyncState::InSync);
 }
 
 TEST(BackPressure, TheJournalWaitsToo) {

@@ -228,47 +228,90 @@ class Node final : platform::Streams, GroupHost {
   Node& operator=(const Node&) = delete;
 
   void boot() {
-    sync_.reset();
-    link_ = make_peer_link(platform_, settings);
-    sync_ = link_->add_group(TunnelGroupId{group}, tag, *this);
-    link_->start();
+    crash_process();
+    port_ = make_port(platform_);
+    GroupHost& host = *this;
+    sync_ = make_group_sync(platform_, TunnelGroupId{group}, host);
+    for (const Settings& each : all_settings()) {
+      links_.push_back(make_peer_link(platform_, *port_, each));
+      sync_->attach(*links_.back(), PeerIndex{static_cast<uint8_t>(links_.size() - 1)}, group_name);
+    }
+    for (const auto& link : links_) link->start();
   }
   // The process ends; with it the streams and what was held.
   void crash() {
-    sync_.reset();
-    link_.reset();
+    crash_process();
     group_state = {};
   }
-  PeerLink& link() { return *link_; }
+  PeerLink& link(size_t peer = 0) { return *links_.at(peer); }
   GroupSync& sync() { return *sync_; }
-  [[nodiscard]] uint64_t count(std::string_view name) const { return link_->counters().get(name); }
+  [[nodiscard]] SyncState sync_state(size_t peer = 0) const {
+    return sync_->sync_state(index(peer));
+  }
+  [[nodiscard]] uint64_t peer_unusable() const { return sync_->peer_unusable(index(0)); }
+  [[nodiscard]] bool journal_flushed(size_t peer = 0) const {
+    return sync_->journal_flushed(index(peer));
+  }
+  void send_handover(const Handover& message, size_t peer = 0) {
+    sync_->send_handover(index(peer), message);
+  }
+  // Over all links.
+  [[nodiscard]] uint64_t count(std::string_view counter) const {
+    uint64_t sum = 0;
+    for (const auto& link : links_) sum += link->counters().get(counter);
+    return sum;
+  }
   [[nodiscard]] std::vector<std::string> told() { return std::exchange(events, {}); }
   [[nodiscard]] bool logged(std::string_view name) const {
     return std::ranges::any_of(fake_.log.events,
                                [&](const auto& event) { return event.first == name; });
   }
 
+  // The only peer of most tests is in the in-sync set.
+  [[nodiscard]] bool is_member() const { return members.contains(index(0)); }
+  void set_member(bool member) {
+    if (member) {
+      members.insert(index(0));
+    } else {
+      members.erase(index(0));
+    }
+  }
+
   // As the engine does it: the state first, then its record.
   void set(const Record& record) { EXPECT_EQ(apply(group_state, record), ""); }
-  void commit(std::vector<Record> records, std::string name) {
+  void commit(std::vector<Record> records, std::string what) {
     for (const Record& record : records) set(record);
-    sync_->commit(std::move(records), [this, name = std::move(name)] { note("then " + name); });
+    sync_->commit(std::move(records), [this, what = std::move(what)] { note("then " + what); });
   }
 
   uint16_t group = 1;
-  std::string tag = kTag;
-  Settings settings;  // for the next boot
+  GroupName group_name = kTag;
+  Settings settings;           // for the next boot
+  std::vector<Settings> more;  // of further peers
   GroupState group_state;
-  bool member = false;     // the peer is in the in-sync set
-  bool admits = true;      // a peer that is in sync becomes a member
-  bool expels = false;     // one that is not is none at once, inside the call
-  std::set<Spi> unusable;  // CHILD SAs that cannot be used here
+  std::set<PeerIndex> members;  // peers in the in-sync set
+  bool admits = true;           // a peer that is in sync becomes a member
+  bool expels = false;          // one that is not is none at once, inside the call
+  std::set<Spi> unusable;       // CHILD SAs that cannot be used here
   std::vector<std::string> events;
   std::vector<esp::SaWindow> windows;  // all that came
   std::vector<Handover> handovers;
 
  private:
   void note(std::string text) { events.push_back(std::move(text)); }
+  void crash_process() {
+    sync_.reset();
+    links_.clear();
+    port_.reset();
+  }
+  [[nodiscard]] static PeerIndex index(size_t peer) {
+    return PeerIndex{static_cast<uint8_t>(peer)};
+  }
+  [[nodiscard]] std::vector<Settings> all_settings() const {
+    std::vector<Settings> all{settings};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
 
   // platform::Streams
   Result<std::unique_ptr<platform::Listener>> listen(const Endpoint& local, FindPsk psk,
@@ -298,18 +341,19 @@ class Node final : platform::Streams, GroupHost {
   void on_windows(const std::vector<esp::SaWindow>& came) override {
     windows.insert(windows.end(), came.begin(), came.end());
   }
-  void on_handover(const Handover& message) override {
+  void on_handover(PeerIndex /*from*/, const Handover& message) override {
     note("handover " + std::to_string(message.index()));
     handovers.push_back(message);
   }
-  void on_peer_synced(bool synced) override {
-    note(synced ? "in sync" : "not in sync");
-    if (synced && admits) member = true;
+  void on_peer_synced(PeerIndex peer, bool synced) override {
+    const std::string who = peer.value == 0 ? "" : std::to_string(peer.value) + " ";
+    note(who + (synced ? "in sync" : "not in sync"));
+    if (synced && admits) members.insert(peer);
     if (synced || !expels) return;
-    member = false;
+    members.erase(peer);
     sync_->members_changed();
   }
-  [[nodiscard]] bool peer_in_sync_set() const override { return member; }
+  [[nodiscard]] bool in_sync_set(PeerIndex peer) const override { return members.contains(peer); }
   [[nodiscard]] const GroupState& state() const override { return group_state; }
 
   World& world_;
@@ -326,7 +370,8 @@ class Node final : platform::Streams, GroupHost {
                                .store = fake_.store,
                                .log = fake_.log,
                                .supervisor = fake_.supervisor};
-  std::unique_ptr<PeerLink> link_;
+  std::unique_ptr<Port> port_;
+  std::vector<std::unique_ptr<PeerLink>> links_;
   std::unique_ptr<GroupSync> sync_;
 };
 
@@ -351,7 +396,7 @@ struct Pair : World {
     boot();
     a.sync().become_writer(Activation{1});
     run(1s);
-    ASSERT_TRUE(a.member) << a.link().down_reason();
+    ASSERT_TRUE(a.is_member()) << a.link().down_reason();
     forget();
   }
   // Everything told and seen until now.
@@ -376,6 +421,49 @@ struct Pair : World {
   [[nodiscard]] bool replicas_equal() const {
     return contents(a.group_state) == contents(b.group_state);
   }
+};
+
+// Up to four chassis, each linked to every other; in a node's list the others are in order.
+struct Cluster : World {
+  explicit Cluster(uint8_t size) {
+    for (uint8_t i = 0; i < size; ++i) {
+      std::vector<Settings> links;
+      for (uint8_t j = 0; j < size; ++j) {
+        if (i != j) links.push_back(settings_between(i, j));
+      }
+      Node& node = nodes.emplace_back(*this, links.front());
+      node.more.assign(links.begin() + 1, links.end());
+      node.group_name = DomainId{7};
+    }
+  }
+  static IpAddress address_of(size_t node) {
+    return address(("192.0.2." + std::to_string(node + 1)).c_str());
+  }
+  static Settings settings_between(uint8_t node, uint8_t peer) {
+    Settings settings{.local = address_of(node), .peer = address_of(peer), .key = key_of(7)};
+    settings.slot = Slot{node};
+    settings.incarnation.fill(static_cast<uint8_t>(0xA0 + node));
+    return settings;
+  }
+  // All are up; the first writes under activation 1, and the others hold what it has.
+  void settle() {
+    for (Node& node : nodes) node.boot();
+    nodes[0].sync().become_writer(Activation{1});
+    run(1s);
+    ASSERT_EQ(nodes[0].members.size(), nodes.size() - 1);
+    forget();
+  }
+  void forget() {
+    for (Node& node : nodes) node.events.clear();
+    wire.frames.clear();
+  }
+  [[nodiscard]] bool replicas_equal() const {
+    return std::ranges::all_of(nodes, [&](const Node& node) {
+      return Pair::contents(node.group_state) == Pair::contents(nodes.front().group_state);
+    });
+  }
+
+  std::deque<Node> nodes;
 };
 
 // A peer of a test's own making, with the pair's key unless told otherwise.

@@ -267,7 +267,7 @@ void SimHost::forward(platform::Side side, bool from_shunt, Bytes packet) {
         if (isa_) isa_->packet(side, packet);
         return;
       case platform::Target::Shunt:
-        if (spec.shunt_next_hop) shunt(side, packet);
+        if (!spec.shunts.empty() && spec.shunts.front().next_hop) shunt(side, packet);
         return;
     }
   }

@@ -159,6 +159,7 @@ class Services {
 struct IsaSpec {
   IsaId id;
   TunnelGroupId group;
+  std::string device;          // names its two TUN devices: isa1-2
   std::string public_service;  // "Base", or a VPRN's name
   std::string private_service;
   // Addresses of the tunnel interfaces (the ISA answers ping there), at most one of each family.
@@ -198,17 +199,22 @@ struct VirtualNextHop {
   IpAddress address;   // `vrrp N backup [address]`
 };
 
+// The way to one peer: static-tunnel-redundant-nexthop, or the next hop of a shunt interface.
+struct Shunt {
+  std::optional<IpAddress> next_hop;
+  std::optional<IpAddress> next_hop_v6;
+};
+
 struct SteeringSide {
   std::string service;
-  std::vector<IpPrefix> prefixes;           // local gateway addresses, or protected prefixes
-  std::optional<IpAddress> shunt_next_hop;  // static-tunnel-redundant-nexthop
-  std::optional<IpAddress> shunt_next_hop_v6;
+  std::vector<IpPrefix> prefixes;  // local gateway addresses, or protected prefixes
+  std::vector<Shunt> shunts;       // by the peer's place in the group's list
   std::vector<VirtualNextHop> virtual_next_hops;
 };
 
 struct SteeringSpec {
   TunnelGroupId group;
-  IsaId isa;
+  std::string isa_device;  // as in its IsaSpec
   SteeringSide public_side;
   SteeringSide private_side;
 };
@@ -219,6 +225,7 @@ struct SteeringState {
   Target from_service = Target::Blackhole;  // packets that came in by the service's own interfaces
   Target from_shunt = Target::Blackhole;  // packets that came in by a shunt: Tun or Blackhole only
   bool virtual_next_hops = false;         // answer ARP and ND, announce on change to true
+  uint8_t shunt_to = 0;                   // which of the side's shunts, where the target is Shunt
   auto operator<=>(const SteeringState&) const = default;
 };
 

@@ -153,9 +153,13 @@ Result<Queues> open_queues(ServicePlace& place, const std::string& name, uint16_
 
 }  // namespace
 
-std::string public_tun_name(const IsaId& id) { return fmt::format("isa{}-{}pub", id.slot, id.mda); }
-std::string private_tun_name(const IsaId& id) {
-  return fmt::format("isa{}-{}prv", id.slot, id.mda);
+std::string public_tun_name(const std::string& device) { return device + "pub"; }
+std::string private_tun_name(const std::string& device) { return device + "prv"; }
+
+// An ISA of a pool is named for its group: until that is active it is none of the pool's members.
+static std::string name_of(const IsaSpec& spec) {
+  const std::string id = fmt::format("{}/{}", spec.id.slot, spec.id.mda);
+  return spec.device == fmt::format("isa{}-{}", spec.id.slot, spec.id.mda) ? id : spec.device;
 }
 
 Result<std::unique_ptr<Isa>> KeeperIsas::start(const IsaSpec& spec, IsaHandler& handler) {
@@ -164,9 +168,9 @@ Result<std::unique_ptr<Isa>> KeeperIsas::start(const IsaSpec& spec, IsaHandler& 
   if (outer == nullptr || inner == nullptr) {
     return failure(fmt::format("isa {}/{}: its service is not there", spec.id.slot, spec.id.mda));
   }
-  auto public_queues = open_queues(*outer, public_tun_name(spec.id), spec.mtu);
+  auto public_queues = open_queues(*outer, public_tun_name(spec.device), spec.mtu);
   if (!public_queues) return tl::unexpected(public_queues.error());
-  auto private_queues = open_queues(*inner, private_tun_name(spec.id), spec.mtu);
+  auto private_queues = open_queues(*inner, private_tun_name(spec.device), spec.mtu);
   if (!private_queues) return tl::unexpected(private_queues.error());
   std::array<int, 2> pair{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair.data()) != 0) {
@@ -177,7 +181,7 @@ Result<std::unique_ptr<Isa>> KeeperIsas::start(const IsaSpec& spec, IsaHandler& 
   for (const int fd : pair) {
     ::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kSocketBuffer, sizeof(kSocketBuffer));
   }
-  const std::string name = fmt::format("{}/{}", spec.id.slot, spec.id.mda);
+  const std::string name = name_of(spec);
   if (!send_to_keeper(keeper_socket_, KeeperMessage::SpawnIsa, as_bytes(name),
                       {theirs.get(), public_queues->live.get(), private_queues->live.get(),
                        public_queues->detached.get(), private_queues->detached.get()})) {

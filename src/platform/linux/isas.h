@@ -5,8 +5,8 @@
 
 namespace segw::platform::os {
 
-std::string public_tun_name(const IsaId& id);   // isa1-2pub
-std::string private_tun_name(const IsaId& id);  // isa1-2prv
+std::string public_tun_name(const std::string& device);   // isa1-2pub
+std::string private_tun_name(const std::string& device);  // isa1-2prv
 
 // ISAs as processes that the keeper starts for us.
 class KeeperIsas final : public Isas {

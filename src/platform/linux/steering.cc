@@ -20,11 +20,12 @@ constexpr uint32_t kNexthopsPerGroup = 8;       // 0..3 IPv4, 4..7 IPv6 (kNextho
 Result<void> NexthopSteering::declare(const SteeringSpec& spec) {
   Group& group = groups_[spec.group];
   const uint32_t first = kFirstNexthop + spec.group.value * kNexthopsPerGroup;
-  auto outer = declare_side(group.public_side, spec.public_side, first, public_tun_name(spec.isa));
+  auto outer =
+      declare_side(group.public_side, spec.public_side, first, public_tun_name(spec.isa_device));
   if (!outer) return outer;
   group.private_side.fallback_metric = kReverseFallbackMetric + spec.group.value;
-  auto inner =
-      declare_side(group.private_side, spec.private_side, first + 2, private_tun_name(spec.isa));
+  auto inner = declare_side(group.private_side, spec.private_side, first + 2,
+                            private_tun_name(spec.isa_device));
   if (!inner) return inner;
   return remove_left_over(group.private_side);
 }
@@ -76,26 +77,31 @@ Result<void> NexthopSteering::watch_links(const SideState& side, const std::stri
   return {};
 }
 
+NexthopSteering::ShuntWay NexthopSteering::shunt_way(const SideState& side,
+                                                     const std::optional<IpAddress>& next_hop) {
+  ShuntWay way;
+  for (const ServiceInterface& interface : side.place->spec.interfaces) {
+    if (!next_hop || interface.device.empty()) continue;
+    for (const IpPrefix& address : interface.addresses) {
+      if (!address.contains(*next_hop)) continue;
+      way = {.device_name = interface.device,
+             .device = side.place->netlink->device_index(interface.device),
+             .gateway = next_hop};
+    }
+  }
+  return way;
+}
+
 Result<void> NexthopSteering::declare_families(SideState& side, const SteeringSide& spec,
                                                uint32_t first_id) {
   Netlink& netlink = *side.place->netlink;
-  for (const auto& [which, first, next_hop] :
-       {std::tuple(IpFamily::V4, first_id, spec.shunt_next_hop),
-        std::tuple(IpFamily::V6, first_id + kNexthopV6, spec.shunt_next_hop_v6)}) {
-    Family family{.family = which,
-                  .service_nexthop = first,
-                  .shunt_nexthop = first + 1,
-                  .shunt_device_name = {},
-                  .shunt_device = 0,
-                  .shunt_gateway = std::nullopt};
-    for (const ServiceInterface& interface : side.place->spec.interfaces) {
-      if (!next_hop || interface.device.empty()) continue;
-      for (const IpPrefix& address : interface.addresses) {
-        if (!address.contains(*next_hop)) continue;
-        family.shunt_device_name = interface.device;
-        family.shunt_device = netlink.device_index(interface.device);
-        family.shunt_gateway = next_hop;
-      }
+  for (const auto& [which, first] :
+       {std::pair(IpFamily::V4, first_id), std::pair(IpFamily::V6, first_id + kNexthopV6)}) {
+    Family family{
+        .family = which, .service_nexthop = first, .shunt_nexthop = first + 1, .shunts = {}};
+    for (const Shunt& shunt : spec.shunts) {
+      family.shunts.push_back(
+          shunt_way(side, which == IpFamily::V4 ? shunt.next_hop : shunt.next_hop_v6));
     }
     auto made = netlink.replace(Nexthop{.id = family.service_nexthop});
     if (made) made = netlink.replace(Nexthop{.id = family.shunt_nexthop});

@@ -41,13 +41,16 @@ class NexthopSteering final : public Steering {
   [[nodiscard]] bool settled() const { return !retry_timer_ && !slice_timer_; }
 
  private:
+  struct ShuntWay {
+    std::string device_name;  // empty: no interface of the service leads there
+    unsigned device = 0;
+    std::optional<IpAddress> gateway;
+  };
   struct Family {
     IpFamily family = IpFamily::V4;
     uint32_t service_nexthop = 0;
     uint32_t shunt_nexthop = 0;
-    std::string shunt_device_name;
-    unsigned shunt_device = 0;
-    std::optional<IpAddress> shunt_gateway;
+    std::vector<ShuntWay> shunts;  // by peer
   };
   // Prefixes whose routes the kernel may not have as they should be.
   struct Unsettled {
@@ -85,6 +88,7 @@ class NexthopSteering final : public Steering {
   void set_side(SideState& side, const SteeringState& state);
   Result<void> watch_links(const SideState& side, const std::string& service);
   static Result<void> remove_left_over(const SideState& side);
+  static ShuntWay shunt_way(const SideState& side, const std::optional<IpAddress>& next_hop);
   static Result<void> declare_families(SideState& side, const SteeringSide& spec,
                                        uint32_t first_id);
   static Result<void> declare_routes(SideState& side);

@@ -157,8 +157,9 @@ Nexthop NexthopSteering::object(const SideState& side, const Family& family, uin
       wanted.device = side.tun;
       break;
     case Target::Shunt:
-      wanted.device = family.shunt_device;
-      if (family.shunt_device != 0) wanted.gateway = family.shunt_gateway;
+      if (side.wanted.shunt_to >= family.shunts.size()) break;
+      wanted.device = family.shunts[side.wanted.shunt_to].device;
+      if (wanted.device != 0) wanted.gateway = family.shunts[side.wanted.shunt_to].gateway;
       break;
   }
   return wanted;
@@ -174,7 +175,7 @@ bool NexthopSteering::found_again(SideState& side, Family& family) {
     another = true;
   };
   look(side.tun_name, side.tun);
-  look(family.shunt_device_name, family.shunt_device);
+  for (ShuntWay& way : family.shunts) look(way.device_name, way.device);
   return another;
 }
 

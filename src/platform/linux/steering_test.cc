@@ -61,23 +61,21 @@ class SteeringTest : public ::testing::Test {
          .device = "shunt0",
          .addresses = {prefix("10.99.0.1/24"), prefix("2001:db8:99::1/64")},
          .shunt = true});
-    const IsaId isa{.slot = 9, .mda = 1};
+    const std::string isa = "isa9-1";
     for (const std::string& name : {public_tun_name(isa), private_tun_name(isa)}) {
       auto queue = open_tun_queue(place_->where, name);
       ASSERT_TRUE(queue) << queue.error().text;
       queues_.push_back(std::move(*queue));
       ASSERT_TRUE(place_->netlink->up(place_->netlink->device_index(name)));
     }
-    SteeringSpec steering{.group = {1}, .isa = isa, .public_side = {}, .private_side = {}};
+    SteeringSpec steering{.group = {1}, .isa_device = isa, .public_side = {}, .private_side = {}};
     steering.public_side = {.service = "VPRN-T",
                             .prefixes = {prefix("10.10.20.1/32"), prefix("2001:db8:20::1/128")},
-                            .shunt_next_hop = prefix("10.99.0.2/32").address,
-                            .shunt_next_hop_v6 = prefix("2001:db8:99::2/128").address,
+                            .shunts = shunts(),
                             .virtual_next_hops = {}};
     steering.private_side = {.service = "VPRN-T",
                              .prefixes = {prefix("192.168.1.0/24"), prefix("2001:db8:1::/64")},
-                             .shunt_next_hop = std::nullopt,
-                             .shunt_next_hop_v6 = std::nullopt,
+                             .shunts = {},
                              .virtual_next_hops = {}};
     const auto declared = steering_.declare(steering);
     ASSERT_TRUE(declared) << declared.error().text;
@@ -90,12 +88,11 @@ class SteeringTest : public ::testing::Test {
   // A group of which both sides have the shunt.
   void declare_second() {
     SteeringSpec second{
-        .group = {2}, .isa = {.slot = 9, .mda = 1}, .public_side = {}, .private_side = {}};
+        .group = {2}, .isa_device = "isa9-1", .public_side = {}, .private_side = {}};
     second.public_side.service = "VPRN-T";
     second.private_side = {.service = "VPRN-T",
                            .prefixes = {prefix("192.168.2.0/24"), prefix("2001:db8:2::/64")},
-                           .shunt_next_hop = prefix("10.99.0.2/32").address,
-                           .shunt_next_hop_v6 = prefix("2001:db8:99::2/128").address,
+                           .shunts = shunts(),
                            .virtual_next_hops = {}};
     ASSERT_TRUE(steering_.declare(second));
   }
@@ -121,6 +118,13 @@ class SteeringTest : public ::testing::Test {
       loop_.io().run_one_for(std::chrono::milliseconds(50));
     }
     return condition();
+  }
+  // Towards two peers.
+  static std::vector<Shunt> shunts() {
+    return {{.next_hop = prefix("10.99.0.2/32").address,
+             .next_hop_v6 = prefix("2001:db8:99::2/128").address},
+            {.next_hop = prefix("10.99.0.3/32").address,
+             .next_hop_v6 = prefix("2001:db8:99::3/128").address}};
   }
   static IpPrefix prefix(const char* text) { return IpPrefix::parse(text).value_or(IpPrefix{}); }
   void run(const std::string& what) {
@@ -151,6 +155,19 @@ TEST_F(SteeringTest, AReplacedNexthopMovesEveryRouteOfTheSide) {
   EXPECT_NE(route("10.10.20.1").find("via 10.99.0.2 dev shunt0"), std::string::npos);
   // A side without a shunt next hop drops.
   EXPECT_EQ(route("192.168.1.7").find("dev"), std::string::npos);
+}
+
+TEST_F(SteeringTest, TheShuntLeadsToThePeerThatIsNamed) {
+  SteeringState state{.from_service = Target::Shunt, .from_shunt = Target::Blackhole};
+  steering_.set({1}, state);
+  EXPECT_NE(route("10.10.20.1").find("via 10.99.0.2 dev shunt0"), std::string::npos);
+  state.shunt_to = 1;
+  steering_.set({1}, state);
+  EXPECT_NE(route("10.10.20.1").find("via 10.99.0.3 dev shunt0"), std::string::npos);
+  EXPECT_NE(route("2001:db8:20::1").find("via 2001:db8:99::3 dev shunt0"), std::string::npos);
+  state.shunt_to = 2;  // of no peer
+  steering_.set({1}, state);
+  EXPECT_EQ(route("10.10.20.1").find("dev shunt0"), std::string::npos);
 }
 
 TEST_F(SteeringTest, Ipv6IsSteeredLikeIpv4) {
@@ -222,8 +239,7 @@ TEST_F(SteeringTest, DeclaringRemovesWhatAnEarlierRunAdded) {
   steering_.add_routes({1}, {prefix("10.40.0.0/16")});
   run("route add 10.50.0.0/16 via 10.99.0.2");  // somebody else's
   NexthopSteering next(loop_, services_, log_, -1);
-  SteeringSpec spec{
-      .group = {1}, .isa = {.slot = 9, .mda = 1}, .public_side = {}, .private_side = {}};
+  SteeringSpec spec{.group = {1}, .isa_device = "isa9-1", .public_side = {}, .private_side = {}};
   spec.public_side.service = "VPRN-T";
   spec.private_side.service = "VPRN-T";
   ASSERT_TRUE(next.declare(spec));

@@ -41,12 +41,15 @@ uint64_t takeover_start(const SequenceGrants& grants, Slot own, uint64_t reporte
 }
 
 uint64_t unhindered(const SequenceGrants& grants, Slot own, uint64_t next) {
+  if (grants.grantee != own) return 0;
   uint64_t lowest = UINT64_MAX;
   for (uint8_t slot = 0; slot < std::min<size_t>(grants.slots, kSlotsMax); ++slot) {
-    if (Slot{slot} == own) continue;
-    lowest = std::min(lowest, grants.grantee == own ? grants.bound[slot] : uint64_t{0});
+    // Who gives nothing any more is absent, and its blocks are jumped over.
+    if (Slot{slot} != own && grants.bound[slot] > next) {
+      lowest = std::min(lowest, grants.bound[slot]);
+    }
   }
-  return lowest > next ? lowest - next : 0;
+  return lowest == UINT64_MAX ? 0 : lowest - next;
 }
 
 uint64_t gcm_iv(Slot slot, uint32_t iv_epoch, uint64_t sequence) {

@@ -31,7 +31,8 @@ constexpr uint64_t kPositionMax = uint64_t{1} << 48;
 // Where a chassis that begins to act goes on: its first own block above every bound it knows and
 // above the position last reported.
 [[nodiscard]] uint64_t takeover_start(const SequenceGrants& grants, Slot own, uint64_t reported);
-// How many more numbers may be used before another slot's block is in the way.
+// How many more numbers may be used before a block is in the way whose owner gave what was asked
+// until now; 0: nobody gives anything.
 [[nodiscard]] uint64_t unhindered(const SequenceGrants& grants, Slot own, uint64_t next);
 
 // The 8-byte IV of AES-GCM (rule 12): slot, iv_epoch, low 40 bits of the sequence number.

@@ -28,6 +28,14 @@ TEST(SequencePlan, GrantedBlocksAreUsedUpToTheBound) {
   EXPECT_EQ(unhindered(grants, kOne, kBlockSize), 0U);
 }
 
+TEST(SequencePlan, AnAbsentSlotIsJumpedOverAndHurriesNobody) {
+  const SequenceGrants grants{
+      .slots = 4, .grantee = kZero, .bound = {8 * kBlockSize, 8 * kBlockSize, kBlockSize, 0}};
+  EXPECT_EQ(unhindered(grants, kZero, 2 * kBlockSize), 6 * kBlockSize);
+  EXPECT_EQ(next_allowed(grants, kZero, 2 * kBlockSize, false), 4 * kBlockSize);
+  EXPECT_EQ(unhindered(grants, kZero, 8 * kBlockSize), 0U);
+}
+
 TEST(SequencePlan, ATakeoverStartsInAnOwnBlockAboveAllThatIsKnown) {
   const SequenceGrants grants{
       .slots = 2, .grantee = kZero, .bound = {4 * kBlockSize, 4 * kBlockSize}};

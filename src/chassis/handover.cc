@@ -44,11 +44,14 @@ void Handover::enter(HandoverPhase phase, Duration limit) {
   timer_.arm(limit);
 }
 
-void Handover::begin(Activation activation, Done done) {
+void Handover::send(const mcs::Handover& message) { actions_.send_handover(counterpart_, message); }
+
+void Handover::begin(PeerIndex target, Activation activation, Done done) {
   if (phase_ != HandoverPhase::Idle) {
     done(failure("a handover is under way"));
     return;
   }
+  counterpart_ = target;
   cookie_ = platform_.rng.next();
   acted_ = false;
   activation_ = activation;
@@ -60,70 +63,82 @@ void Handover::begin(Activation activation, Done done) {
 
 void Handover::check_flushed() {
   if (phase_ != HandoverPhase::Flushing) return;
-  if (!actions_.journal_flushed()) {
+  if (!actions_.journal_flushed(counterpart_)) {
     flush_timer_.arm(kFlushPoll);
     return;
   }
   enter(HandoverPhase::Preparing, kSilence);
-  actions_.send_handover(mcs::HandoverPrepare{.cookie = cookie_, .activation = activation_});
+  send(mcs::HandoverPrepare{.cookie = cookie_, .activation = activation_});
 }
 
-void Handover::on_message(const mcs::Handover& message, HandoverStanding standing) {
-  struct Visitor {
-    Handover& self;
-    HandoverStanding standing;
-    void operator()(const mcs::HandoverPrepare& prepare) const {
-      if (!standing.may_be_target || self.is_old()) {
-        self.actions_.send_handover(
-            mcs::HandoverAbort{.cookie = prepare.cookie, .why = "the target is not ready"});
-        return;
-      }
-      self.cookie_ = prepare.cookie;
-      self.activation_ = prepare.activation;
-      self.acted_ = false;
-      self.enter(HandoverPhase::Buffering, kTargetSilence);
-      self.actions_.buffer();
-      self.actions_.send_handover(mcs::HandoverReady{.cookie = prepare.cookie});
-    }
-    void operator()(const mcs::HandoverReady& ready) const {
-      if (self.phase_ != HandoverPhase::Preparing || ready.cookie != self.cookie_) return;
-      self.enter(HandoverPhase::Freezing, kSilence);
-      self.actions_.shunt_and_freeze(self.cookie_);
-    }
-    void operator()(const mcs::HandoverWindows& windows) const {
-      if (self.phase_ != HandoverPhase::Buffering || windows.cookie != self.cookie_) return;
-      self.actions_.apply_windows(windows.windows);
-      self.timer_.arm(kTargetSilence);
-      if (!windows.last || self.acted_) return;
-      self.acted_ = true;
-      self.actions_.act();
-    }
-    void operator()(const mcs::HandoverDone& done) const {
-      if (done.cookie == self.cookie_) self.on_peer_acting();
-    }
-    void operator()(const mcs::HandoverAbort& abort) const { self.on_abort(abort, standing); }
-  };
-  std::visit(Visitor{.self = *this, .standing = standing}, message);
+struct Handover::Visitor {
+  Handover& self;
+  PeerIndex from;
+  HandoverStanding standing;
+
+  void operator()(const mcs::HandoverPrepare& prepare) const {
+    self.on_prepare(from, prepare, standing);
+  }
+  void operator()(const mcs::HandoverReady& ready) const {
+    if (self.phase_ != HandoverPhase::Preparing || !self.ours(from, ready.cookie)) return;
+    self.enter(HandoverPhase::Freezing, kSilence);
+    self.actions_.shunt_and_freeze(self.cookie_);
+  }
+  void operator()(const mcs::HandoverWindows& windows) const {
+    if (self.phase_ != HandoverPhase::Buffering || !self.ours(from, windows.cookie)) return;
+    self.actions_.apply_windows(windows.windows);
+    self.timer_.arm(kTargetSilence);
+    if (!windows.last || self.acted_) return;
+    self.acted_ = true;
+    self.actions_.act();
+  }
+  void operator()(const mcs::HandoverDone& done) const {
+    if (self.ours(from, done.cookie)) self.on_peer_acting(from);
+  }
+  void operator()(const mcs::HandoverAbort& abort) const { self.on_abort(from, abort, standing); }
+};
+
+void Handover::on_message(PeerIndex from, const mcs::Handover& message, HandoverStanding standing) {
+  std::visit(Visitor{.self = *this, .from = from, .standing = standing}, message);
 }
 
-void Handover::on_abort(const mcs::HandoverAbort& abort, HandoverStanding standing) {
+void Handover::on_prepare(PeerIndex from, const mcs::HandoverPrepare& prepare,
+                          HandoverStanding standing) {
+  // One that is a target already is of another active: its windows would be lost.
+  const bool taken = phase_ == HandoverPhase::Buffering && from != counterpart_;
+  if (!standing.may_be_target || is_old() || taken) {
+    actions_.send_handover(
+        from, mcs::HandoverAbort{.cookie = prepare.cookie, .why = "the target is not ready"});
+    return;
+  }
+  counterpart_ = from;
+  cookie_ = prepare.cookie;
+  activation_ = prepare.activation;
+  acted_ = false;
+  enter(HandoverPhase::Buffering, kTargetSilence);
+  actions_.buffer();
+  send(mcs::HandoverReady{.cookie = prepare.cookie});
+}
+
+void Handover::on_abort(PeerIndex from, const mcs::HandoverAbort& abort,
+                        HandoverStanding standing) {
   const auto answer = [&] {
     actions_.send_handover(
-        mcs::HandoverAbort{.cookie = abort.cookie, .why = std::string(kNotActed)});
+        from, mcs::HandoverAbort{.cookie = abort.cookie, .why = std::string(kNotActed)});
   };
-  const bool ours = abort.cookie == cookie_;
+  const bool known = ours(from, abort.cookie);
   switch (phase_) {
     case HandoverPhase::Idle:
       // The old active asks in doubt. Who does not act says so, whatever keeps it from being a
       // target: else the old one stays frozen until this chassis is a standby in sync again.
-      if (ours && acted_) {
-        actions_.send_handover(mcs::HandoverDone{.cookie = cookie_});
+      if (known && acted_) {
+        send(mcs::HandoverDone{.cookie = cookie_});
       } else if (!standing.acting && abort.why != kNotActed) {
         answer();
       }
       return;
     case HandoverPhase::Buffering:
-      if (!ours) return;
+      if (!known) return;
       if (acted_) return;  // HandoverDone is about to leave
       timer_.cancel();
       phase_ = HandoverPhase::Idle;
@@ -135,15 +150,14 @@ void Handover::on_abort(const mcs::HandoverAbort& abort, HandoverStanding standi
     case HandoverPhase::Freezing:
     case HandoverPhase::Waiting:
     case HandoverPhase::Unknown:
-      if (ours) abort_as_old(abort.why);
+      if (known) abort_as_old(abort.why);
       return;
   }
 }
 
 void Handover::on_frozen(const isa::Frozen& frozen) {
   if (phase_ != HandoverPhase::Freezing || frozen.cookie != cookie_) return;
-  actions_.send_handover(
-      mcs::HandoverWindows{.cookie = cookie_, .windows = frozen.windows, .last = frozen.last});
+  send(mcs::HandoverWindows{.cookie = cookie_, .windows = frozen.windows, .last = frozen.last});
   timer_.arm(kSilence);
   if (frozen.last) enter(HandoverPhase::Waiting, kSilence);
 }
@@ -152,10 +166,11 @@ void Handover::on_acting() {
   if (phase_ != HandoverPhase::Buffering) return;
   timer_.cancel();
   phase_ = HandoverPhase::Idle;
-  actions_.send_handover(mcs::HandoverDone{.cookie = cookie_});
+  send(mcs::HandoverDone{.cookie = cookie_});
 }
 
-void Handover::on_peer_acting() {
+void Handover::on_peer_acting(PeerIndex peer) {
+  if (peer != counterpart_) return;
   if (phase_ != HandoverPhase::Waiting && phase_ != HandoverPhase::Unknown) return;
   timer_.cancel();
   phase_ = HandoverPhase::Idle;
@@ -163,8 +178,8 @@ void Handover::on_peer_acting() {
   finish(std::string("mastership moved to the peer"));
 }
 
-void Handover::on_peer_lost() {
-  if (is_old()) abort_as_old("the target was lost");
+void Handover::on_peer_lost(PeerIndex peer) {
+  if (is_old() && peer == counterpart_) abort_as_old("the target was lost");
 }
 
 void Handover::on_role_lost(std::string_view why) {
@@ -191,8 +206,7 @@ void Handover::on_silence() {
     case HandoverPhase::Unknown:
       // Whether the target acts is not known: asked again until it says so, denies it or is lost.
       enter(HandoverPhase::Unknown, kUnknownPoll);
-      actions_.send_handover(
-          mcs::HandoverAbort{.cookie = cookie_, .why = "no word from the target"});
+      send(mcs::HandoverAbort{.cookie = cookie_, .why = "no word from the target"});
       return;
     case HandoverPhase::Buffering:
       // Told to act and not acting by now: it was refused. The old one asks, and may go on.
@@ -207,7 +221,7 @@ void Handover::abort_as_old(const std::string& why) {
   const bool told_target = phase_ != HandoverPhase::Flushing;
   timer_.cancel();
   phase_ = HandoverPhase::Idle;
-  if (told_target) actions_.send_handover(mcs::HandoverAbort{.cookie = cookie_, .why = why});
+  if (told_target) send(mcs::HandoverAbort{.cookie = cookie_, .why = why});
   actions_.resume_acting();
   finish(failure("mastership was not moved: " + why));
 }

@@ -46,8 +46,8 @@ enum class HandoverPhase : uint8_t {
 class HandoverActions {
  public:
   virtual ~HandoverActions() = default;
-  [[nodiscard]] virtual bool journal_flushed() const = 0;
-  virtual void send_handover(const mcs::Handover& message) = 0;
+  [[nodiscard]] virtual bool journal_flushed(PeerIndex target) const = 0;
+  virtual void send_handover(PeerIndex to, const mcs::Handover& message) = 0;
   virtual void pause_ike() = 0;
   virtual void shunt_and_freeze(uint64_t cookie) = 0;  // old: steering first, then the ISA
   virtual void resume_acting() = 0;                    // old: new IV epoch, next block, Tun
@@ -70,12 +70,12 @@ class Handover {
   Handover(platform::Platform& platform, HandoverActions& actions);
 
   // Old active. `activation`: the one that the target shall act under.
-  void begin(Activation activation, Done done);
-  void on_message(const mcs::Handover& message, HandoverStanding standing);
+  void begin(PeerIndex target, Activation activation, Done done);
+  void on_message(PeerIndex from, const mcs::Handover& message, HandoverStanding standing);
   void on_frozen(const isa::Frozen& frozen);
   void on_acting();                         // target: the role change is carried out
-  void on_peer_acting();                    // MIMP: the target acts
-  void on_peer_lost();                      // MIMP: the target is gone
+  void on_peer_acting(PeerIndex peer);      // MIMP: it acts
+  void on_peer_lost(PeerIndex peer);        // MIMP: it is gone
   void on_role_lost(std::string_view why);  // anything else took the role away: forget it all
 
   [[nodiscard]] HandoverPhase phase() const { return phase_; }
@@ -83,11 +83,19 @@ class Handover {
     return phase_ != HandoverPhase::Idle && phase_ != HandoverPhase::Buffering;
   }
   [[nodiscard]] Activation activation() const { return activation_; }
+  // The other side of the handover that is under way, or was last.
+  [[nodiscard]] PeerIndex counterpart() const { return counterpart_; }
 
  private:
+  struct Visitor;
+  void send(const mcs::Handover& message);
   void check_flushed();
   void on_silence();
-  void on_abort(const mcs::HandoverAbort& abort, HandoverStanding standing);
+  void on_prepare(PeerIndex from, const mcs::HandoverPrepare& prepare, HandoverStanding standing);
+  void on_abort(PeerIndex from, const mcs::HandoverAbort& abort, HandoverStanding standing);
+  [[nodiscard]] bool ours(PeerIndex from, uint64_t cookie) const {
+    return from == counterpart_ && cookie == cookie_;
+  }
   void abort_as_old(const std::string& why);
   void finish(Result<std::string> outcome);
   void enter(HandoverPhase phase, Duration limit);
@@ -95,6 +103,7 @@ class Handover {
   platform::Platform& platform_;
   HandoverActions& actions_;
   HandoverPhase phase_ = HandoverPhase::Idle;
+  PeerIndex counterpart_;
   uint64_t cookie_ = 0;
   Activation activation_;
   bool acted_ = false;  // target: the windows are applied and the take-over is called

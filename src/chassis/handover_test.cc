@@ -12,13 +12,22 @@ namespace {
 using platform::testing::FakePlatform;
 using std::chrono::milliseconds;
 
+constexpr PeerIndex kOther{1};  // as each side knows the other one
+constexpr PeerIndex kThird{0};
+
 // One side: a handover machine and what it made its tunnel group do.
 struct SideOfPair final : HandoverActions {
   explicit SideOfPair(FakePlatform& fake) : machine(fake.platform, *this) {}
 
-  [[nodiscard]] bool journal_flushed() const override { return flushed; }
-  void send_handover(const mcs::Handover& message) override {
-    if (!link_cut) outbox.push_back(message);
+  [[nodiscard]] bool journal_flushed(PeerIndex target) const override {
+    return flushed && target == kOther;
+  }
+  void send_handover(PeerIndex to, const mcs::Handover& message) override {
+    if (to != kOther) {
+      to_third.push_back(message);
+    } else if (!link_cut) {
+      outbox.push_back(message);
+    }
   }
   void pause_ike() override { paused = true; }
   void shunt_and_freeze(uint64_t new_cookie) override { frozen_with = new_cookie; }
@@ -45,6 +54,7 @@ struct SideOfPair final : HandoverActions {
   Activation yielded_to;
   std::vector<esp::SaWindow> applied;
   std::deque<mcs::Handover> outbox;
+  std::vector<mcs::Handover> to_third;
   Handover machine;
 };
 
@@ -61,10 +71,11 @@ struct Pair {
     if (from.outbox.empty()) return;
     const mcs::Handover message = from.outbox.front();
     from.outbox.pop_front();
-    to.machine.on_message(message, {.may_be_target = to.ready && !to.acting, .acting = to.acting});
+    to.machine.on_message(kOther, message,
+                          {.may_be_target = to.ready && !to.acting, .acting = to.acting});
   }
   void begin() {
-    old.machine.begin(Activation{8}, [this](const Result<std::string>& result) {
+    old.machine.begin(kOther, Activation{8}, [this](const Result<std::string>& result) {
       outcome = result ? "moved" : result.error().text;
     });
   }
@@ -181,7 +192,8 @@ TEST(Handover, ATargetThatIsRefusedTheRoleSaysThatItDidNotAct) {
 TEST(Handover, AnActingChassisDoesNotDenyIt) {
   Pair pair;
   pair.target.acting = true;
-  pair.target.machine.on_message(mcs::HandoverAbort{.cookie = 5, .why = "no word from the target"},
+  pair.target.machine.on_message(kOther,
+                                 mcs::HandoverAbort{.cookie = 5, .why = "no word from the target"},
                                  {.may_be_target = false, .acting = true});
   EXPECT_TRUE(pair.target.outbox.empty());
 }
@@ -194,7 +206,7 @@ TEST(Handover, TreatsALostTargetAsACrash) {
   pair.freeze();
   pair.fake.scheduler.run_for(milliseconds(300));
   EXPECT_FALSE(pair.old.resumed);
-  pair.old.machine.on_peer_lost();
+  pair.old.machine.on_peer_lost(kOther);
   EXPECT_TRUE(pair.old.resumed);
 }
 
@@ -202,7 +214,7 @@ TEST(Handover, RefusesASecondOneWhileOneIsUnderWay) {
   Pair pair;
   pair.begin();
   bool refused = false;
-  pair.old.machine.begin(Activation{9},
+  pair.old.machine.begin(kOther, Activation{9},
                          [&](const Result<std::string>& result) { refused = !result; });
   EXPECT_TRUE(refused);
 }
@@ -214,6 +226,37 @@ TEST(Handover, ATargetThatIsNotReadySaysSo) {
   pair.deliver();
   EXPECT_FALSE(pair.target.buffering);
   EXPECT_TRUE(pair.old.resumed);
+}
+
+TEST(Handover, AThirdChassisHasNoPartInIt) {
+  Pair pair;
+  pair.begin();
+  pair.deliver();
+  ASSERT_TRUE(pair.target.buffering);
+  const uint64_t cookie = pair.old.frozen_with;
+  pair.old.machine.on_peer_lost(kThird);
+  pair.old.machine.on_message(kThird, mcs::HandoverAbort{.cookie = cookie, .why = "no"}, {});
+  EXPECT_EQ(pair.old.machine.phase(), HandoverPhase::Freezing);
+  // Another active asks the target, and is refused.
+  pair.target.machine.on_message(kThird, mcs::HandoverPrepare{.cookie = 5, .activation = {9}},
+                                 {.may_be_target = true});
+  ASSERT_EQ(pair.target.to_third.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<mcs::HandoverAbort>(pair.target.to_third[0]));
+  pair.target.machine.on_message(
+      kThird, mcs::HandoverWindows{.cookie = cookie, .windows = {}, .last = true}, {});
+  EXPECT_FALSE(pair.target.acting);
+  pair.freeze();
+  pair.deliver();
+  EXPECT_TRUE(pair.target.acting);
+  pair.old.machine.on_peer_acting(kThird);
+  EXPECT_EQ(pair.old.machine.phase(), HandoverPhase::Waiting);
+}
+
+TEST(Handover, WhoDoesNotActSaysSoToWhoeverAsks) {
+  Pair pair;
+  pair.target.machine.on_message(kThird, mcs::HandoverAbort{.cookie = 5, .why = "no word"}, {});
+  ASSERT_EQ(pair.target.to_third.size(), 1U);
+  EXPECT_EQ(std::get<mcs::HandoverAbort>(pair.target.to_third[0]).cookie, 5U);
 }
 
 }  // namespace

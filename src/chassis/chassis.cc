@@ -34,6 +34,13 @@ Result<SecretBytes> parse_mcs_key(ByteView contents) {
   return key;
 }
 
+std::vector<const config::McPeer*> configs_of(const std::vector<GroupPeer>& peers) {
+  std::vector<const config::McPeer*> configs;
+  configs.reserve(peers.size());
+  for (const GroupPeer& peer : peers) configs.push_back(peer.config);
+  return configs;
+}
+
 class ChassisImpl final : public Chassis {
  public:
   ChassisImpl(platform::Platform& platform, std::shared_ptr<const config::Config> config,
@@ -69,10 +76,19 @@ class ChassisImpl final : public Chassis {
   }
 
   [[nodiscard]] Status status() const override;
+  void force_switchover(DomainId id, std::optional<IpAddress> to,
+                        std::function<void(Result<std::string>)> done) override {
+    for (const auto& group : groups_) {
+      if (group->domain() == nullptr || group->domain()->id != id) continue;
+      group->force_switchover(to, std::move(done));
+      return;
+    }
+    done(failure(fmt::format("ipsec-domain {} is not configured, or not enabled", id.value)));
+  }
   void force_switchover(TunnelGroupId id, std::function<void(Result<std::string>)> done) override {
     for (const auto& group : groups_) {
       if (group->id() == id) {
-        group->force_switchover(std::move(done));
+        group->force_switchover(std::nullopt, std::move(done));
         return;
       }
     }
@@ -112,6 +128,9 @@ class ChassisImpl final : public Chassis {
 
   Result<void> bring_up();
   Result<void> make_peers();
+  [[nodiscard]] const config::Domain* domain_of(const config::TunnelGroup& group) const;
+  [[nodiscard]] std::vector<GroupPeer> peers_of(const config::TunnelGroup& group) const;
+  [[nodiscard]] Slot slot_towards(const config::McPeer& peer) const;
   Result<void> make_group(const config::TunnelGroup& group);
   Result<SecretBytes> master_key(const config::McPeer& peer);
   [[nodiscard]] Activation known_activation(TunnelGroupId id);
@@ -127,11 +146,15 @@ class ChassisImpl final : public Chassis {
   std::unique_ptr<mcs::Port> mcs_port_ = mcs::make_port(platform_);
   std::vector<Peer> peers_;
   mimp::Port mimp_port_{platform_};
+  std::map<std::string, IsaPool> pools_;
   std::vector<std::unique_ptr<TunnelGroup>> groups_;  // after peers_: they use the links
 };
 
 Result<void> ChassisImpl::bring_up() {
   if (auto applied = platform_.services.apply(service_specs(*config_)); !applied) return applied;
+  for (const config::MemberPool& pool : config_->member_pools) {
+    pools_.emplace(pool.name, IsaPool(pool.name, pool.isas));
+  }
   if (auto made = make_peers(); !made) return made;
   for (const config::TunnelGroup& group : config_->tunnel_groups) {
     if (auto made = make_group(group); !made) return made;
@@ -162,21 +185,55 @@ Result<void> ChassisImpl::make_peers() {
     if (!peer.enabled) continue;
     auto key = master_key(peer);
     if (!key) return tl::unexpected(key.error());
-    Peer made{.config = &peer, .master_key = std::move(*key), .link = nullptr};
-    if (peer.sync_enabled && peer.sync_ipsec) {
-      const Slot slot = config_->tunnel_groups.empty()
-                            ? Slot{}
-                            : slot_of(*config_, config_->tunnel_groups.front(), &peer);
-      made.link = mcs::make_peer_link(platform_, *mcs_port_,
-                                      mcs::Settings{.local = peer.source_address,
-                                                    .peer = peer.address,
-                                                    .key = protocol_key(made.master_key, "mcs 1"),
-                                                    .slot = slot,
-                                                    .incarnation = identity_.incarnation()});
-    }
-    peers_.push_back(std::move(made));
+    peers_.push_back(Peer{.config = &peer, .master_key = std::move(*key), .link = nullptr});
+  }
+  for (Peer& peer : peers_) {
+    if (!peer.config->sync_enabled || !peer.config->sync_ipsec) continue;
+    peer.link = mcs::make_peer_link(platform_, *mcs_port_,
+                                    mcs::Settings{.local = peer.config->source_address,
+                                                  .peer = peer.config->address,
+                                                  .key = protocol_key(peer.master_key, "mcs 1"),
+                                                  .slot = slot_towards(*peer.config),
+                                                  .incarnation = identity_.incarnation()});
   }
   return {};
+}
+
+const config::Domain* ChassisImpl::domain_of(const config::TunnelGroup& group) const {
+  const auto at = std::ranges::find(config_->domains, group.id, &config::Domain::group);
+  return at == config_->domains.end() || !at->enabled ? nullptr : &*at;
+}
+
+// In the order of the configuration.
+std::vector<GroupPeer> ChassisImpl::peers_of(const config::TunnelGroup& group) const {
+  const config::Domain* domain = domain_of(group);
+  std::vector<GroupPeer> found;
+  for (const Peer& peer : peers_) {
+    if (!peer.config->mc_ipsec) continue;
+    GroupPeer made{.config = peer.config,
+                   .pair = nullptr,
+                   .link = peer.link.get(),
+                   .master_key = peer.master_key};
+    for (const config::PeerDomain& each : peer.config->domains) {
+      if (domain != nullptr && each.enabled && each.id == domain->id) found.push_back(made);
+    }
+    for (const config::PeerTunnelGroup& each : peer.config->tunnel_groups) {
+      if (domain != nullptr || each.id != group.id || !each.enabled) continue;
+      made.pair = &each;
+      if (each.sync_tag.empty()) made.link = nullptr;
+      found.push_back(made);
+    }
+  }
+  return found;
+}
+
+// All groups over one link have one slot (make_group() sees to it).
+Slot ChassisImpl::slot_towards(const config::McPeer& peer) const {
+  for (const config::TunnelGroup& group : config_->tunnel_groups) {
+    const auto configs = configs_of(peers_of(group));
+    if (std::ranges::find(configs, &peer) != configs.end()) return slot_of(group, configs);
+  }
+  return slot_of({}, {&peer});
 }
 
 Activation ChassisImpl::known_activation(TunnelGroupId id) {
@@ -192,27 +249,30 @@ Result<void> ChassisImpl::make_group(const config::TunnelGroup& group) {
   TunnelGroupParts parts{
       .config = config_,
       .group = &group,
-      .peer = nullptr,
-      .peer_group = nullptr,
+      .domain = domain_of(group),
+      .peers = peers_of(group),
       .mimp_port = &mimp_port_,
-      .link = nullptr,
+      .pool = nullptr,
+      .pool_changed =
+          [this] {
+            for (const auto& each : groups_) each->update_eligibility();
+          },
       .credentials = options_.credentials ? options_.credentials : std::make_shared<Credentials>(),
       .identity = &identity_,
       .trace = &trace_,
       .slot = {},
-      .master_key = {},
       .known_activation = known_activation(group.id)};
-  for (const Peer& peer : peers_) {
-    if (!peer.config->mc_ipsec) continue;
-    for (const config::PeerTunnelGroup& of_peer : peer.config->tunnel_groups) {
-      if (of_peer.id != group.id || !of_peer.enabled) continue;
-      parts.peer = peer.config;
-      parts.peer_group = &of_peer;
-      parts.link = of_peer.sync_tag.empty() ? nullptr : peer.link.get();
-      parts.master_key = peer.master_key;
-    }
+  if (const auto pool = pools_.find(group.member_pool); pool != pools_.end()) {
+    parts.pool = &pool->second;
   }
-  parts.slot = slot_of(*config_, group, parts.peer);
+  parts.slot = slot_of(group, configs_of(parts.peers));
+  for (const GroupPeer& peer : parts.peers) {
+    if (peer.link == nullptr || slot_towards(*peer.config) == parts.slot) continue;
+    return failure(fmt::format(
+        "tunnel-group {}: another group with peer {} has other peers, so its SPIs would "
+        "be of another range; give all groups of this chassis one spi-range-index",
+        group.id.value, peer.config->address.text()));
+  }
   groups_.push_back(std::make_unique<TunnelGroup>(platform_, std::move(parts)));
   return groups_.back()->start();
 }
@@ -239,9 +299,7 @@ PeerStatus ChassisImpl::peer_status(const Peer& peer) const {
     const auto& counters = peer.link->counters().all();
     status.mcs_counters.insert(counters.begin(), counters.end());
   }
-  for (const auto& group : groups_) {
-    if (group->peer() == peer.config) group->fill(status);
-  }
+  for (const auto& group : groups_) group->fill(status, *peer.config);
   return status;
 }
 
@@ -251,6 +309,12 @@ Status ChassisImpl::status() const {
   status.system_address = config_->system_address;
   for (const Peer& peer : peers_) status.peers.push_back(peer_status(peer));
   for (const auto& group : groups_) group->fill(status);
+  for (const auto& [name, pool] : pools_) {
+    for (const IsaId& member : pool.members()) {
+      const TunnelGroupId group = pool.active_in(member);
+      if (group.value != 0) status.pool_isas[member] = group;
+    }
+  }
   status.traces = trace_.status();
   status.log.assign(log_.entries().begin(), log_.entries().end());
   return status;

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -32,6 +33,10 @@ class Chassis {
   // mastership by planned handover. `done` is told once: where mastership is now, or why it could
   // not be moved.
   virtual void force_switchover(TunnelGroupId group,
+                                std::function<void(Result<std::string>)> done) = 0;
+  // … force-switchover domain N {auto | to ADDRESS}. `to`: router id; nothing: by usual election,
+  // without the node that is active now. From any node of the domain.
+  virtual void force_switchover(DomainId domain, std::optional<IpAddress> to,
                                 std::function<void(Result<std::string>)> done) = 0;
   // clear ipsec tunnel NAME, clear ipsec gateway NAME tunnel CLIENT: its SAs end, and the client is
   // told. A client is named by its endpoint, its identity or the name of its entry.

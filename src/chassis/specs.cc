@@ -1,5 +1,7 @@
 #include "chassis/specs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 
@@ -23,6 +25,10 @@ std::set<IpAddress> shunt_next_hops(const config::Config& config, std::string_vi
     for (const config::Interface& interface : service.interfaces) {
       if (interface.shunt_next_hop) next_hops.insert(*interface.shunt_next_hop);
       if (interface.shunt_next_hop_v6) next_hops.insert(*interface.shunt_next_hop_v6);
+      for (const config::PeerShunt& shunt : interface.peer_shunts) {
+        if (shunt.next_hop) next_hops.insert(*shunt.next_hop);
+        if (shunt.next_hop_v6) next_hops.insert(*shunt.next_hop_v6);
+      }
     }
   }
   return next_hops;
@@ -73,11 +79,29 @@ TunnelSap find_sap(const config::Config& config, TunnelGroupId group, bool is_pu
   return {};
 }
 
-platform::SteeringSide steering_side(const config::Config& config, const TunnelSap& sap) {
+// sros-facts §7: by the profile the way depends on the peer; a redundant next hop is for all.
+// A group that takes its ISAs from a pool has devices of its own: they are there before it takes.
+std::string isa_device(const config::TunnelGroup& group) {
+  if (!group.member_pool.empty()) return fmt::format("tg{}", group.id.value);
+  return fmt::format("isa{}-{}", group.isas.front().slot, group.isas.front().mda);
+}
+
+platform::Shunt shunt_to(const config::Interface& from, const IpAddress& peer) {
+  if (from.shunting_profile.empty()) {
+    return platform::Shunt{.next_hop = from.shunt_next_hop, .next_hop_v6 = from.shunt_next_hop_v6};
+  }
+  const auto at = std::ranges::find(from.peer_shunts, peer, &config::PeerShunt::peer);
+  if (at == from.peer_shunts.end()) return {};
+  return platform::Shunt{.next_hop = at->next_hop, .next_hop_v6 = at->next_hop_v6};
+}
+
+platform::SteeringSide steering_side(const config::Config& config, const TunnelSap& sap,
+                                     const std::vector<GroupPeer>& peers) {
   platform::SteeringSide side;
   side.service = namespace_of(*sap.service);
-  side.shunt_next_hop = sap.interface->shunt_next_hop;
-  side.shunt_next_hop_v6 = sap.interface->shunt_next_hop_v6;
+  for (const GroupPeer& peer : peers) {
+    side.shunts.push_back(shunt_to(*sap.interface, peer.config->address));
+  }
   for (const config::Service& service : config.services) {
     if (namespace_of(service) != side.service) continue;
     for (const config::Interface& interface : service.interfaces) {
@@ -222,16 +246,17 @@ esp::TunnelOptions tunnel_options(const config::Config& config, const config::Ip
 }
 
 std::optional<platform::SteeringSpec> steering_spec(const config::Config& config,
-                                                    const config::TunnelGroup& group) {
+                                                    const config::TunnelGroup& group,
+                                                    const std::vector<GroupPeer>& peers) {
   const TunnelSap outer = find_sap(config, group.id, true);
   const TunnelSap inner = find_sap(config, group.id, false);
   if (outer.interface == nullptr || inner.interface == nullptr || group.isas.empty()) {
     return std::nullopt;
   }
   platform::SteeringSpec spec{.group = group.id,
-                              .isa = group.isas.front(),
-                              .public_side = steering_side(config, outer),
-                              .private_side = steering_side(config, inner)};
+                              .isa_device = isa_device(group),
+                              .public_side = steering_side(config, outer, peers),
+                              .private_side = steering_side(config, inner, peers)};
   for (const IpPrefix& own : addresses_of(*outer.interface)) {
     add_unique(spec.public_side.prefixes, host_prefix(own.address));
   }
@@ -258,6 +283,7 @@ std::optional<platform::IsaSpec> isa_spec(const config::Config& config,
   }
   return platform::IsaSpec{.id = group.isas.front(),
                            .group = group.id,
+                           .device = isa_device(group),
                            .public_service = namespace_of(*outer.service),
                            .private_service = namespace_of(*inner.service),
                            .public_interfaces = addresses_of(*outer.interface),
@@ -289,19 +315,18 @@ isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& gr
   return setup;
 }
 
-Slot slot_of(const config::Config& config, const config::TunnelGroup& group,
-             const config::McPeer* peer) {
+Slot slot_of(const config::TunnelGroup& group, const std::vector<const config::McPeer*>& peers) {
   if (group.spi_range_index) return Slot{static_cast<uint8_t>(*group.spi_range_index - 1)};
-  if (peer == nullptr) return Slot{0};
-  const IpAddress own =
-      peer->source_address.unspecified() ? config.system_address : peer->source_address;
-  return Slot{static_cast<uint8_t>(peer->address < own ? 1 : 0)};
+  const auto below = std::ranges::count_if(
+      peers, [](const config::McPeer* peer) { return peer->address < peer->source_address; });
+  return Slot{static_cast<uint8_t>(below)};
 }
 
 ike::GroupSettings ike_settings(const config::Config& config, const config::TunnelGroup& group,
                                 Slot slot, const std::array<uint8_t, 16>& incarnation,
-                                const Credentials& credentials) {
+                                const Credentials& credentials, uint8_t slots) {
   ike::GroupSettings settings;
+  settings.slots = slots;
   settings.group = group.id;
   settings.slot = slot;
   settings.incarnation = incarnation;
@@ -326,19 +351,31 @@ SecretBytes protocol_key(const SecretBytes& master_key, std::string_view label) 
                       as_bytes(label), kKeySize);
 }
 
-mimp::Settings mimp_settings(const config::McPeer& peer, const config::PeerTunnelGroup& group,
-                             const SecretBytes& master_key) {
-  return mimp::Settings{.group = group.id,
-                        .router_id = peer.source_address,
-                        .priority = group.priority,
-                        .peers = {mimp::PeerSettings{
-                            .group = group.peer_group.value == 0 ? group.id : group.peer_group,
-                            .local = peer.source_address,
-                            .address = peer.address,
-                            .keep_alive = peer.keep_alive_interval,
-                            .hold_count = peer.hold_on_neighbor_failure,
-                            .discovery = peer.discovery_interval_boot,
-                            .key = protocol_key(master_key, "mimp 1")}}};
+mimp::Settings mimp_settings(const config::Config& config, const config::TunnelGroup& group,
+                             const config::Domain* domain, const std::vector<GroupPeer>& peers) {
+  mimp::Settings settings{.group = group.id, .domain = {}, .router_id = {}, .peers = {}};
+  if (domain != nullptr) {
+    settings.domain = domain->id;
+    settings.router_id = config.system_address;
+    settings.role = domain->role;
+    settings.priority = domain->priority;
+  }
+  for (const GroupPeer& peer : peers) {
+    TunnelGroupId there = group.id;
+    if (peer.pair != nullptr) {
+      settings.router_id = peer.config->source_address;
+      settings.priority = peer.pair->priority;
+      if (peer.pair->peer_group.value != 0) there = peer.pair->peer_group;
+    }
+    settings.peers.push_back(mimp::PeerSettings{.group = there,
+                                                .local = peer.config->source_address,
+                                                .address = peer.config->address,
+                                                .keep_alive = peer.config->keep_alive_interval,
+                                                .hold_count = peer.config->hold_on_neighbor_failure,
+                                                .discovery = peer.config->discovery_interval_boot,
+                                                .key = protocol_key(peer.master_key, "mimp 1")});
+  }
+  return settings;
 }
 
 }  // namespace segw::chassis

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "chassis/credentials.h"
+#include "chassis/group_peer.h"
 #include "config/model.h"
 #include "ike/engine.h"
 #include "isa/isa_wire.h"
@@ -14,12 +15,17 @@
 
 namespace segw::chassis {
 
+constexpr uint8_t kPairSlots = 2;
+constexpr uint8_t kDomainSlots = 4;
+
 // The base router with every IES, then each VPRN.
 std::vector<platform::ServiceSpec> service_specs(const config::Config& config);
 
-// Where one tunnel group's traffic comes in. Nothing if the group has no tunnel interface.
+// Where one tunnel group's traffic comes in, and the ways to its peers. Nothing if the group has no
+// tunnel interface.
 std::optional<platform::SteeringSpec> steering_spec(const config::Config& config,
-                                                    const config::TunnelGroup& group);
+                                                    const config::TunnelGroup& group,
+                                                    const std::vector<GroupPeer>& peers);
 
 std::optional<platform::IsaSpec> isa_spec(const config::Config& config,
                                           const config::TunnelGroup& group);
@@ -37,8 +43,7 @@ esp::TunnelOptions tunnel_options(const config::Config& config, const config::Ip
                                   bool behind_nat);
 
 // Our slot (redundancy rule 13): spi-range-index − 1, or the rank among the members' addresses.
-Slot slot_of(const config::Config& config, const config::TunnelGroup& group,
-             const config::McPeer* peer);
+Slot slot_of(const config::TunnelGroup& group, const std::vector<const config::McPeer*>& peers);
 
 // gateway_specs.cc
 ike::GatewaySettings gateway_settings(const config::IpsecGateway& gateway,
@@ -49,12 +54,14 @@ void add_proposals(ike::TunnelSettings& settings, const config::IkePolicy& polic
                    const std::vector<config::IpsecTransform>& transforms);
 ike::Identity address_identity(const IpAddress& address);
 
+// `slots`: of the sequence spaces of new SAs (redundancy rule 11).
 ike::GroupSettings ike_settings(const config::Config& config, const config::TunnelGroup& group,
                                 Slot slot, const std::array<uint8_t, 16>& incarnation,
-                                const Credentials& credentials = {});
+                                const Credentials& credentials = {}, uint8_t slots = kPairSlots);
 
-mimp::Settings mimp_settings(const config::McPeer& peer, const config::PeerTunnelGroup& group,
-                             const SecretBytes& master_key);
+// `domain` null: a pair, of one peer.
+mimp::Settings mimp_settings(const config::Config& config, const config::TunnelGroup& group,
+                             const config::Domain* domain, const std::vector<GroupPeer>& peers);
 
 // The key of one protocol from the peer's master key (rule 25); empty from an empty one.
 SecretBytes protocol_key(const SecretBytes& master_key, std::string_view label);

@@ -57,6 +57,12 @@ config::Config sample() {
   return config;
 }
 
+std::vector<GroupPeer> peers_of(const config::Config& config) {
+  std::vector<GroupPeer> peers;
+  for (const config::McPeer& peer : config.peers) peers.push_back(GroupPeer{.config = &peer});
+  return peers;
+}
+
 TEST(Specs, AnIesIsPartOfTheBaseRouterAndAVprnStandsAlone) {
   const auto services = service_specs(sample());
   ASSERT_EQ(services.size(), 2U);
@@ -77,12 +83,12 @@ TEST(Specs, AnInterfaceWhoseSubnetHoldsARedundantNextHopIsAShunt) {
 
 TEST(Specs, SteeringHoldsGatewaysOutsideAndRoutedPrefixesInside) {
   const config::Config config = sample();
-  const auto spec = steering_spec(config, config.tunnel_groups.front());
+  const auto spec = steering_spec(config, config.tunnel_groups.front(), peers_of(config));
   ASSERT_TRUE(spec);
   EXPECT_EQ(spec->public_side.service, "Base");
   EXPECT_EQ(spec->public_side.prefixes,
             (std::vector{prefix("10.10.20.254/32"), prefix("10.10.20.1/32")}));
-  EXPECT_EQ(spec->public_side.shunt_next_hop, ip("192.168.34.2"));
+  EXPECT_EQ(spec->public_side.shunts.at(0).next_hop, ip("192.168.34.2"));
   ASSERT_EQ(spec->public_side.virtual_next_hops.size(), 1U);
   EXPECT_EQ(spec->public_side.virtual_next_hops[0].device, "pub");
   EXPECT_EQ(spec->private_side.service, "VPRN-2");
@@ -103,12 +109,12 @@ TEST(Specs, BothFamiliesAreAddressedRoutedAndSteered) {
   EXPECT_EQ(services[0].interfaces[0].addresses,
             (std::vector{prefix("192.168.34.1/30"), prefix("2001:db8:34::1/64")}));
   EXPECT_TRUE(services[0].interfaces[0].shunt);
-  const auto spec = steering_spec(config, config.tunnel_groups.front());
+  const auto spec = steering_spec(config, config.tunnel_groups.front(), peers_of(config));
   ASSERT_TRUE(spec);
   EXPECT_EQ(spec->public_side.prefixes,
             (std::vector{prefix("10.10.20.254/32"), prefix("2001:db8:20::fe/128"),
                          prefix("2001:db8:20::1/128")}));
-  EXPECT_EQ(spec->public_side.shunt_next_hop_v6, ip("2001:db8:34::2"));
+  EXPECT_EQ(spec->public_side.shunts.at(0).next_hop_v6, ip("2001:db8:34::2"));
   EXPECT_EQ(spec->public_side.virtual_next_hops.size(), 2U);
   EXPECT_EQ(spec->private_side.prefixes.size(), 2U);
   const auto setup = isa_setup(config, config.tunnel_groups.front(), Slot{1}, 1400);
@@ -167,10 +173,30 @@ TEST(Specs, AClientsOwnTemplateReachesTheIsa) {
   EXPECT_EQ(mtu("10.10.20.4", 0), 0);
 }
 
+TEST(Specs, InADomainTheRankAmongAllItsChassisIsTheSlotAndEachPeerHasAWayOfItsOwn) {
+  config::Config config = sample();
+  config::McPeer third = config.peers[0];
+  third.address = ip("192.0.2.0");
+  config.peers.push_back(third);
+  EXPECT_EQ(slot_of(config.tunnel_groups[0], {&config.peers[0], &config.peers[1]}), Slot{1});
+  config::Interface& outer = config.services[1].interfaces[1];
+  ASSERT_TRUE(outer.tunnel_sap && outer.tunnel_sap->is_public);
+  outer.shunt_next_hop.reset();
+  outer.shunting_profile = "to-peers";
+  outer.peer_shunts = {
+      {.peer = ip("192.0.2.0"), .next_hop = ip("192.168.35.2"), .next_hop_v6 = {}},
+      {.peer = ip("192.0.2.2"), .next_hop = ip("192.168.34.2"), .next_hop_v6 = {}}};
+  const auto spec = steering_spec(config, config.tunnel_groups.front(), peers_of(config));
+  ASSERT_TRUE(spec);
+  ASSERT_EQ(spec->public_side.shunts.size(), 2U);
+  EXPECT_EQ(spec->public_side.shunts[0].next_hop, ip("192.168.34.2"));
+  EXPECT_EQ(spec->public_side.shunts[1].next_hop, ip("192.168.35.2"));
+}
+
 TEST(Specs, AGroupWithoutTunnelSapsHasNoSteering) {
   config::Config config = sample();
   config.services[1].interfaces.pop_back();
-  EXPECT_FALSE(steering_spec(config, config.tunnel_groups.front()));
+  EXPECT_FALSE(steering_spec(config, config.tunnel_groups.front(), peers_of(config)));
   EXPECT_FALSE(isa_spec(config, config.tunnel_groups.front()));
 }
 
@@ -180,10 +206,10 @@ TEST(Specs, SlotsDifferOnTheTwoChassisAndFollowTheSpiRange) {
   b.system_address = ip("192.0.2.2");
   b.peers[0].address = ip("192.0.2.1");
   b.peers[0].source_address = ip("192.0.2.2");
-  EXPECT_EQ(slot_of(a, a.tunnel_groups[0], a.peers.data()), Slot{0});
-  EXPECT_EQ(slot_of(b, b.tunnel_groups[0], b.peers.data()), Slot{1});
+  EXPECT_EQ(slot_of(a.tunnel_groups[0], {a.peers.data()}), Slot{0});
+  EXPECT_EQ(slot_of(b.tunnel_groups[0], {b.peers.data()}), Slot{1});
   a.tunnel_groups[0].spi_range_index = 4;
-  EXPECT_EQ(slot_of(a, a.tunnel_groups[0], a.peers.data()), Slot{3});
+  EXPECT_EQ(slot_of(a.tunnel_groups[0], {a.peers.data()}), Slot{3});
 }
 
 TEST(Specs, ProtocolsHaveDifferentKeysAndNoKeyStaysNone) {

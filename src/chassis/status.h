@@ -5,13 +5,16 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/history.h"
+#include "base/ids.h"
 #include "base/ip_address.h"
 #include "base/time.h"
 #include "mcs/mcs_service.h"
+#include "mimp/designated_role.h"
 #include "mimp/master_state.h"
 
 namespace segw::chassis {
@@ -31,6 +34,55 @@ struct PeerGroupStatus {  // a row of `show redundancy multi-chassis mc-ipsec pe
   bool in_sync = false;  // standby: a valid grant; active: the peer is in the in-sync set
   std::map<std::string, uint64_t> counters;
   std::vector<History::Entry> history;
+};
+
+// What is there of tunnels of one kind. `standby_dormant`: known, not yet given to an ISA;
+// `awaiting_config`: another chassis has it, the configuration here does not; `failed`: could not
+// be installed.
+struct TunnelCounts {
+  uint64_t installed = 0, installing = 0, standby_dormant = 0, awaiting_config = 0, failed = 0;
+};
+
+struct TunnelStatistics {
+  TunnelCounts configured;  // the guide's Static
+  TunnelCounts on_demand;   // the guide's Dynamic
+};
+
+struct DomainAdjacency {  // a peer of a domain
+  IpAddress peer;
+  bool admin_up = false;
+  bool up = false;                     // heard both ways
+  std::string down_reason;             // "no keep-alive is heard"
+  std::optional<IpAddress> router_id;  // these three: as last told, while it is up
+  std::optional<mimp::MasterState> remote_state;
+  std::optional<mimp::DesignatedRole> remote_role;
+  bool in_sync = false;  // active: it is in the in-sync set
+};
+
+struct DomainStatus {  // `show redundancy multi-chassis ipsec-domain`
+  DomainId id;
+  mimp::DesignatedRole role = mimp::DesignatedRole::Standby;
+  uint8_t priority = 100;
+  TunnelGroupId group;
+  bool revertive = false;
+  bool admin_up = false;
+  bool nominal = false;
+  std::string not_nominal_reason;
+  IpAddress router_id;
+  std::optional<IpAddress> current_active;  // router id; nothing: none is known
+  mimp::MasterState activity = mimp::MasterState::Discovery;
+  std::vector<DomainAdjacency> adjacencies;
+  TunnelStatistics statistics;
+  uint64_t activation = 0;
+  uint64_t clean_takeovers = 0, unclean_takeovers = 0;
+  bool in_sync = false;  // standby: a valid grant
+  std::map<std::string, uint64_t> counters;
+  std::vector<History::Entry> history;
+};
+
+struct PeerDomainStatus {  // a row of `show redundancy multi-chassis mc-ipsec peer`
+  DomainId id;
+  DomainAdjacency adjacency;
 };
 
 struct PeerStatus {
@@ -53,6 +105,7 @@ struct PeerStatus {
   uint64_t remote_alarms = 0;
   std::map<std::string, uint64_t> mcs_counters;
   std::vector<PeerGroupStatus> groups;
+  std::vector<PeerDomainStatus> domains;
 };
 
 struct SaStatus {
@@ -140,10 +193,20 @@ struct TraceStatus {  // `show debug ipsec peer`
   std::vector<TraceEntry> entries;  // oldest first
 };
 
+// Whether the next hop of a multi-chassis-shunt-interface can be reached over it.
+struct ShuntStatus {
+  std::string service;  // "Base" for IES services
+  std::string interface;
+  bool resolved = false;
+};
+
 struct LogEntry {
   uint64_t number = 0;
   std::chrono::system_clock::time_point at;
   std::string severity;
+  std::string application;
+  uint16_t id = 0;  // of the kind, within the application
+  std::string subject;
   std::string name;
   std::string text;
 };
@@ -151,10 +214,14 @@ struct LogEntry {
 struct Status {
   std::string system_name;
   IpAddress system_address;
+  std::chrono::system_clock::time_point configured_at;
+  std::vector<DomainStatus> domains;
   std::vector<PeerStatus> peers;
   std::vector<TunnelStatus> tunnels;
   std::vector<GatewayStatus> gateways;
   std::vector<IsaStatus> isas;
+  std::map<IsaId, TunnelGroupId> pool_isas;  // ISAs of pools that serve a group now
+  std::vector<ShuntStatus> shunts;
   std::vector<TraceStatus> traces;
   std::map<std::string, std::map<std::string, uint64_t>> counters;  // room -> name -> count
   std::vector<LogEntry> log;                                        // newest first

@@ -17,8 +17,14 @@ constexpr SteeringState kShunting{
     .from_service = Target::Shunt, .from_shunt = Target::Blackhole, .virtual_next_hops = false};
 constexpr SteeringState kNothing{};
 
-SteeringState acting_state(HandoverPhase phase) {
-  switch (phase) {
+// To one peer; nothing leads to a place in the list that no peer has.
+SteeringState towards(SteeringState state, PeerIndex peer) {
+  state.shunt_to = peer.value;
+  return state;
+}
+
+SteeringState acting_state(const SteeringFacts& facts) {
+  switch (facts.handover) {
     case HandoverPhase::Idle:
     case HandoverPhase::Flushing:
     case HandoverPhase::Preparing:
@@ -27,9 +33,14 @@ SteeringState acting_state(HandoverPhase phase) {
     case HandoverPhase::Freezing:
     case HandoverPhase::Waiting:
     case HandoverPhase::Unknown:
-      return kHandedOver;
+      return towards(kHandedOver, facts.counterpart);
   }
   return kNothing;
+}
+
+// Without a way to the active: blackhole and withdraw (redundancy rule 4).
+SteeringState shunting_state(const SteeringFacts& facts) {
+  return facts.active ? towards(kShunting, *facts.active) : kNothing;
 }
 
 }  // namespace
@@ -40,12 +51,12 @@ SteeringState decide_steering(const SteeringFacts& facts) {
       return kNothing;
     case mimp::MasterState::NotEligible:
       // A recorded deviation (rule 24): the original black-holes here even if a master is at hand.
-      return facts.peer_acts ? kShunting : kNothing;
+      return shunting_state(facts);
     case mimp::MasterState::Standby:
-      return facts.handover == HandoverPhase::Buffering ? kBuffering : kShunting;
+      return facts.handover == HandoverPhase::Buffering ? kBuffering : shunting_state(facts);
     case mimp::MasterState::Eligible:
     case mimp::MasterState::Master:
-      return acting_state(facts.handover);
+      return acting_state(facts);
   }
   return kNothing;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "chassis/handover.h"
 #include "mimp/master_state.h"
 #include "platform/platform.h"
@@ -9,7 +11,8 @@ namespace segw::chassis {
 struct SteeringFacts {
   mimp::MasterState role = mimp::MasterState::Discovery;
   HandoverPhase handover = HandoverPhase::Idle;
-  bool peer_acts = false;  // reachable both ways, and acting
+  PeerIndex counterpart;            // of the handover
+  std::optional<PeerIndex> active;  // the peer that acts, or as a standby did when last heard
 };
 
 // Where the group's traffic goes in a role (redundancy rules 23 and 24; sros-facts §2.1). Pure.

@@ -17,12 +17,17 @@ struct Row {
   bool announces;
 };
 
+SteeringFacts facts(MasterState role, HandoverPhase handover, bool peer_acts) {
+  SteeringFacts facts{.role = role, .handover = handover, .counterpart = {}, .active = {}};
+  if (peer_acts) facts.active = PeerIndex{0};
+  return facts;
+}
+
 class SteeringMatrix : public testing::TestWithParam<Row> {};
 
 TEST_P(SteeringMatrix, FollowsTheRole) {
   const Row& row = GetParam();
-  const auto state = decide_steering(
-      SteeringFacts{.role = row.role, .handover = row.handover, .peer_acts = row.peer_acts});
+  const auto state = decide_steering(facts(row.role, row.handover, row.peer_acts));
   EXPECT_EQ(state.from_service, row.from_service);
   EXPECT_EQ(state.from_shunt, row.from_shunt);
   EXPECT_EQ(state.virtual_next_hops, row.announces);
@@ -59,12 +64,22 @@ TEST(Steering, NeverSendsBackWhatCameInByAShunt) {
                              HandoverPhase::Freezing, HandoverPhase::Waiting,
                              HandoverPhase::Unknown, HandoverPhase::Buffering}) {
       for (const bool peer_acts : {false, true}) {
-        EXPECT_NE(
-            decide_steering({.role = role, .handover = phase, .peer_acts = peer_acts}).from_shunt,
-            Target::Shunt);
+        EXPECT_NE(decide_steering(facts(role, phase, peer_acts)).from_shunt, Target::Shunt);
       }
     }
   }
+}
+
+TEST(Steering, AStandbyShuntsToWhoeverIsActiveAndTheOldActiveToItsTarget) {
+  SteeringFacts standby = facts(MasterState::Standby, HandoverPhase::Idle, false);
+  EXPECT_EQ(decide_steering(standby).from_service, Target::Blackhole);
+  standby.active = PeerIndex{2};
+  EXPECT_EQ(decide_steering(standby).from_service, Target::Shunt);
+  EXPECT_EQ(decide_steering(standby).shunt_to, 2);
+  SteeringFacts old = facts(MasterState::Master, HandoverPhase::Waiting, false);
+  old.counterpart = PeerIndex{1};
+  EXPECT_EQ(decide_steering(old).from_service, Target::Shunt);
+  EXPECT_EQ(decide_steering(old).shunt_to, 1);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "chassis/specs.h"
 #include "chassis/steering_decision.h"
 #include "wire/writer.h"
@@ -14,6 +16,11 @@ constexpr Duration kEligibilityPoll = std::chrono::milliseconds(100);
 // Without a peer nobody's keep-alives pace the vouching for the ISA.
 constexpr Duration kAloneVouch = std::chrono::seconds(1);
 
+// The guide's words for a domain's node (sros-facts §3.2).
+std::string_view activity_text(mimp::MasterState state) {
+  return state == mimp::MasterState::Master ? "active" : mimp::text(state);
+}
+
 }  // namespace
 
 TunnelGroup::TunnelGroup(platform::Platform& platform, TunnelGroupParts parts)
@@ -22,12 +29,13 @@ TunnelGroup::TunnelGroup(platform::Platform& platform, TunnelGroupParts parts)
       activation_(parts_.known_activation),
       ike_ivs_(parts_.slot),
       reverse_routes_(platform, parts_.group->id, counters_),
+      wait_to_restore_(platform.clock.now()),
       asked_timer_(platform,
                    [this] {
                      if (!asked_switchover_) return;
-                     const auto done = std::move(asked_switchover_);
-                     asked_switchover_ = nullptr;
-                     done(failure("the master did not move mastership"));
+                     const auto done = std::move(asked_switchover_->done);
+                     asked_switchover_.reset();
+                     done(failure(fmt::format("the {} did not move mastership", acting_text())));
                    }),
       eligibility_timer_(platform, [this] { update_eligibility(); }),
       alone_timer_(platform, [this] { stand_alone(); }),
@@ -43,7 +51,7 @@ Result<void> TunnelGroup::start() {
     const bool own_number = tunnels_.emplace(tunnel.number, &tunnel).second;
     SEGW_ASSERT(own_number);  // the loader gives each one of its own
   }
-  const auto steering = steering_spec(config, *parts_.group);
+  const auto steering = steering_spec(config, *parts_.group, parts_.peers);
   auto isa = isa_spec(config, *parts_.group);
   if (!steering || !isa) {
     return failure(
@@ -54,21 +62,18 @@ Result<void> TunnelGroup::start() {
   isa->mtu = std::max(public_mtu, platform_.services.mtu(isa->private_service));
   isa_ = std::make_unique<IsaPort>(
       platform_, *isa, isa_setup(config, *parts_.group, parts_.slot, public_mtu), listener);
-  ike::GroupSettings ike_group = ike_settings(config, *parts_.group, parts_.slot,
-                                              parts_.identity->incarnation(), *parts_.credentials);
-  ike_group.cookie_key = protocol_key(parts_.master_key, "ike cookie 1");
+  ike::GroupSettings ike_group =
+      ike_settings(config, *parts_.group, parts_.slot, parts_.identity->incarnation(),
+                   *parts_.credentials, slots());
+  ike_group.cookie_key = protocol_key(common_key(), "ike cookie 1");
   engine_ = ike::make_engine(platform_, std::move(ike_group),
                              ike::Tables{.ike_sas = state_.ike_sas, .child_sas = state_.child_sas},
                              *this);
-  if (parts_.peer != nullptr) {
+  if (!parts_.peers.empty()) {
     mimp_ = mimp::make_service(platform_, *parts_.mimp_port,
-                               mimp_settings(*parts_.peer, *parts_.peer_group, parts_.master_key),
+                               mimp_settings(config, *parts_.group, parts_.domain, parts_.peers),
                                parts_.known_activation, *this);
-  }
-  if (parts_.link != nullptr) {
-    mcs::GroupHost& host = *this;
-    sync_ = mcs::make_group_sync(platform_, id(), host);
-    sync_->attach(*parts_.link, kPeer, parts_.peer_group->sync_tag);
+    attach_links();
   }
   // The ISA first: its TUN devices are what the routes point at.
   auto started = isa_->start();
@@ -83,20 +88,55 @@ Result<void> TunnelGroup::start() {
   return {};
 }
 
+void TunnelGroup::attach_links() {
+  for (size_t i = 0; i < peers(); ++i) {
+    const GroupPeer& peer = parts_.peers[i];
+    if (peer.link == nullptr) continue;
+    if (!sync_) {
+      mcs::GroupHost& host = *this;
+      sync_ = mcs::make_group_sync(platform_, id(), host);
+    }
+    mcs::GroupName name = peer.pair != nullptr ? mcs::GroupName(peer.pair->sync_tag)
+                                               : mcs::GroupName(parts_.domain->id);
+    sync_->attach(*peer.link, PeerIndex{static_cast<uint8_t>(i)}, std::move(name));
+  }
+}
+
+uint8_t TunnelGroup::slots() const { return parts_.domain != nullptr ? kDomainSlots : kPairSlots; }
+
+// What all chassis of the group know, and nobody else; empty: there is no such key. Then a client's
+// cookie of one chassis is of no use at another, and it is asked for it once more.
+SecretBytes TunnelGroup::common_key() const {
+  if (parts_.peers.empty()) return {};
+  const SecretBytes& first = parts_.peers.front().master_key;
+  const bool common = std::ranges::all_of(
+      parts_.peers, [&](const GroupPeer& peer) { return peer.master_key == first; });
+  return common ? first : SecretBytes{};
+}
+
+std::string TunnelGroup::name_of(PeerIndex peer) const {
+  return parts_.peers.at(peer.value).config->address.text();
+}
+
 void TunnelGroup::update_eligibility() {
   const bool epochs = parts_.identity->has_epochs();
-  const bool eligible = parts_.group->enabled && isa_->up() && epochs;
+  const bool room = parts_.pool == nullptr || parts_.pool->has_room_for(id());
+  const bool eligible = parts_.group->enabled && isa_->up() && epochs && room;
   std::string why = "tunnel-group is up";
   if (!parts_.group->enabled) {
     why = "tunnel-group is disabled";
   } else if (!isa_->up()) {
     why = isa_->down_reason();
+  } else if (!room) {
+    why = fmt::format("no ISA of tunnel-member-pool {} is free", parts_.pool->name());
   } else if (!epochs) {
     why = "no IV epochs are reserved";
     eligibility_timer_.arm(kEligibilityPoll);
   }
+  wait_to_restore_.on_eligible(eligible, platform_.clock.now());
   if (mimp_) {
-    mimp_->set_eligible(eligible, eligible ? 1 : 0, why);
+    const auto isas = static_cast<uint8_t>(capacity() / std::max(parts_.group->tunnels_max, 1U));
+    mimp_->set_eligible(eligible, eligible ? isas : uint8_t{0}, why);
     return;
   }
   const auto next = eligible ? mimp::MasterState::Eligible : mimp::MasterState::NotEligible;
@@ -113,29 +153,39 @@ void TunnelGroup::stand_alone() {
   alone_timer_.arm(kAloneVouch);
 }
 
+// The texts of sros-facts §13, #2035 and #2046.
+void TunnelGroup::log_role(const mimp::RoleChange& change) {
+  if (parts_.domain == nullptr) {
+    platform_.log.event(
+        platform::Severity::Warning, "MIMP_MASTER_CHANGED",
+        fmt::format("Master state for the multi-chassis ipsec peer {} tunnel-group {} changed from "
+                    "{} to {} because {}",
+                    parts_.peers.empty() ? "none" : name_of({}), id().value,
+                    mimp::text(change.from), mimp::text(change.to), change.why));
+    return;
+  }
+  const auto active = mimp_->current_active();
+  platform_.log.event(
+      platform::Severity::Warning, "MIMP_ACTIVITY_CHANGED",
+      fmt::format("Multi-chassis ipsec domain {} local activity state changed from {} to {} "
+                  "because {}. The active router in the domain is {}.",
+                  parts_.domain->id.value, activity_text(change.from), activity_text(change.to),
+                  change.why, active ? active->text() : "0.0.0.0"));
+}
+
 void TunnelGroup::on_role(const mimp::RoleChange& change) {
   const bool was_acting = mimp::acting(role_);
   const bool is_acting = mimp::acting(change.to);
   const bool renewed = activation_ < change.activation;
   role_ = change.to;
   if (renewed) store_activation(change.activation);
-  platform_.log.event(
-      platform::Severity::Warning, "MIMP_MASTER_CHANGED",
-      fmt::format("Master state for the multi-chassis ipsec peer {} tunnel-group {} changed from "
-                  "{} to {} because {}",
-                  parts_.peer != nullptr ? parts_.peer->address.text() : "none", id().value,
-                  mimp::text(change.from), mimp::text(change.to), change.why));
+  log_role(change);
   if (is_acting && !was_acting) start_acting(change.clean);
   if (is_acting && was_acting && renewed) renew_activation(change.clean);
   if (was_acting && !is_acting) stop_acting();
   steer();
   if (is_acting && !was_acting) handover_.on_acting();
-  if (asked_switchover_ && is_acting) {
-    const auto done = std::move(asked_switchover_);
-    asked_switchover_ = nullptr;
-    asked_timer_.cancel();
-    done(fmt::format("tunnel-group {} is now master here", id().value));
-  }
+  end_asked_switchover();
 }
 
 void TunnelGroup::start_acting(bool clean) {
@@ -147,6 +197,9 @@ void TunnelGroup::start_acting(bool clean) {
                                     id().value));
   }
   if (sync_) sync_->become_writer(activation_);
+  awaiting_config_.clear();
+  wake();
+  positions_exact_ = false;
   vouch();  // first: what the ISA kept for this moment is worked off at once
   give_isa_its_role();
   count_ages_on();
@@ -184,6 +237,7 @@ void TunnelGroup::stop_acting() {
   for (const auto& [spi, sa] : state_.ike_sas) ike_arrivals_[spi] = now;
   for (const auto& [spi, sa] : state_.child_sas) child_arrivals_[spi] = now;
   give_isa_its_role();
+  fall_asleep();
   if (sync_) sync_->become_reader();
   grants_asked_.clear();
 }
@@ -212,9 +266,14 @@ void TunnelGroup::vouch() {
 }
 
 void TunnelGroup::steer() {
-  const bool peer_acts = mimp_ && mimp_->reachable(kPeer) && mimp::acting(mimp_->peer_state(kPeer));
-  const auto state = decide_steering(
-      SteeringFacts{.role = role_, .handover = handover_.phase(), .peer_acts = peer_acts});
+  auto active = mimp_ ? mimp_->active_peer() : std::nullopt;
+  if (active) last_active_ = active;
+  // What it says may be late, as after a handover that we know the end of from MCS.
+  if (role_ == mimp::MasterState::Standby) active = last_active_;
+  const auto state = decide_steering(SteeringFacts{.role = role_,
+                                                   .handover = handover_.phase(),
+                                                   .counterpart = handover_.counterpart(),
+                                                   .active = active});
   if (state == steering_) return;
   steering_ = state;
   platform_.steering.set(id(), state);
@@ -230,13 +289,13 @@ void TunnelGroup::store_activation(Activation activation) {
                         });
 }
 
-void TunnelGroup::on_peer(PeerIndex /*peer*/, bool reachable) {
+void TunnelGroup::on_peer(PeerIndex peer, bool reachable) {
   if (reachable && mimp::acting(role_)) {
     // It may have acted while we could not hear it, and sealed beyond the bounds we know: its
     // blocks of today's SAs are left alone for good (rule 11).
     for (const auto& [spi, sa] : state_.child_sas) own_blocks_only_.insert(spi);
   }
-  if (!reachable) handover_.on_peer_lost();
+  if (!reachable) handover_.on_peer_lost(peer);
   steer();
 }
 
@@ -252,65 +311,102 @@ void TunnelGroup::on_keep_alive() {
     // is not the first ever.
     store_activation(mimp_->activation());
   }
-  if (handover_.is_old() && mimp::acting(mimp_->peer_state(kPeer))) handover_.on_peer_acting();
+  const PeerIndex target = handover_.counterpart();
+  if (handover_.is_old() && mimp::acting(mimp_->peer_state(target))) {
+    handover_.on_peer_acting(target);
+  }
   steer();
-}
-
-void TunnelGroup::on_switchover_request(PeerIndex /*target*/) {
-  if (role_ != mimp::MasterState::Master) return;
-  force_switchover([this](const Result<std::string>& result) {
-    platform_.log.event(platform::Severity::Info, "MIMP_SWITCHOVER_ASKED",
-                        result ? *result : result.error().text);
-  });
+  end_asked_switchover();
+  take_back();
 }
 
 void TunnelGroup::renew_credentials(std::shared_ptr<const Credentials> credentials) {
   parts_.credentials = std::move(credentials);
   engine_->renew_authentication(ike_settings(*parts_.config, *parts_.group, parts_.slot,
-                                             parts_.identity->incarnation(), *parts_.credentials));
+                                             parts_.identity->incarnation(), *parts_.credentials,
+                                             slots()));
 }
 
-void TunnelGroup::force_switchover(std::function<void(Result<std::string>)> done) {
-  if (!mimp_ || !mimp_->reachable(kPeer)) {
+// Wherever it is asked for: MIMP brings it to the active, which chooses the target.
+void TunnelGroup::force_switchover(std::optional<IpAddress> to,
+                                   std::function<void(Result<std::string>)> done) {
+  if (!mimp_ || !mimp_->any_reachable()) {
     done(failure("no peer is reachable"));
     return;
   }
-  switch (role_) {
-    case mimp::MasterState::Discovery:
-    case mimp::MasterState::NotEligible:
-    case mimp::MasterState::Eligible:
-      done(failure(fmt::format("tunnel-group {} is {}", id().value, mimp::text(role_))));
-      return;
-    case mimp::MasterState::Standby:
-      if (asked_switchover_) {
-        done(failure("a switchover was asked for already"));
-        return;
-      }
-      asked_switchover_ = std::move(done);
-      asked_timer_.arm(kAskedSwitchoverLimit);
-      mimp_->request_switchover(std::nullopt);
-      return;
-    case mimp::MasterState::Master:
-      break;
-  }
-  if (!sync_ || !mimp_->in_sync_set(kPeer) || sync_->peer_unusable(kPeer) > 0) {
-    done(failure("the peer is not in sync: " + not_nominal_reason()));
+  if (role_ != mimp::MasterState::Master && role_ != mimp::MasterState::Standby) {
+    done(failure(fmt::format("tunnel-group {} is {}", id().value, mimp::text(role_))));
     return;
   }
-  handover_.begin(Activation{mimp_->activation().value + 1}, [told = std::move(done), group = id()](
-                                                                 const Result<std::string>& moved) {
-    told(moved
-             ? Result<std::string>(fmt::format("tunnel-group {} is now standby here", group.value))
-             : tl::unexpected(moved.error()));
+  if (asked_switchover_) {
+    done(failure("a switchover was asked for already"));
+    return;
+  }
+  const auto active = mimp_->current_active();
+  if (to && active == to) {
+    done(fmt::format("{} is the active already", to->text()));
+    return;
+  }
+  if (role_ == mimp::MasterState::Master) {
+    const auto target = mimp_->successor(to);
+    if (!target) {
+      done(failure(to ? fmt::format("{} cannot act now", to->text()) : "no peer can act now"));
+      return;
+    }
+    hand_over_to(*target, std::move(done));
+    return;
+  }
+  asked_switchover_ = AskedSwitchover{.before = active, .done = std::move(done)};
+  asked_timer_.arm(kAskedSwitchoverLimit);
+  mimp_->request_switchover(to);
+}
+
+void TunnelGroup::on_switchover_request(PeerIndex target) {
+  if (role_ != mimp::MasterState::Master) return;
+  hand_over_to(target, [this](const Result<std::string>& result) {
+    platform_.log.event(platform::Severity::Info, "MIMP_SWITCHOVER_ASKED",
+                        result ? *result : result.error().text);
   });
+}
+
+// A standby asked, and mastership has moved: to here, or to another.
+void TunnelGroup::end_asked_switchover() {
+  if (!asked_switchover_) return;
+  const auto active = mimp_->current_active();
+  if (!active || active == asked_switchover_->before) return;
+  const auto done = std::move(asked_switchover_->done);
+  asked_switchover_.reset();
+  asked_timer_.cancel();
+  done(mimp::acting(role_)
+           ? fmt::format("tunnel-group {} is now {} here", id().value, acting_text())
+           : fmt::format("the active of tunnel-group {} is now {}", id().value, active->text()));
+}
+
+std::string_view TunnelGroup::acting_text() const {
+  return parts_.domain != nullptr ? "active" : "master";
+}
+
+void TunnelGroup::hand_over_to(PeerIndex target, std::function<void(Result<std::string>)> done) {
+  if (!sync_ || !mimp_->in_sync_set(target) || sync_->peer_unusable(target) > 0) {
+    done(failure(fmt::format("peer {} is not in sync", name_of(target))));
+    return;
+  }
+  handover_.begin(target, Activation{mimp_->activation().value + 1},
+                  [told = std::move(done), group = id()](const Result<std::string>& moved) {
+                    told(moved ? Result<std::string>(fmt::format(
+                                     "tunnel-group {} is now standby here", group.value))
+                               : tl::unexpected(moved.error()));
+                  });
 }
 
 // ---- HandoverActions ----
 
-bool TunnelGroup::journal_flushed() const { return sync_ && sync_->journal_flushed(kPeer); }
+bool TunnelGroup::journal_flushed(PeerIndex target) const {
+  return sync_ && sync_->journal_flushed(target);
+}
 
-void TunnelGroup::send_handover(const mcs::Handover& message) {
-  if (sync_) sync_->send_handover(kPeer, message);
+void TunnelGroup::send_handover(PeerIndex to, const mcs::Handover& message) {
+  if (sync_) sync_->send_handover(to, message);
 }
 
 void TunnelGroup::pause_ike() { engine_->pause(); }
@@ -329,16 +425,20 @@ void TunnelGroup::resume_acting() {
 }
 
 void TunnelGroup::yield_to(Activation activation) {
+  last_active_ = handover_.counterpart();
+  positions_exact_ = true;
   mimp_->yield(activation, "a planned handover");
 }
 
 void TunnelGroup::buffer() {
+  wake();
   give_isa_its_role();
   steer();
 }
 
 void TunnelGroup::stop_buffering() {
   give_isa_its_role();
+  fall_asleep();
   steer();
 }
 

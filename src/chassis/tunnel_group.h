@@ -18,13 +18,16 @@
 #include "base/counters.h"
 #include "base/history.h"
 #include "chassis/credentials.h"
+#include "chassis/group_peer.h"
 #include "chassis/handover.h"
 #include "chassis/identity.h"
 #include "chassis/ike_ivs.h"
+#include "chassis/isa_pool.h"
 #include "chassis/isa_port.h"
 #include "chassis/peer_trace.h"
 #include "chassis/reverse_routes.h"
 #include "chassis/status.h"
+#include "chassis/wait_to_restore.h"
 #include "config/model.h"
 #include "ike/engine.h"
 #include "ike/tunnel_action.h"
@@ -37,15 +40,15 @@ namespace segw::chassis {
 struct TunnelGroupParts {
   std::shared_ptr<const config::Config> config;
   const config::TunnelGroup* group = nullptr;
-  const config::McPeer* peer = nullptr;  // null: not in multi-chassis redundancy
-  const config::PeerTunnelGroup* peer_group = nullptr;
+  const config::Domain* domain = nullptr;  // null: a pair, or alone
+  std::vector<GroupPeer> peers;            // none: not in multi-chassis redundancy
   mimp::Port* mimp_port = nullptr;
-  mcs::PeerLink* link = nullptr;  // null: not synchronised
+  IsaPool* pool = nullptr;             // null: the group has ISAs of its own
+  std::function<void()> pool_changed;  // members were taken or given back
   std::shared_ptr<const Credentials> credentials;
   Identity* identity = nullptr;
   PeerTrace* trace = nullptr;
   Slot slot;
-  SecretBytes master_key;
   Activation known_activation;  // of the state folder
 };
 
@@ -56,7 +59,10 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
 
   // Declares the steering and starts the ISA and the protocols. Error: one line.
   Result<void> start();
-  void force_switchover(std::function<void(Result<std::string>)> done);
+  // Facts outside of the group have changed: a pool's members.
+  void update_eligibility();
+  // `to`: the router id of a node of the domain; nothing: by usual election without the active.
+  void force_switchover(std::optional<IpAddress> to, std::function<void(Result<std::string>)> done);
 
   void renew_credentials(std::shared_ptr<const Credentials> credentials);
   Result<std::string> clear_tunnel(uint32_t number);
@@ -68,8 +74,9 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] TunnelGroupId id() const { return parts_.group->id; }
   [[nodiscard]] const mcs::GroupState& state() const override { return state_; }
   [[nodiscard]] mimp::MasterState role() const { return role_; }
-  [[nodiscard]] const config::McPeer* peer() const { return parts_.peer; }
-  void fill(PeerStatus& status) const;
+  [[nodiscard]] const config::Domain* domain() const { return parts_.domain; }
+  // What of the group concerns this peer; nothing is added if it is none of the group's.
+  void fill(PeerStatus& status, const config::McPeer& peer) const;
   void fill(Status& status) const;
   void export_keys(std::string& esp_lines, std::string& ike_lines) const;
 
@@ -111,8 +118,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void on_frozen(const isa::Frozen& frozen) override;
 
   // HandoverActions
-  [[nodiscard]] bool journal_flushed() const override;
-  void send_handover(const mcs::Handover& message) override;
+  [[nodiscard]] bool journal_flushed(PeerIndex target) const override;
+  void send_handover(PeerIndex to, const mcs::Handover& message) override;
   void pause_ike() override;
   void shunt_and_freeze(uint64_t cookie) override;
   void resume_acting() override;
@@ -129,8 +136,17 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void give_isa_its_role();
   void vouch();
   void steer();
-  void update_eligibility();
   void stand_alone();
+  void attach_links();
+  void end_asked_switchover();
+  [[nodiscard]] uint8_t slots() const;
+  [[nodiscard]] SecretBytes common_key() const;
+  [[nodiscard]] std::string_view acting_text() const;
+  void hand_over_to(PeerIndex target, std::function<void(Result<std::string>)> done);
+  void log_role(const mimp::RoleChange& change);
+  [[nodiscard]] std::set<Slot> slots_in_sync_set() const;
+  [[nodiscard]] std::string name_of(PeerIndex peer) const;
+  [[nodiscard]] size_t peers() const { return parts_.peers.size(); }
   void store_activation(Activation activation);
   void commit_records(std::vector<mcs::Record> records, platform::Callback then);
   [[nodiscard]] bool may_seal(const std::vector<esp::Holder>& holders) const;
@@ -138,9 +154,20 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void lose_position(Spi spi, uint64_t by);
   void note_position(Spi spi, uint64_t next);
   void merge_window(const esp::SaWindow& window);
+  void note_awaiting_config(const ike::IkeSa& sa, const std::string& unusable);
   void apply_child(const esp::ChildSa& sa, bool known, mcs::Origin origin);
   void hold_keys(std::vector<esp::Holder>& holders) const;
   void fill_tunnels(Status& status) const;
+  void fill_domain(Status& status) const;
+  [[nodiscard]] DomainAdjacency adjacency(PeerIndex peer) const;
+  [[nodiscard]] TunnelStatistics statistics() const;
+  [[nodiscard]] bool sleeps() const;  // a designated standby
+  [[nodiscard]] bool dormant() const;
+  [[nodiscard]] bool outranks(PeerIndex peer) const;
+  void take_back();
+  void wake();
+  void fall_asleep();
+  [[nodiscard]] uint64_t capacity() const;  // tunnels that this chassis' ISAs may serve
   [[nodiscard]] std::vector<Spi> children_in_use(const ike::IkeSa& sa) const;
   [[nodiscard]] static TunnelStatus tunnel_status(const config::IpsecTunnel& tunnel);
   [[nodiscard]] GatewayStatus gateway_status(const config::IpsecGateway& gateway) const;
@@ -156,8 +183,6 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] const config::IpsecTunnel* configured(uint32_t number) const;
   [[nodiscard]] std::optional<std::string> takes_no_orders() const;
 
-  static constexpr PeerIndex kPeer{0};  // the one of a pair
-
   // Redundancy rule 11: "a node restarted since the SA was made skips 2^22 more".
   static constexpr uint64_t kSkip = uint64_t{1} << 22;
   static constexpr uint64_t kRestartSkip = 8 * kSkip;  // room for seven losses within one start
@@ -168,6 +193,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   mcs::GroupState state_;
   mimp::MasterState role_ = mimp::MasterState::Discovery;
   Activation activation_;
+  std::optional<PeerIndex> last_active_;
   platform::SteeringState steering_;  // as last set; a declared group starts with this one
   IkeIvs ike_ivs_;
   std::set<Spi> grants_asked_;     // one change of grants per SA at a time
@@ -180,12 +206,21 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   // While another chassis acts: when the records that we hold came. Their ages go on from there.
   std::map<IkeSpi, Instant> ike_arrivals_;
   std::map<Spi, Instant> child_arrivals_;
+  bool positions_exact_ = true;             // of what this chassis sealed: it handed over since
+  bool awake_ = false;                      // a designated standby: its SAs are in the ISA
+  std::map<IkeSpi, bool> awaiting_config_;  // not configured here -> made on demand
   uint64_t clean_takeovers_ = 0;
   uint64_t unclean_takeovers_ = 0;
   uint64_t alarms_ = 0;
   Counters counters_;
   ReverseRoutes reverse_routes_;
-  std::function<void(Result<std::string>)> asked_switchover_;
+  struct AskedSwitchover {
+    std::optional<IpAddress> before;  // the active when it was asked for
+    std::function<void(Result<std::string>)> done;
+  };
+  std::optional<AskedSwitchover> asked_switchover_;
+  WaitToRestore wait_to_restore_;
+  Instant take_back_from_{};  // after an attempt
   platform::Timer asked_timer_;
   platform::Timer eligibility_timer_;
   platform::Timer alone_timer_;

@@ -28,14 +28,18 @@ void TunnelGroup::install(const esp::ChildSa& sa) {
 
 void TunnelGroup::use_outbound(Spi inbound_spi) {
   const auto at = state_.child_sas.find(inbound_spi);
-  if (at != state_.child_sas.end() && !in_sync_set(kPeer)) {
+  if (at != state_.child_sas.end()) {
     // Rule 11: the first grant counts when its owner holds the record. An owner that we could not
     // ask may have answered the same request, and seal under the same SPI in its own blocks.
     esp::SequenceGrants& grants = at->second.grants;
+    const auto owners = slots_in_sync_set();
+    bool changed = false;
     for (uint8_t slot = 0; slot < esp::kSlotsMax; ++slot) {
-      if (Slot{slot} != parts_.slot) grants.bound[slot] = 0;
+      if (Slot{slot} == parts_.slot || owners.contains(Slot{slot})) continue;
+      changed = changed || grants.bound[slot] != 0;
+      grants.bound[slot] = 0;
     }
-    isa_->send(isa::SetGrants{.inbound_spi = inbound_spi, .grants = grants});
+    if (changed) isa_->send(isa::SetGrants{.inbound_spi = inbound_spi, .grants = grants});
   }
   isa_->send(isa::UseOutbound{.inbound_spi = inbound_spi});
 }
@@ -137,6 +141,7 @@ void TunnelGroup::on_tunnel_state(uint32_t tunnel, bool up) {
 
 void TunnelGroup::on_isa_ready() {
   for (const auto& [spi, sa] : state_.child_sas) {
+    if (dormant()) break;
     if (isa_->restarts() > 0) lose_position(spi, kSkip);  // its counters went with the old process
     isa_->send(install_message(sa, true));
   }
@@ -182,23 +187,29 @@ void TunnelGroup::on_activity(const isa::Activity& activity) {
 
 void TunnelGroup::on_sequence_low(const isa::SequenceLow& low) {
   const auto at = state_.child_sas.find(low.inbound_spi);
-  if (at == state_.child_sas.end() || !mimp::acting(role_) || !in_sync_set(kPeer)) return;
+  if (at == state_.child_sas.end() || !mimp::acting(role_)) return;
   if (own_blocks_only_.contains(low.inbound_spi)) return;
-  if (!grants_asked_.insert(low.inbound_spi).second) return;
+  const auto owners = slots_in_sync_set();
+  if (owners.empty() || !grants_asked_.insert(low.inbound_spi).second) return;
   const uint64_t ahead = std::clamp(low.rate, kGrantAheadMin, kGrantAheadMax);
   const uint64_t bound = (low.next + ahead + kBlock - 1) / kBlock * kBlock;
   esp::SequenceGrants wanted = at->second.grants;
   wanted.grantee = parts_.slot;
-  for (uint8_t slot = 0; slot < wanted.slots && slot < esp::kSlotsMax; ++slot) {
-    wanted.bound[slot] = std::max(wanted.bound[slot], bound);
-  }
+  const auto raise = [&](Slot slot) {
+    if (slot.value < std::min<size_t>(wanted.slots, esp::kSlotsMax)) {
+      wanted.bound[slot.value] = std::max(wanted.bound[slot.value], bound);
+    }
+  };
+  raise(parts_.slot);
+  std::ranges::for_each(owners, raise);
   commit_records({mcs::GrantChange{.inbound_spi = low.inbound_spi, .grants = wanted}},
-                 [this, spi = low.inbound_spi, wanted] {
+                 [this, spi = low.inbound_spi, wanted, owners] {
                    grants_asked_.erase(spi);
                    const auto sa = state_.child_sas.find(spi);
-                   // A grant counts when the whole in-sync set holds it: not if its owner was
+                   // A grant counts when the whole in-sync set holds it: not if an owner was
                    // removed from the set while we waited.
-                   if (sa == state_.child_sas.end() || !in_sync_set(kPeer)) return;
+                   if (sa == state_.child_sas.end()) return;
+                   if (!std::ranges::includes(slots_in_sync_set(), owners)) return;
                    sa->second.grants = wanted;
                    isa_->send(isa::SetGrants{.inbound_spi = spi, .grants = wanted});
                  });

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "chassis/key_export.h"
+#include "chassis/protection.h"
 #include "chassis/tunnel_group.h"
 #include "config/names.h"
 #include "esp/algorithm.h"
@@ -56,53 +57,62 @@ std::vector<std::string> texts(const std::vector<esp::TrafficSelector>& selector
 }  // namespace
 
 std::string TunnelGroup::not_nominal_reason() const {
-  if (!mimp_) return "no peer is configured";
-  if (!mimp_->reachable(kPeer)) return "no peer is reachable";
-  switch (role_) {
-    case mimp::MasterState::Discovery:
-      return "no election yet";
-    case mimp::MasterState::NotEligible:
-      return "the tunnel group is down here";
-    case mimp::MasterState::Eligible:
-      return "no peer is reachable";
-    case mimp::MasterState::Standby:
-      return mimp_->in_sync() ? "" : "this chassis is not in sync";
-    case mimp::MasterState::Master:
-      break;
+  ProtectionFacts facts{.role = role_, .peers = {}};
+  if (!mimp_) return why_not_nominal(facts);
+  const bool active = mimp::acting(role_);
+  facts.in_sync = mimp_->in_sync();
+  const TunnelStatistics tunnels = statistics();
+  facts.failed = tunnels.configured.failed + tunnels.on_demand.failed;
+  for (uint8_t i = 0; i < peers(); ++i) {
+    const PeerIndex peer{i};
+    const mimp::PeerInfo info = mimp_->peer_info(peer);
+    PeerProtection protection{.name = name_of(peer),
+                              .reachable = mimp_->reachable(peer),
+                              .state = mimp_->peer_state(peer),
+                              .in_sync = active ? mimp_->in_sync_set(peer) : info.in_sync};
+    if (sync_) {
+      protection.sync = sync_->sync_state(peer);
+      protection.unusable = sync_->peer_unusable(peer);
+    }
+    facts.peers.push_back(std::move(protection));
   }
-  if (mimp_->peer_state(kPeer) != mimp::MasterState::Standby) return "the peer is not standby";
-  if (!sync_ || !mimp_->in_sync_set(kPeer)) return "the peer is not in sync";
-  if (sync_->sync_state(kPeer) != mcs::SyncState::InSync) return "the peer is being synchronised";
-  if (sync_->peer_unusable(kPeer) > 0) return "the peer could not use all records";
-  return "";
+  return why_not_nominal(facts);
 }
 
-void TunnelGroup::fill(PeerStatus& status) const {
+void TunnelGroup::fill(PeerStatus& status, const config::McPeer& config) const {
+  const auto at = std::ranges::find(parts_.peers, &config, &GroupPeer::config);
+  if (at == parts_.peers.end()) return;
+  const PeerIndex peer{static_cast<uint8_t>(at - parts_.peers.begin())};
+  status.entries += state_.ike_sas.size() + state_.child_sas.size();
+  status.alarms += alarms_;
+  if (sync_) {
+    status.sync_state = sync_->sync_state(peer);
+    status.remote_alarms += sync_->peer_unusable(peer);
+  }
+  if (at->pair == nullptr) {
+    status.domains.push_back(
+        PeerDomainStatus{.id = parts_.domain->id, .adjacency = adjacency(peer)});
+    return;
+  }
   PeerGroupStatus row{.id = id(),
                       .peer_group = mimp_->settings().peers.front().group,
-                      .priority = parts_.peer_group->priority,
-                      .admin_up = parts_.peer_group->enabled,
+                      .priority = at->pair->priority,
+                      .admin_up = at->pair->enabled,
                       .mastership = role_,
-                      .peer_state = mimp_->peer_state(kPeer),
-                      .peer_reachable = mimp_->reachable(kPeer),
+                      .peer_state = mimp_->peer_state(peer),
+                      .peer_reachable = mimp_->reachable(peer),
                       .nominal = false,
                       .not_nominal_reason = not_nominal_reason(),
                       .activation = mimp_->activation().value,
                       .clean_takeovers = clean_takeovers_,
                       .unclean_takeovers = unclean_takeovers_,
-                      .in_sync = mimp::acting(role_) ? mimp_->in_sync_set(kPeer) : mimp_->in_sync(),
+                      .in_sync = mimp::acting(role_) ? mimp_->in_sync_set(peer) : mimp_->in_sync(),
                       .counters = plain(mimp_->counters()),
                       .history = {}};
   row.nominal = row.not_nominal_reason.empty();
   const auto& entries = mimp_->history().entries();
   row.history.assign(entries.begin(), entries.end());
   status.groups.push_back(std::move(row));
-  status.entries += state_.ike_sas.size() + state_.child_sas.size();
-  status.alarms += alarms_;
-  if (sync_) {
-    status.sync_state = sync_->sync_state(kPeer);
-    status.remote_alarms += sync_->peer_unusable(kPeer);
-  }
 }
 
 // While another chassis acts, a record's age goes on from its arrival.
@@ -356,6 +366,7 @@ Result<uint32_t> TunnelGroup::tunnel_of(const config::IpsecGateway& gateway,
 
 void TunnelGroup::fill(Status& status) const {
   fill_tunnels(status);
+  fill_domain(status);
   const IsaId isa = parts_.group->isas.front();
   status.isas.push_back(IsaStatus{.group = id(),
                                   .isa = fmt::format("{}/{}", isa.slot, isa.mda),
@@ -371,7 +382,11 @@ void TunnelGroup::fill(Status& status) const {
     status.counters["mimp" + suffix] = plain(mimp_->counters());
     status.counters["mimp"] = plain(parts_.mimp_port->counters());
   }
-  if (parts_.link != nullptr) status.counters["mcs"] = plain(parts_.link->counters());
+  for (const GroupPeer& peer : parts_.peers) {
+    if (peer.link == nullptr) continue;
+    const std::string of = peer.pair != nullptr ? "" : " peer " + peer.config->address.text();
+    status.counters["mcs" + of] = plain(peer.link->counters());
+  }
 }
 
 void TunnelGroup::export_keys(std::string& esp_lines, std::string& ike_lines) const {

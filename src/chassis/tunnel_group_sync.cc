@@ -13,23 +13,38 @@ constexpr size_t kTableMax = 524288;  // of each kind; a comparison takes no mor
 
 }  // namespace
 
-bool TunnelGroup::in_sync_set(PeerIndex peer) const { return mimp_ && mimp_->in_sync_set(peer); }
+// MIMP may have lost the role already, and then knows of no set; the news of it is under way, and
+// until it is here nobody is told anything that a member does not hold.
+bool TunnelGroup::in_sync_set(PeerIndex peer) const {
+  return mimp_ && (mimp_->in_sync_set(peer) || !mimp::acting(mimp_->state()));
+}
 
-void TunnelGroup::on_peer_synced(PeerIndex /*peer*/, bool synced) {
+// The owners of blocks that may give some of them away (redundancy rule 11).
+std::set<Slot> TunnelGroup::slots_in_sync_set() const {
+  std::set<Slot> slots;
+  for (size_t i = 0; i < peers(); ++i) {
+    const mcs::PeerLink* link = parts_.peers[i].link;
+    if (link == nullptr || !mimp_->in_sync_set(PeerIndex{static_cast<uint8_t>(i)})) continue;
+    if (const auto identity = link->peer_identity()) slots.insert(identity->slot);
+  }
+  return slots;
+}
+
+void TunnelGroup::on_peer_synced(PeerIndex peer, bool synced) {
   if (synced) {
     // It holds every key now, and may have used them should it come back with another disk.
     for (auto& [spi, sa] : state_.ike_sas) hold_keys(sa.holders);
     for (auto& [spi, sa] : state_.child_sas) hold_keys(sa.holders);
   }
-  if (mimp_) mimp_->set_peer_synced(kPeer, synced);
+  if (mimp_) mimp_->set_peer_synced(peer, synced);
 }
 
-void TunnelGroup::on_handover(PeerIndex /*from*/, const mcs::Handover& message) {
+void TunnelGroup::on_handover(PeerIndex from, const mcs::Handover& message) {
   const bool may_be_target = role_ == mimp::MasterState::Standby && isa_->up() &&
                              mimp_->in_sync() && parts_.identity->has_epochs();
   // MIMP's word as well: a role that it has taken is told after the current event.
   const bool acting = mimp::acting(role_) || mimp::acting(mimp_->state());
-  handover_.on_message(message, {.may_be_target = may_be_target, .acting = acting});
+  handover_.on_message(from, message, {.may_be_target = may_be_target, .acting = acting});
 }
 
 bool TunnelGroup::may_seal(const std::vector<esp::Holder>& holders) const {
@@ -43,8 +58,10 @@ void TunnelGroup::hold_keys(std::vector<esp::Holder>& holders) const {
     if (std::ranges::find(holders, holder) == holders.end()) holders.push_back(holder);
   };
   add({.slot = parts_.slot, .incarnation = parts_.identity->incarnation()});
-  if (parts_.link == nullptr || !parts_.link->connected()) return;
-  if (const auto peer = parts_.link->peer_identity()) add(*peer);
+  for (const GroupPeer& peer : parts_.peers) {
+    if (peer.link == nullptr || !peer.link->connected()) continue;
+    if (const auto identity = peer.link->peer_identity()) add(*identity);
+  }
 }
 
 // What this slot sealed last on an SA is known exactly only while its ISA lives and the SA stays:
@@ -101,6 +118,7 @@ std::string TunnelGroup::apply_record(const mcs::Record& record, mcs::Origin ori
                     (child != nullptr && !known && state_.child_sas.size() >= kTableMax);
   if (unusable.empty() && full) unusable = "table-full";
   if (unusable.empty()) unusable = mcs::apply(state_, record);
+  if (client != nullptr) note_awaiting_config(*client, unusable);
   if (!unusable.empty()) {
     ++alarms_;
     return unusable;
@@ -114,7 +132,10 @@ std::string TunnelGroup::apply_record(const mcs::Record& record, mcs::Origin ori
       group.ike_arrivals_[sa.our_spi()] = group.platform_.clock.now();
     }
     void operator()(const esp::ChildSa& sa) const { group.apply_child(sa, known, origin); }
-    void operator()(const mcs::DeleteIkeSa& gone) const { group.ike_arrivals_.erase(gone.our_spi); }
+    void operator()(const mcs::DeleteIkeSa& gone) const {
+      group.ike_arrivals_.erase(gone.our_spi);
+      group.awaiting_config_.erase(gone.our_spi);
+    }
     void operator()(const mcs::DeleteChildSa& gone) const {
       group.child_arrivals_.erase(gone.inbound_spi);
       group.remove(gone.inbound_spi);
@@ -125,6 +146,15 @@ std::string TunnelGroup::apply_record(const mcs::Record& record, mcs::Origin ori
   };
   std::visit(Visitor{.group = *this, .known = known, .origin = origin}, record);
   return {};
+}
+
+void TunnelGroup::note_awaiting_config(const ike::IkeSa& sa, const std::string& unusable) {
+  const bool awaits = unusable.ends_with("-not-configured");
+  if (!awaits) {
+    awaiting_config_.erase(sa.our_spi());
+  } else if (awaiting_config_.size() < kTableMax) {
+    awaiting_config_[sa.our_spi()] = sa.dynamic.has_value();
+  }
 }
 
 void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known, mcs::Origin origin) {
@@ -141,13 +171,15 @@ void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known, mcs::Origin or
   esp::ChildSa& held = state_.child_sas.at(spi);
   hold_keys(held.holders);
   child_arrivals_[spi] = platform_.clock.now();
-  isa_->send(install_message(held, true));
+  if (!dormant()) isa_->send(install_message(held, true));
   reverse_routes_.add(held);
 }
 
 void TunnelGroup::on_full_copy(const std::set<IkeSpi>& ike_sas, const std::set<Spi>& child_sas) {
   if (mimp::acting(role_)) return;
   std::erase_if(state_.ike_sas, [&](const auto& entry) { return !ike_sas.contains(entry.first); });
+  std::erase_if(awaiting_config_,
+                [&](const auto& entry) { return !ike_sas.contains(entry.first); });
   std::vector<Spi> gone;
   for (const auto& [spi, sa] : state_.child_sas) {
     if (!child_sas.contains(spi)) gone.push_back(spi);

@@ -66,6 +66,8 @@ struct RoleChange {
 struct PeerInfo {
   IpAddress router_id;  // 0.0.0.0: not told
   DesignatedRole role = DesignatedRole::Standby;
+  uint8_t priority = 0;
+  bool in_sync = false;  // it acts, holds a valid grant, or was the last to act
 };
 
 class Host {

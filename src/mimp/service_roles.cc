@@ -33,7 +33,9 @@ MasterState MimpService::peer_state(PeerIndex /*peer*/) const {
 PeerInfo MimpService::peer_info(PeerIndex /*peer*/) const {
   if (!peer_up_ || !peer_) return {};
   return PeerInfo{.router_id = peer_->router_id.value_or(IpAddress{}),
-                  .role = peer_->standing.role};
+                  .role = peer_->standing.role,
+                  .priority = peer_->standing.priority,
+                  .in_sync = peer_->standing.in_sync};
 }
 
 std::optional<PeerIndex> MimpService::active_peer() const {

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -34,6 +35,11 @@ class StillChassis : public chassis::Chassis {
     } else {
       done(failure("the peer is not in sync"));
     }
+  }
+  void force_switchover(DomainId domain, std::optional<IpAddress> to,
+                        std::function<void(Result<std::string>)> done) override {
+    ++switchovers;
+    done(fmt::format("ipsec-domain {} moves to {}", domain.value, to ? to->text() : "auto"));
   }
   Result<std::string> clear_tunnel(std::string_view name) override {
     if (name != "tunnel-1") return failure("ipsec-tunnel \"" + std::string(name) + "\" is unknown");

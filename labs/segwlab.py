@@ -82,7 +82,13 @@ class Lab:
             written = owner.with_suffix(f".{os.getpid()}")
             written.write_text(f"{os.getpid()} {start_ticks(os.getpid())}")
             os.replace(written, owner)
-        self.tool("up", self.topology)
+        try:
+            self.tool("up", self.topology)
+        except (SystemExit, KeyboardInterrupt):  # segw-lab was killed with it, half way
+            with contextlib.suppress(LabError):
+                self.tool("down")
+            owner.unlink(missing_ok=True)
+            raise
         self.note_processes()
         return self
 

@@ -66,11 +66,14 @@ def reboot_of_the_active(trial):
     come_back(trial, "boot after a shutdown", active)
 
 
-def reboot_of_the_standby(trial):
-    _, standby = roles(trial)
-    with trial.phase("reboot of the standby", lost=0, nominal_s=NOMINAL_S):
+def reboot(trial, name, standby):
+    with trial.phase(name, lost=0, nominal_s=NOMINAL_S):
         trial.lab.tool("kill", standby, "--signal", "TERM")
         trial.lab.start(standby)
+
+
+def reboot_of_the_standby(trial):
+    reboot(trial, "reboot of the standby", roles(trial)[1])
 
 
 def crash_of_the_standby(trial):

@@ -51,9 +51,10 @@ class Runner:
     def run(self):
         by_topology = {}
         for topology, name in self.todo:
-            by_topology.setdefault(topology.title, (topology, []))[1].extend(
-                [name] * self.chosen.runs)
-        for topology, names in by_topology.values():
+            by_topology.setdefault(topology.title, (topology, []))[1].append(name)
+        for topology, once in by_topology.values():
+            # Round after round: what fails again soon is started again later and later.
+            names = once * self.chosen.runs
             with tempfile.TemporaryDirectory(prefix="segw-faults-") as folder:
                 file, limits = topology.write(Path(folder))
                 print(f"== {topology.title}: loss is noticed by {limits.detection}", flush=True)
@@ -84,14 +85,18 @@ class Runner:
 
     def _event(self, topology, name, trial):
         began = time.monotonic()
-        phases = trial.run(topology.events[name])
+        try:
+            trial.run(topology.events[name])
+        except LabError:
+            self._note(topology, trial.phases)
+            raise
+        self._note(topology, trial.phases)
+        print(f"  ({name}: {time.monotonic() - began:.0f} s)", flush=True)
+
+    def _note(self, topology, phases):
         self.report.add(topology.title, phases)
         for phase in phases:
-            broken = ", ".join(phase.broken())
-            nominal = f", nominal after {phase.nominal_s:.1f} s" if phase.nominal_s else ""
-            print(f"  {phase.name}: {phase.lost} of {phase.sent} lost, gap {phase.gap_ms:.0f} ms"
-                  f"{nominal}{'; NOT: ' + broken if broken else ''}", flush=True)
-        print(f"  ({name}: {time.monotonic() - began:.0f} s)", flush=True)
+            print(f"  {phase.line()}", flush=True)
 
 
 def main(description, name, topologies):

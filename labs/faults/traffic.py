@@ -94,8 +94,20 @@ class Traffic:
     def wait_until_flows(self, seconds):
         """Until each tunnel carries packets both ways again."""
         before = self.arrived()
-        wait_until("traffic both ways in each tunnel", lambda: all(
-            now >= was + FLOWING for now, was in zip(self.arrived(), before)), seconds)
+
+        def silent():
+            return [way for way, now, was in zip(self.ways(), self.arrived(), before)
+                    if now < was + FLOWING]
+        try:
+            wait_until("traffic flows", lambda: not silent(), seconds)
+        except LabError as error:
+            ways = silent()
+            raise LabError(f"{error}; {len(ways)} do not, e.g. {', '.join(ways[:1])}") from error
+
+    def ways(self):
+        """Names of what `arrived` counts."""
+        return [f"from {remote} at {local}"
+                for flows in self.ends.values() for local, remote, _ in flows]
 
     def end(self):
         """[{"sent": …, "arrived": …}] of each direction of each tunnel."""

@@ -34,6 +34,7 @@ class Phase:
     lost: int = 0
     twice: int = 0
     gap_ms: float = 0.0
+    given_up: str = ""
 
     def count(self, flows):
         seen = over_all(flows, self.began, self.ended)
@@ -43,13 +44,15 @@ class Phase:
     def broken(self):
         """What was promised and does not hold."""
         promise = self.promise
+        if self.given_up:
+            yield self.given_up
         if promise.lost is not None and self.lost > promise.lost:
             yield f"{self.lost} packets lost"
         if self.twice:
             yield f"{self.twice} packets came twice"
         if promise.gap_ms is not None and self.gap_ms > promise.gap_ms:
             yield f"a gap of {self.gap_ms:.0f} ms"
-        if promise.nominal_s is not None and self.nominal_s > promise.nominal_s:
+        if self.nominal_s is not None and self.nominal_s > promise.nominal_s:
             yield f"{self.nominal_s:.1f} s to nominal"
         if self.wire["auths"] or self.wire["inits"]:
             yield f"{self.wire['inits']} IKE_SA_INIT, {self.wire['auths']} IKE_AUTH"
@@ -57,6 +60,12 @@ class Phase:
             yield f"{self.wire['repeated']} repeated sequence numbers"
         if self.wire["missed"]:
             yield f"{self.wire['missed']} packets that the capture missed"
+
+    def line(self):
+        nominal = "" if self.nominal_s is None else f", nominal after {self.nominal_s:.1f} s"
+        broken = "".join(f"; NOT: {what}" for what in self.broken())
+        return (f"{self.name}: {self.lost} of {self.sent} lost, gap {self.gap_ms:.0f} ms{nominal}"
+                f"{broken}")
 
     def record(self):
         return asdict(self) | {"broken": list(self.broken())}
@@ -71,20 +80,26 @@ class Trial:
         self._traffic = None
 
     def run(self, event):
-        """[Phase]. Whatever happens, the traffic ends."""
+        """Fills `phases`; also when the event does not go as it must, which is raised. Whatever
+        happens, the traffic ends."""
         self.lab.wait_nominal()
         with tempfile.TemporaryDirectory(prefix="segw-faults-") as folder:
             self._traffic = Traffic(self.lab, folder, self.lab.tunnels)
             try:
                 self._traffic.wait_until_flows(FLOW_S)
                 event(self)
-                flows = self._traffic.end()
+            except LabError:
+                self._count()
+                raise
             except BaseException:
                 self._traffic.kill()
                 raise
+            self._count()
+
+    def _count(self):
+        flows = self._traffic.end()
         for phase in self.phases:
             phase.count(flows)
-        return self.phases
 
     @contextlib.contextmanager
     def phase(self, name, among=None, **promise):
@@ -92,16 +107,21 @@ class Trial:
         is nominal on all chassis, or on those of `among`."""
         before = self.tap.ask("")
         phase = Phase(name, Promise(**promise), time.time())
-        yield phase
-        if phase.promise.nominal_s is not None:
-            self.lab.wait_nominal(among)
-            phase.nominal_s = time.time() - phase.began
-        self._traffic.wait_until_flows(FLOW_S)
-        time.sleep(SETTLE_S)
-        phase.ended = time.time()
-        after = self.tap.ask("")
-        phase.wire = {what: after[what] - before[what] for what in after}
         self.phases.append(phase)
+        try:
+            yield
+            if phase.promise.nominal_s is not None:
+                self.lab.wait_nominal(among)
+                phase.nominal_s = time.time() - phase.began
+            self._traffic.wait_until_flows(FLOW_S)
+            time.sleep(SETTLE_S)
+        except LabError as error:
+            phase.given_up = str(error)
+            raise
+        finally:
+            phase.ended = time.time()
+            after = self.tap.ask("")
+            phase.wire = {what: after[what] - before[what] for what in after}
 
     def wait_acting(self, node):
         wait_until(f"{node} acts", lambda: self.lab.acts(node), FLOW_S)

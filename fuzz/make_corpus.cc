@@ -146,6 +146,23 @@ void peer_seeds(Corpus& corpus) {
   hello.grant = mimp::Grant{
       .activation = {3}, .version = 1, .member = true, .lease = std::chrono::seconds(4)};
   corpus.add("mimp", "hello", mimp::encode_hello(hello));
+  const mimp::Standing active{.state = mimp::MasterState::Master,
+                              .eligible = true,
+                              .role = mimp::DesignatedRole::Active,
+                              .activation = {4},
+                              .acting_under = {4}};
+  hello.router_id = IpAddress::v4(0xC0000201);
+  hello.vouchings = {mimp::Vouching{.router_id = IpAddress::v4(0xC0000202),
+                                    .nonce = {7},
+                                    .beat = 9,
+                                    .age = std::chrono::milliseconds(300),
+                                    .standing = active}};
+  hello.members = {IpAddress::v4(0xC0000203)};
+  hello.switchover =
+      mimp::SwitchoverRequest{.number = 1, .target = {5}, .to = IpAddress::v4(0xC0000203)};
+  hello.versions = {.lowest = 1, .highest = 2};
+  hello.probe = true;
+  corpus.add("mimp", "domain", mimp::encode_hello(hello));
   mcs::pb::Record record;
   mcs::encode(mcs::Record(isa::testing::make_ends().gateway), record);
   corpus.add("mcs", "child", to_bytes(as_bytes(record.SerializeAsString())));

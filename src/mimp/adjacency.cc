@@ -4,21 +4,9 @@
 
 namespace segw::mimp {
 
-uint64_t Adjacency::next_beat(Instant now, const std::optional<Nonce>& answer) {
-  ++beat_;
-  // Two entries less than a two-hundredth of a hold apart are one, the earlier: a beat then seems a
-  // little older than it is, never younger, and no rate of sending makes the list long.
-  if (sent_.empty() || now - sent_.back().at >= hold_ / 200) {
-    sent_.push_back(Sent{.beat = beat_, .at = now});
-  }
-  while (sent_.size() > kBeatsMax || (sent_.size() > 1 && now - sent_[1].at > hold_)) {
-    sent_.pop_front();
-  }
-  if (answer) {
-    const auto at = std::ranges::find(candidates_, *answer, &Known::nonce);
-    if (at != candidates_.end() && at->challenge == 0) at->challenge = beat_;
-  }
-  return beat_;
+void Adjacency::answered(const Nonce& candidate, uint64_t beat) {
+  const auto at = std::ranges::find(candidates_, candidate, &Known::nonce);
+  if (at != candidates_.end() && at->challenge == 0) at->challenge = beat;
 }
 
 std::optional<Echo> Adjacency::echo(const std::optional<Nonce>& answer) const {
@@ -28,12 +16,6 @@ std::optional<Echo> Adjacency::echo(const std::optional<Nonce>& answer) const {
   }
   if (!peer_) return std::nullopt;
   return Echo{.nonce = peer_->nonce, .seen = peer_->seen, .accepted = peer_->accepted};
-}
-
-bool Adjacency::fresh(uint64_t beat, Instant now) const {
-  if (beat == 0 || beat > beat_ || sent_.empty() || beat < sent_.front().beat) return false;
-  const auto after = std::ranges::upper_bound(sent_, beat, {}, &Sent::beat);
-  return now - std::prev(after)->at <= hold_;
 }
 
 Adjacency::Known& Adjacency::candidate(const Nonce& nonce) {
@@ -52,8 +34,8 @@ Verdict Adjacency::receive(const Nonce& nonce, uint64_t beat, const std::optiona
   if (beat <= known.seen) return Verdict::OldBeat;
   known.seen = beat;
   known.seen_at = now;
-  if (!echo || echo->nonce != own_) return Verdict::Unknown;
-  if (!fresh(echo->seen, now)) return Verdict::StaleEcho;
+  if (!echo || echo->nonce != beats_.own()) return Verdict::Unknown;
+  if (!beats_.fresh(echo->seen, now, hold_)) return Verdict::StaleEcho;
   // Nothing that this boot of ours adopted can have died yet if it has adopted nothing.
   const bool proven = is_peer || !peer_ || (known.challenge != 0 && echo->seen >= known.challenge);
   if (!proven) return Verdict::Unknown;

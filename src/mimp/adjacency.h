@@ -12,11 +12,11 @@
 // living one, nor does it keep the dead one alive.
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
 #include "base/time.h"
+#include "mimp/beats.h"
 #include "mimp/mimp_wire.h"
 
 namespace segw::mimp {
@@ -32,14 +32,13 @@ enum class Verdict : uint8_t {
 class Adjacency {
  public:
   static constexpr size_t kCandidatesMax = 4;
-  static constexpr size_t kBeatsMax = 300;
 
-  Adjacency(const Nonce& own, Duration hold) : own_(own), hold_(hold) {}
+  // `beats` outlives it.
+  Adjacency(const Beats& beats, Duration hold) : beats_(beats), hold_(hold) {}
 
-  [[nodiscard]] const Nonce& own() const { return own_; }
-  // The beat of a datagram that is sent now. `answer`: to a candidate; else to the peer.
-  uint64_t next_beat(Instant now, const std::optional<Nonce>& answer);
-  // What that datagram echoes.
+  // This beat of ours answered a candidate.
+  void answered(const Nonce& candidate, uint64_t beat);
+  // What a datagram echoes. `answer`: to a candidate; else to the peer.
   [[nodiscard]] std::optional<Echo> echo(const std::optional<Nonce>& answer) const;
 
   Verdict receive(const Nonce& nonce, uint64_t beat, const std::optional<Echo>& echo, Instant now);
@@ -49,6 +48,8 @@ class Adjacency {
   [[nodiscard]] bool established() const { return peer_.has_value(); }
   // When the beat that we echo to the peer was heard.
   [[nodiscard]] Instant heard_at() const { return peer_ ? peer_->seen_at : Instant{}; }
+  [[nodiscard]] uint64_t accepted() const { return peer_ ? peer_->accepted : 0; }
+  [[nodiscard]] Instant accepted_at() const { return accepted_at_; }
   [[nodiscard]] std::optional<Nonce> peer() const {
     return peer_ ? std::optional<Nonce>(peer_->nonce) : std::nullopt;
   }
@@ -61,17 +62,10 @@ class Adjacency {
     uint64_t challenge = 0;  // candidate: first beat of ours that answered it
     Instant seen_at{};
   };
-  struct Sent {
-    uint64_t beat = 0;
-    Instant at{};
-  };
-  [[nodiscard]] bool fresh(uint64_t beat, Instant now) const;
   Known& candidate(const Nonce& nonce);
 
-  Nonce own_;
+  const Beats& beats_;
   Duration hold_;
-  uint64_t beat_ = 0;
-  std::deque<Sent> sent_;  // of the last hold, thinned out to kBeatsMax
   std::optional<Known> peer_;
   std::vector<Known> candidates_;
   Instant accepted_at_{};

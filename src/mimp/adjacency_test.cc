@@ -15,17 +15,23 @@ constexpr Nonce kReborn{3};
 Instant at(Duration since) { return Instant(100s + since); }
 Echo of_us(uint64_t beat) { return {.nonce = kOwn, .seen = beat}; }
 
+struct Ends {
+  Beats beats{kOwn, kHold};
+  Adjacency adjacency{beats, kHold};
+};
+
 // Established with kPeer, whose beat 10 was accepted at 0; our beat 1 left at 0.
-Adjacency established() {
-  Adjacency adjacency(kOwn, kHold);
-  EXPECT_EQ(adjacency.next_beat(at(0s), std::nullopt), 1U);
-  EXPECT_EQ(adjacency.receive(kPeer, 10, of_us(1), at(0s)), Verdict::Adopted);
-  return adjacency;
-}
+struct Established : Ends {
+  Established() {
+    EXPECT_EQ(beats.next(at(0s)), 1U);
+    EXPECT_EQ(adjacency.receive(kPeer, 10, of_us(1), at(0s)), Verdict::Adopted);
+  }
+};
 
 TEST(Adjacency, NeedsOurNonceEchoed) {
-  Adjacency adjacency(kOwn, kHold);
-  (void)adjacency.next_beat(at(0s), std::nullopt);
+  Ends ends;
+  Adjacency& adjacency = ends.adjacency;
+  (void)ends.beats.next(at(0s));
   EXPECT_EQ(adjacency.receive(kPeer, 1, std::nullopt, at(0s)), Verdict::Unknown);
   EXPECT_EQ(adjacency.receive(kPeer, 2, Echo{.nonce = kReborn, .seen = 1}, at(0s)),
             Verdict::Unknown);
@@ -37,17 +43,19 @@ TEST(Adjacency, NeedsOurNonceEchoed) {
 }
 
 TEST(Adjacency, NeedsABeatThatIsNew) {
-  Adjacency adjacency = established();
+  Established ends;
+  Adjacency& adjacency = ends.adjacency;
   EXPECT_EQ(adjacency.receive(kPeer, 10, of_us(1), at(1ms)), Verdict::OldBeat);
   EXPECT_EQ(adjacency.receive(kPeer, 9, of_us(1), at(1ms)), Verdict::OldBeat);
   EXPECT_EQ(adjacency.receive(kPeer, 11, of_us(1), at(1ms)), Verdict::Accepted);
 }
 
 TEST(Adjacency, NeedsAnEchoAtMostHoldOld) {
-  Adjacency adjacency = established();
+  Established ends;
+  Adjacency& adjacency = ends.adjacency;
   EXPECT_EQ(adjacency.receive(kPeer, 11, of_us(1), at(kHold)), Verdict::Accepted);
   EXPECT_EQ(adjacency.receive(kPeer, 12, of_us(1), at(kHold + 1ns)), Verdict::StaleEcho);
-  (void)adjacency.next_beat(at(2s), std::nullopt);
+  (void)ends.beats.next(at(2s));
   EXPECT_EQ(adjacency.receive(kPeer, 13, of_us(1), at(2s)), Verdict::StaleEcho);
   EXPECT_EQ(adjacency.receive(kPeer, 14, of_us(3), at(2s)), Verdict::StaleEcho) << "never sent";
   EXPECT_EQ(adjacency.receive(kPeer, 15, of_us(0), at(2s)), Verdict::StaleEcho);
@@ -55,7 +63,8 @@ TEST(Adjacency, NeedsAnEchoAtMostHoldOld) {
 }
 
 TEST(Adjacency, IsLostAfterHoldWithoutAnAcceptedHello) {
-  Adjacency adjacency = established();
+  Established ends;
+  Adjacency& adjacency = ends.adjacency;
   EXPECT_TRUE(adjacency.up(at(kHold - 1ns)));
   EXPECT_FALSE(adjacency.up(at(kHold)));
   EXPECT_EQ(adjacency.receive(kPeer, 11, of_us(1), at(2s)), Verdict::StaleEcho);
@@ -63,11 +72,13 @@ TEST(Adjacency, IsLostAfterHoldWithoutAnAcceptedHello) {
 }
 
 TEST(Adjacency, ANewBootMustEchoTheAnswerToIt) {
-  Adjacency adjacency = established();
+  Established ends;
+  Adjacency& adjacency = ends.adjacency;
   EXPECT_EQ(adjacency.receive(kReborn, 1, std::nullopt, at(10ms)), Verdict::Unknown);
   EXPECT_EQ(adjacency.receive(kReborn, 2, of_us(1), at(11ms)), Verdict::Unknown)
       << "our beat 1 did not answer it: a recording could echo it too";
-  EXPECT_EQ(adjacency.next_beat(at(20ms), kReborn), 2U);
+  EXPECT_EQ(ends.beats.next(at(20ms)), 2U);
+  adjacency.answered(kReborn, 2);
   EXPECT_EQ(adjacency.receive(kReborn, 3, of_us(1), at(30ms)), Verdict::Unknown);
   EXPECT_EQ(adjacency.receive(kReborn, 4, of_us(2), at(30ms)), Verdict::Adopted);
   EXPECT_EQ(adjacency.peer(), kReborn);
@@ -76,7 +87,8 @@ TEST(Adjacency, ANewBootMustEchoTheAnswerToIt) {
 }
 
 TEST(Adjacency, CandidatesAreBounded) {
-  Adjacency adjacency = established();
+  Established ends;
+  Adjacency& adjacency = ends.adjacency;
   for (uint8_t boot = 10; boot < 250; ++boot) {
     EXPECT_EQ(adjacency.receive(Nonce{boot}, 5, of_us(1), at(1ms * boot)), Verdict::Unknown);
   }
@@ -85,10 +97,11 @@ TEST(Adjacency, CandidatesAreBounded) {
 }
 
 TEST(Adjacency, ManyBeatsInOneHoldMakeNoneOfThemStale) {
-  Adjacency adjacency = established();
+  Established ends;
+  Adjacency& adjacency = ends.adjacency;
   uint64_t first = 0;
   for (int sent = 0; sent < 5000; ++sent) {
-    const uint64_t beat = adjacency.next_beat(at(100us * sent), std::nullopt);
+    const uint64_t beat = ends.beats.next(at(100us * sent));
     if (first == 0) first = beat;
   }
   EXPECT_EQ(adjacency.receive(kPeer, 11, of_us(first), at(990ms)), Verdict::Accepted);

@@ -14,6 +14,12 @@ void InSyncSet::begin(Activation activation) {
   if (!surely_out_) member_ = Member::Out;
 }
 
+void InSyncSet::inherit(Instant surely_out) {
+  if (!acting_ || member_ == Member::Granted) return;
+  member_ = Member::Leaving;
+  surely_out_ = std::max(surely_out_.value_or(surely_out), surely_out);
+}
+
 void InSyncSet::admit() {
   if (!acting_ || member_ == Member::Granted) return;
   ++version_;

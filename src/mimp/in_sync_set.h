@@ -24,7 +24,7 @@
 
 namespace segw::mimp {
 
-// The active's end, for one peer.
+// The active's end, for one peer: its share of the set.
 class InSyncSet {
  public:
   // A new activation: the peer is no member of it. A membership of an earlier activation that may
@@ -32,6 +32,10 @@ class InSyncSet {
   void begin(Activation activation);
   // Not acting any more; what was granted is remembered for the next begin().
   void end() { acting_ = false; }
+
+  // The active before us had granted it membership: it may believe in that until then, unless it
+  // acknowledges our word first. After begin().
+  void inherit(Instant surely_out);
 
   void admit();
   // Asks it to leave: `hello` says so until it is acknowledged or has run out.

@@ -166,5 +166,22 @@ TEST(InSyncSet, TheActiveAlwaysWaitsLonger) {
   }
 }
 
+TEST(InSyncSet, OfAPredecessorIsWaitedForUntilItRunsOutOrIsAcknowledged) {
+  InSyncSet set;
+  set.begin(kNine);
+  set.inherit(at(3s));
+  EXPECT_TRUE(set.waits());
+  EXPECT_EQ(set.surely_out_at(), at(3s));
+  const auto told = set.sent(at(0s), kLease, kHold);
+  ASSERT_TRUE(told);
+  EXPECT_FALSE(told->member);
+  EXPECT_EQ(set.surely_out_at(), at(3s)) << "nothing was renewed";
+  InSyncSet acknowledged = set;
+  acknowledged.on_ack({.activation = kNine, .version = told->version});
+  EXPECT_FALSE(acknowledged.waits());
+  set.expire(at(3s));
+  EXPECT_FALSE(set.waits());
+}
+
 }  // namespace
 }  // namespace segw::mimp

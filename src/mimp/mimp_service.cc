@@ -18,11 +18,29 @@ Nonce draw_nonce(platform::Rng& rng) {
   return nonce;
 }
 
+// The longest, or the shortest, of what the peers have configured.
+template <typename Of>
+Duration longest(const Settings& settings, Of of) {
+  Duration value{};
+  for (const PeerSettings& peer : settings.peers) value = std::max(value, of(peer));
+  return value;
+}
+template <typename Of>
+Duration shortest(const Settings& settings, Of of) {
+  Duration value = Duration::max();
+  for (const PeerSettings& peer : settings.peers) value = std::min(value, of(peer));
+  return value;
+}
+
+Duration keep_alive_of(const PeerSettings& peer) { return peer.keep_alive; }
+Duration hold_of(const PeerSettings& peer) { return peer.hold(); }
+Duration discovery_of(const PeerSettings& peer) { return peer.discovery; }
+
 }  // namespace
 
 bool Service::any_reachable() const {
-  for (uint8_t at = 0; at < settings().peers.size(); ++at) {
-    if (reachable(PeerIndex{at})) return true;
+  for (uint8_t place = 0; place < settings().peers.size(); ++place) {
+    if (reachable(PeerIndex{place})) return true;
   }
   return false;
 }
@@ -33,31 +51,41 @@ MimpService::MimpService(platform::Platform& platform, Port& port, Settings sett
       port_(port),
       settings_(std::move(settings)),
       host_(host),
+      keep_alive_(shortest(settings_, keep_alive_of)),
+      hold_(shortest(settings_, hold_of)),
+      longest_hold_(longest(settings_, hold_of)),
       activation_(known_activation),
-      adjacency_(draw_nonce(platform.rng), peer_settings().hold()),
+      beats_(draw_nonce(platform.rng), longest_hold_),
       keep_alive_timer_(platform, [this] { on_keep_alive_due(); }),
       soon_timer_(platform, [this] { send_what_is_due(); }),
-      loss_timer_(platform, [this] { on_loss_due(); }),
-      discovery_timer_(platform, [this] { on_discovery_due(); }),
-      set_timer_(platform, [this] { on_set_due(); }),
-      post_(platform) {}
+      time_timer_(platform, [this] { on_time(); }),
+      post_(platform) {
+  for (const PeerSettings& peer : settings_.peers) {
+    const PeerIndex index{static_cast<uint8_t>(neighbours_.size())};
+    neighbours_.emplace_back(platform, index, peer, beats_,
+                             [this, index] { on_loss_due(at(index)); });
+  }
+}
 
 Result<void> MimpService::start() {
-  const Channel channel{
-      .local = peer_settings().local,
-      .peer = peer_settings().address,
-      .kind = settings_.domain ? GroupKind::Domain : GroupKind::Pair,
-      .number = settings_.domain ? settings_.domain->value : settings_.group.value};
-  auto line = port_.open(channel, [this](ByteView bytes) { on_datagram(bytes); });
-  if (!line) return tl::unexpected(line.error());
-  line_ = std::move(*line);
+  for (Neighbour& peer : neighbours_) {
+    const Binding binding = binding_to(peer);
+    auto line = port_.open(Channel{.local = binding.source,
+                                   .peer = binding.destination,
+                                   .kind = binding.kind,
+                                   .number = binding.source_group},
+                           [this, &peer](ByteView bytes) { on_datagram(peer, bytes); });
+    if (!line) return tl::unexpected(line.error());
+    peer.line = std::move(*line);
+  }
   started_ = true;
   started_at_ = now();
-  discovery_until_ = now() + peer_settings().discovery;
-  discovery_timer_.arm_at(discovery_until_);
-  keep_alive_timer_.arm(peer_settings().keep_alive);
+  discovery_until_ = now() + longest(settings_, discovery_of);
+  gather_until_ = now() + longest_hold_;
+  keep_alive_timer_.arm(keep_alive_);
   history_.add(now(), "started: discovery");
-  send_hello(std::nullopt);
+  send_to_all();
+  arm_timers();
   return {};
 }
 
@@ -69,12 +97,22 @@ void MimpService::set_eligible(bool eligible, uint8_t active_isas, std::string_v
   settle();
 }
 
-void MimpService::set_peer_synced(PeerIndex /*peer*/, bool synced) {
+void MimpService::set_peer_synced(PeerIndex peer, bool synced) {
   (void)woke_from_pause();
   if (synced && !acting(state_)) return;  // the role is gone already
-  peer_synced_ = synced;
-  peer_synced_at_ = now();
+  at(peer).synced = synced;
+  at(peer).synced_at = now();
   settle();
+}
+
+void MimpService::set_bfd(PeerIndex peer, BfdSays says) {
+  (void)woke_from_pause();
+  Neighbour& neighbour = at(peer);
+  neighbour.bfd.says(says, now());
+  if (neighbour.bfd.lost() && neighbour.up) {
+    counters_.add("bfd-down");
+    lose(neighbour, "BFD is down");
+  }
 }
 
 void MimpService::take_over(std::string_view why) {
@@ -82,24 +120,22 @@ void MimpService::take_over(std::string_view why) {
     counters_.add("take-over-refused");
     return;
   }
-  begin_acting(peer_up_ ? MasterState::Master : MasterState::Eligible, Takeover::Planned, why);
+  begin_acting(any_up() ? MasterState::Master : MasterState::Eligible, Takeover::Planned, why);
   settle();
 }
 
 void MimpService::yield(Activation to, std::string_view why) {
   if (woke_from_pause() || !acting(state_)) return;
   activation_ = std::max(activation_, to);
-  if (!peer_up_) {
-    // It acts, as it said over MCS; it gets one hold to say so here.
-    discovery_until_ = now() + peer_settings().hold();
-    discovery_timer_.arm_at(discovery_until_);
-  }
-  enter(MasterState::Standby, true, why);
+  // The target acts, as it said over MCS; unheard, it gets one hold to say so here, or peers do.
+  lost_active_ = true;
+  if (!any_up()) discovery_until_ = now() + longest_hold_;
+  enter({.to = MasterState::Standby, .why = std::string(why)});
   settle();
 }
 
 void MimpService::request_switchover(std::optional<IpAddress> to_router) {
-  if (woke_from_pause() || !peer_up_) return;
+  if (woke_from_pause() || !any_up()) return;
   if (acting(state_)) {
     ask_host(to_router);
     return;

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/secret_bytes.h"
 #include "base/time.h"
+#include "mimp/bfd_verdict.h"
 #include "mimp/designated_role.h"
 #include "mimp/master_state.h"
 #include "mimp/port.h"
@@ -45,6 +46,7 @@ struct Settings {
   DesignatedRole role = DesignatedRole::Standby;  // domain
   uint8_t priority = 100;
   std::vector<PeerSettings> peers;  // 1..kPeersMax; in a pair one
+  VersionRange versions = kVersions;
 };
 
 constexpr size_t kPeersMax = 3;
@@ -103,6 +105,9 @@ class Service {
   // Before anything is told to a client without waiting for the peer, MCS says false.
   virtual void set_peer_synced(PeerIndex peer, bool synced) = 0;
 
+  // BFD of the path to a peer (rule 5).
+  virtual void set_bfd(PeerIndex peer, BfdSays says) = 0;
+
   // Planned handover (rule 23), driven by the chassis over MCS. The target calls take_over with the
   // activation it acts under; the old active calls yield when the target said that it acts.
   virtual void take_over(std::string_view why) = 0;  // Standby -> Master, clean, no election
@@ -130,6 +135,8 @@ class Service {
   [[nodiscard]] virtual bool in_sync_set(PeerIndex peer) const = 0;
   // Standby: do we hold a valid grant now?
   [[nodiscard]] virtual bool in_sync() const = 0;
+  // Standby because a peer hears an active that is not heard here (rule 4): not in sync.
+  [[nodiscard]] virtual bool blocked() const = 0;
   // How long ISAs that act may be vouched for: the peers count hold from our last hello, so
   // nothing is to be sealed here later than this (rule 8).
   [[nodiscard]] virtual Instant vouch_until() const = 0;

@@ -371,6 +371,27 @@ TEST(Pause, OfTheStandbyDoesNotMakeItTakeOver) {
   }
 }
 
+TEST(Pause, IsMeasuredByThePeersHoldIfThatIsShorter) {
+  World world;
+  Network network(world);
+  Settings patient = settings_of("192.0.2.1", "192.0.2.2", 200);
+  patient.peers.front().hold_count = 6;
+  Node a(world, network, patient);
+  Node b(world, network, settings_of("192.0.2.2", "192.0.2.1", 150));
+  a.boot();
+  b.boot();
+  world.run_for(2s);
+  ASSERT_EQ(a.state(), Master);
+  EXPECT_LE(a.service().vouch_until(), world.now + 1s) << "after that B may act";
+  a.pause();
+  world.run_for(2s);
+  ASSERT_TRUE(b.acts());
+  a.resume();
+  world.run_for(0ms);
+  EXPECT_FALSE(acting(a.state())) << a.told();
+  EXPECT_EQ(a.count("paused"), 1U);
+}
+
 TEST(Planned, TakeOverAndYieldNeedNoElection) {
   Pair pair;
   pair.settle();

@@ -16,8 +16,8 @@ void Port::Line::send(ByteView datagram) {
 Result<std::unique_ptr<Port::Line>> Port::open(const Channel& channel, Handler handler) {
   const auto known = sockets_.find(channel.local);
   if (known != sockets_.end() && known->second.handlers.contains(channel)) {
-    return failure(fmt::format("{}:{}: group {} has this peer already", channel.local.text(), kPort,
-                               channel.number));
+    return failure(fmt::format("{}:{}: group {} has peer {} already", channel.local.text(), kPort,
+                               channel.number, channel.peer.text()));
   }
   if (known == sockets_.end()) {
     auto socket = platform_.datagrams.open(

@@ -1,8 +1,7 @@
-// Datagrams in and out.
-
-#include <fmt/format.h>
+// Hellos in, and what is owed for them.
 
 #include <algorithm>
+#include <utility>
 
 #include "mimp/service.h"
 
@@ -13,119 +12,160 @@ using std::chrono::milliseconds;
 
 // Changes are told at once, those of one event together.
 constexpr Duration kAnnounceDelay = milliseconds(1);
-// Answers to hellos that were not accepted: anyone with a recording can provoke them.
+// Answers to hellos that were not accepted: anyone with a recording can provoke them. Questions on
+// behalf of another peer: no faster either.
 constexpr Duration kAnswerGap = milliseconds(20);
+// How long one that asked whom we hear is told of it at once: as long as it waits at most.
+constexpr Duration kNewsFor = milliseconds(100);
 
 }  // namespace
 
-void MimpService::on_datagram(ByteView bytes) {
+void MimpService::on_datagram(Neighbour& peer, ByteView bytes) {
   (void)woke_from_pause();
-  const auto hello = read(bytes);
+  const auto hello = read(peer, bytes);
   if (!hello) return;
-  const Verdict verdict = adjacency_.receive(hello->nonce, hello->beat, hello->echo, now());
+  const Verdict verdict = peer.adjacency.receive(hello->nonce, hello->beat, hello->echo, now());
   switch (verdict) {
     case Verdict::OldBeat:
       counters_.add("hello-old-beat");
       return;
     case Verdict::Unknown:
       counters_.add("hello-first-contact");
-      answer_soon(hello->nonce);
+      answer_soon(peer, hello->nonce);
       return;
     case Verdict::StaleEcho:
       counters_.add("hello-stale-echo");
-      answer_soon(hello->nonce);
+      answer_soon(peer, hello->nonce);
       return;
     case Verdict::Adopted:
-      on_adopted(*hello);
+      on_adopted(peer, *hello);
       break;
     case Verdict::Accepted:
       break;
   }
-  on_hello(*hello);
+  on_hello(peer, *hello);
 }
 
-Binding MimpService::from_us() const {
-  const PeerSettings& peer = peer_settings();
+Binding MimpService::binding_to(const Neighbour& peer) const {
+  Binding binding{.source = peer.settings.local,
+                  .destination = peer.settings.address,
+                  .source_group = settings_.group.value,
+                  .destination_group = peer.settings.group.value};
   if (settings_.domain) {
-    return Binding{.source = peer.local,
-                   .destination = peer.address,
-                   .kind = GroupKind::Domain,
-                   .source_group = settings_.domain->value,
-                   .destination_group = settings_.domain->value};
+    binding.kind = GroupKind::Domain;
+    binding.source_group = settings_.domain->value;
+    binding.destination_group = settings_.domain->value;
   }
-  return Binding{.source = peer.local,
-                 .destination = peer.address,
-                 .kind = GroupKind::Pair,
-                 .source_group = settings_.group.value,
-                 .destination_group = peer.group.value};
+  return binding;
 }
 
-// Nothing, and a counter, if it is not a hello of our peer for this group.
-std::optional<Hello> MimpService::read(ByteView bytes) {
-  const Binding ours = from_us();
-  const Binding binding{.source = ours.destination,
-                        .destination = ours.source,
-                        .kind = ours.kind,
-                        .source_group = ours.destination_group,
-                        .destination_group = ours.source_group};
-  const auto tlvs = open(bytes, binding, peer_settings().key);
+// Nothing, and a counter, if it is not a hello of this peer for this group.
+std::optional<Hello> MimpService::read(Neighbour& peer, ByteView bytes) {
+  Binding binding = binding_to(peer);
+  std::swap(binding.source, binding.destination);
+  std::swap(binding.source_group, binding.destination_group);
+  const auto tlvs = open(bytes, binding, peer.settings.key, settings_.versions);
   if (!tlvs) {
     counters_.add("hello-bad-" + tlvs.error().field);
     return std::nullopt;
   }
   auto hello = decode_hello(*tlvs);
+  if (hello && settings_.domain && !hello->router_id) {
+    counters_.add("hello-bad-router-id");
+    return std::nullopt;
+  }
   if (!hello) {
     counters_.add("hello-malformed-" + hello.error().field);
     return std::nullopt;
   }
+  peer.versions = hello->versions;
   return *hello;
 }
 
 // Another boot of the peer than before, if there was one: that one's memory is gone.
-void MimpService::on_adopted(const Hello& hello) {
+void MimpService::on_adopted(Neighbour& peer, const Hello& hello) {
   counters_.add("peer-boots");
-  peer_request_ = 0;
-  set_.on_peer_restarted();
+  peer.last_request = 0;
+  peer.set.on_peer_restarted();
+  peer.bfd.on_adopted();
   // What MCS said before this boot of the peer began was said of an earlier one.
-  if (peer_synced_at_ <= now() - hello.up_for) peer_synced_ = false;
-  if (peer_up_) set_peer_up(false);
-  peer_.reset();
+  if (peer.synced_at <= now() - hello.up_for) peer.synced = false;
+  if (peer.up) set_up(peer, false, "it has restarted");
+  peer.hello.reset();
+  peer.last_beat = 0;
 }
 
-void MimpService::on_hello(const Hello& hello) {
+void MimpService::on_hello(Neighbour& peer, const Hello& hello) {
   counters_.add("hello-accepted");
-  const bool news = !peer_ || peer_->standing != hello.standing;
-  peer_ = hello;
-  activation_ = std::max(activation_, hello.standing.activation);
-  loss_graced_ = false;
-  loss_timer_.arm_at(adjacency_.lost_at());
-  if (acting(hello.standing.state)) last_wrote_ = {};
-  if (hello.grant && hello.grant->activation == hello.standing.acting_under) {
-    grant_.on_grant(*hello.grant, now());
-    held_ = held_ || hello.grant->member;
+  if (peer.bfd.on_hello(now())) {
+    counters_.add("bfd-overruled");
+    history_.add(now(), "peer " + peer.settings.address.text() +
+                            ": BFD is down although keep-alives arrive; it does not count");
   }
-  if (hello.grant_ack) set_.on_ack(*hello.grant_ack);
-  if (!peer_up_) set_peer_up(true);
+  if (peer.bfd.lost()) {
+    counters_.add("hello-while-bfd-down");
+    return;
+  }
+  const bool news = !peer.up || !peer.hello || peer.hello->standing != hello.standing;
+  peer.hello = hello;
+  peer.hello_at = now();
+  peer.last_beat = hello.beat;
+  activation_ = std::max(activation_, hello.standing.activation);
+  peer.loss_graced = false;
+  peer.loss_timer.arm_at(peer.adjacency.lost_at());
+  take_grants(peer, hello);
+  if (!peer.up) set_up(peer, true, {});
   if (request_ && activation_ >= request_->target) request_.reset();
-  on_switchover(hello);
+  on_switchover(peer, hello);
+  if (hello.probe) answer_probe(peer);
   settle();
   // The peer waits for our word on what it announced, and the chassis for its new state.
   if (news) {
     post_keep_alive();
-    word_owed_ = true;
-    announce();
+    peer.word_owed = true;
+  }
+  announce();
+}
+
+void MimpService::take_grants(Neighbour& peer, const Hello& hello) {
+  if (hello.grant_ack) peer.set.on_ack(*hello.grant_ack);
+  if (!acting(hello.standing.state)) return;
+  last_wrote_ = {};
+  lost_active_ = false;
+  for (Neighbour& other : neighbours_) {
+    if (now() < other.news_until) other.word_owed = true;
+  }
+  if (!hello.grant || hello.grant->activation != hello.standing.acting_under) return;
+  peer.grant.on_grant(*hello.grant, now());
+  held_ = held_ || hello.grant->member;
+  if (hello.grant->activation < last_members_of_) return;
+  last_members_of_ = hello.grant->activation;
+  last_members_ = hello.members;
+}
+
+// It has lost the active, or thinks so. What we heard last may be the last that anybody hears: the
+// active is asked on its behalf.
+void MimpService::answer_probe(Neighbour& peer) {
+  counters_.add("probe-answered");
+  peer.word_owed = true;
+  if (acting(state_)) return;
+  peer.news_until = now() + kNewsFor;
+  for (Neighbour& other : neighbours_) {
+    if (&other == &peer || !other.acts() || now() - other.last_relay < kAnswerGap) continue;
+    other.last_relay = now();
+    other.probe_owed = true;
   }
 }
 
-void MimpService::on_switchover(const Hello& hello) {
+void MimpService::on_switchover(Neighbour& peer, const Hello& hello) {
   const auto& asked = hello.switchover;
-  if (!asked || asked->number <= peer_request_) return;
-  peer_request_ = asked->number;
+  if (!asked || asked->number <= peer.last_request) return;
+  peer.last_request = asked->number;
+  if (!acting(state_)) return;  // it asks all its peers; the active acts upon it
   if (asked->target.value != activation_.value + 1) {
     counters_.add("switchover-void");
     return;
   }
-  if (!acting(state_)) return;  // it asks all its peers; the active acts upon it
   ask_host(asked->to);
 }
 
@@ -139,68 +179,42 @@ void MimpService::ask_host(std::optional<IpAddress> to_router) {
   post_([this, target = *target] { host_.on_switchover_request(target); });
 }
 
-void MimpService::send_hello(const std::optional<Nonce>& answer) {
-  const Instant at = now();
-  const bool to_peer = !answer || answer == adjacency_.peer();
-  const Announced announcing = to_announce();
-  Hello hello{.nonce = adjacency_.own(),
-              .beat = adjacency_.next_beat(at, answer),
-              .echo = adjacency_.echo(answer),
-              .standing = announcing.standing,
-              .keep_alive = peer_settings().keep_alive,
-              .hold = peer_settings().hold(),
-              .up_for = at - started_at_,
-              .router_id = settings_.router_id};
-  if (!told_ || *told_ != announcing.standing) standing_beat_ = hello.beat;
-  if (!told_ || told_->eligible != announcing.standing.eligible) eligible_beat_ = hello.beat;
-  told_ = announcing.standing;
-  if (to_peer) {
-    const Duration peer_hold = peer_ ? peer_->hold : peer_settings().hold();
-    const Duration peer_interval = peer_ ? peer_->keep_alive : peer_settings().keep_alive;
-    const Duration lease = std::max(peer_settings().hold(), peer_hold) +
-                           std::max(peer_settings().keep_alive, peer_interval);
-    hello.grant = set_.sent(adjacency_.heard_at(), std::min(lease, kLeaseMax), peer_hold);
-    if (!acting(state_)) hello.grant_ack = grant_.ack();
-    hello.switchover = request_;
-    announced_ = announcing;
-    word_owed_ = false;
-  }
-  last_sent_ = at;
-  counters_.add("hello-sent");
-  line_->send(seal(encode_hello(hello), from_us(), peer_settings().key));
+void MimpService::answer_soon(Neighbour& peer, const Nonce& nonce) {
+  peer.answer_to = nonce;
+  const Instant earliest = std::max(now(), peer.last_answer + kAnswerGap);
+  if (!soon_timer_.armed()) soon_timer_.arm_at(earliest);
 }
 
-MimpService::Announced MimpService::to_announce() const {
-  return Announced{.standing = standing(),
-                   .grant = set_.word(),
-                   .grant_ack = grant_.ack().value_or(GrantAck{}),
-                   .switchover = request_ ? request_->number : 0};
+std::vector<Neighbour*> MimpService::waiting() {
+  std::vector<Neighbour*> due;
+  for (Neighbour& peer : neighbours_) {
+    if (!peer.adjacency.established()) continue;
+    if (peer.word_owed || peer.probe_owed || peer.announced != to_announce(peer)) {
+      due.push_back(&peer);
+    }
+  }
+  return due;
 }
 
 void MimpService::announce() {
-  if (!started_ || (!word_owed_ && announced_ == to_announce())) return;
+  if (!started_ || waiting().empty()) return;
   if (!soon_timer_.armed() || soon_timer_.due() > now() + kAnnounceDelay) {
     soon_timer_.arm(kAnnounceDelay);
   }
 }
 
-void MimpService::answer_soon(const Nonce& nonce) {
-  answer_to_ = nonce;
-  const Instant earliest = std::max(now(), last_answer_ + kAnswerGap);
-  if (!soon_timer_.armed()) soon_timer_.arm_at(earliest);
-}
-
 void MimpService::send_what_is_due() {
   if (woke_from_pause()) return;
-  if (answer_to_) {
-    const auto answer = answer_to_;
-    answer_to_.reset();
-    last_answer_ = now();
-    send_hello(answer);
+  for (Neighbour& peer : neighbours_) {
+    if (!peer.answer_to) continue;
+    const auto answer = std::exchange(peer.answer_to, std::nullopt);
+    peer.last_answer = now();
+    send_hello(peer, next_beat(), answer);
   }
-  if (adjacency_.established() && (word_owed_ || announced_ != to_announce())) {
-    send_hello(std::nullopt);
-  }
+  const std::vector<Neighbour*> due = waiting();
+  if (due.empty()) return;
+  const uint64_t beat = next_beat();
+  for (Neighbour* peer : due) send_hello(*peer, beat, std::nullopt);
 }
 
 }  // namespace segw::mimp

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <utility>
+#include <algorithm>
 
 #include "base/planted.h"
 #include "mimp/service.h"
@@ -10,7 +10,10 @@
 namespace segw::mimp {
 
 bool MimpService::in_sync() const {
-  return acting(state_) || wrote_last() || grant_.valid(now(), activation_);
+  if (acting(state_) || wrote_last()) return true;
+  return !blocked_ && std::ranges::any_of(neighbours_, [this](const Neighbour& peer) {
+    return peer.grant.valid(now(), activation_);
+  });
 }
 
 Standing MimpService::standing() const {
@@ -26,89 +29,111 @@ Standing MimpService::standing() const {
                   .succeeds = succeeds_};
 }
 
-MasterState MimpService::peer_state(PeerIndex /*peer*/) const {
-  return peer_up_ && peer_ ? peer_->standing.state : MasterState::Discovery;
-}
-
-PeerInfo MimpService::peer_info(PeerIndex /*peer*/) const {
-  if (!peer_up_ || !peer_) return {};
-  return PeerInfo{.router_id = peer_->router_id.value_or(IpAddress{}),
-                  .role = peer_->standing.role,
-                  .priority = peer_->standing.priority,
-                  .in_sync = peer_->standing.in_sync};
-}
-
-std::optional<PeerIndex> MimpService::active_peer() const {
-  if (!acting(peer_state(PeerIndex{0}))) return std::nullopt;
-  return PeerIndex{0};
-}
-
-std::optional<IpAddress> MimpService::current_active() const {
-  if (acting(state_)) return settings_.router_id;
-  if (const auto peer = active_peer()) return peer_info(*peer).router_id;
-  return std::nullopt;
-}
-
-std::optional<PeerIndex> MimpService::successor(std::optional<IpAddress> to_router) const {
-  if (!peer_up_ || !peer_ || peer_->standing.state != MasterState::Standby) return std::nullopt;
-  if (to_router && peer_->router_id != to_router) return std::nullopt;
-  return PeerIndex{0};
-}
-
-std::optional<PeerSide> MimpService::peer_side() const {
-  if (!peer_up_ || !peer_) return std::nullopt;
-  const uint64_t accepted = peer_->echo ? peer_->echo->accepted : 0;
-  return PeerSide{.standing = peer_->standing,
-                  .address = peer_settings().address,
-                  .knows_us = told_ == standing() && accepted >= standing_beat_,
-                  .knows_eligible = told_ && told_->eligible && accepted >= eligible_beat_};
-}
-
 // After every event.
 void MimpService::settle() {
   if (!started_) return;
   decide();
   update_set();
   announce();
+  arm_timers();
 }
 
 void MimpService::decide() {
-  const auto peer = peer_side();
-  if (!acting(state_) && !peer && now() < discovery_until_) return;
-  if (SEGW_PLANTED(liveness) && state_ == MasterState::Standby && !peer) return;
-  const LocalSide self{.standing = standing(), .address = peer_settings().local};
-  const std::string why(reason(self, peer));
-  const MasterState next = elect(self, peer);
-  if (next == MasterState::Discovery) return;  // until the peer's word
-  if (peer) discovery_until_ = now();          // an election was held
-  if (acting(next)) {
-    if (!acting(state_)) {
-      begin_acting(next, Takeover::ByElection, why);
+  const View view = this->view();
+  if (!acting(state_) && view.peers.empty() && now() < discovery_until_) return;
+  if (SEGW_PLANTED(liveness) && state_ == MasterState::Standby && view.peers.empty()) return;
+  const Outcome outcome = elect(view);
+  if (outcome.state == MasterState::Discovery) return;  // until the peers' word
+  if (acting(state_)) {
+    go_on(view, outcome);
+    return;
+  }
+  // A fresh election waits for peers that were not heard yet, but no longer than hold.
+  const bool first = state_ == MasterState::Discovery && acting(outcome.state);
+  if (first && !view.peers.empty() && !all_up() && now() < gather_until_) return;
+  switch (follow_up(outcome)) {
+    case Doubt::Asking:
       return;
-    }
-    const bool contested =
-        peer && acting(peer->standing.state) && peer->standing.acting_under >= acting_under_;
-    // What the other one told clients is not here, and never will be.
-    if (contested) clean_ = false;
-    if (contested || activation_ > acting_under_) renew_activation(next, why);
-    enter(next, clean_, why);
+    case Doubt::Resolved:
+      decide();
+      return;
+    case Doubt::None:
+      break;
+  }
+  if (!view.peers.empty()) discovery_until_ = now();  // an election was held
+  if (acting(outcome.state)) {
+    begin_acting(outcome.state, Takeover::ByElection, text(outcome.cause));
     return;
   }
-  if (acting(state_) && peer && succeeded_by(self.standing, peer->standing)) {
-    // The chassis finishes its side of the handover first: it calls yield() from on_keep_alive.
-    post_([this, why] {
-      if (woke_from_pause()) return;
-      host_.on_keep_alive();
-      const auto successor = peer_side();
-      if (!acting(state_) || !successor || !succeeded_by(standing(), successor->standing)) return;
-      enter(MasterState::Standby, true, why);
-      settle();
-    });
+  const bool down = outcome.cause == Cause::NotEligible && !eligible_why_.empty();
+  enter({.to = outcome.state, .why = down ? eligible_why_ : std::string(text(outcome.cause))});
+}
+
+// We do not act: is somebody known to, or has that to be asked?
+MimpService::Doubt MimpService::follow_up(const Outcome& outcome) {
+  switch (outcome.cause) {
+    case Cause::Vouched:
+      last_wrote_ = {};
+      probe_.reset();
+      set_blocked(true);
+      return Doubt::None;
+    case Cause::PeerActs:
+    case Cause::NotEligible:
+      probe_.reset();
+      set_blocked(false);
+      return Doubt::None;
+    case Cause::NoPeer:
+    case Cause::Succeeded:
+    case Cause::TwoActed:
+    case Cause::Sits:
+    case Cause::NoOther:
+    case Cause::Elected:
+      return doubt(acting(outcome.state));
+  }
+  return Doubt::None;
+}
+
+// We act, and go on or not.
+void MimpService::go_on(const View& view, const Outcome& outcome) {
+  if (outcome.cause == Cause::Succeeded) {
+    yield_as_planned();
     return;
   }
-  outranked_ = next == MasterState::Standby && acting(state_);
-  const bool no_longer_eligible = next == MasterState::NotEligible && !eligible_why_.empty();
-  enter(next, true, no_longer_eligible ? eligible_why_ : why);
+  const std::string why(text(outcome.cause));
+  if (!acting(outcome.state)) {
+    const bool down = outcome.cause == Cause::NotEligible && !eligible_why_.empty();
+    enter({.to = outcome.state,
+           .outranked = outcome.state == MasterState::Standby,
+           .why = down ? eligible_why_ : why});
+    return;
+  }
+  const auto contests = [this](const Side& side) {
+    return acting(side.standing.state) && side.standing.acting_under >= acting_under_;
+  };
+  const bool contested =
+      std::ranges::any_of(view.peers, contests) || std::ranges::any_of(view.vouched, contests);
+  // What the other one told clients is not here, and never will be.
+  if (contested) clean_ = false;
+  if ((contested || activation_ > acting_under_) && may_renew()) {
+    renew_activation(outcome.state, why);
+  }
+  enter({.to = outcome.state, .clean = clean_, .why = why});
+}
+
+// The chassis finishes its side of the handover first: it calls yield() from on_keep_alive.
+void MimpService::yield_as_planned() {
+  post_([this] {
+    if (woke_from_pause()) return;
+    host_.on_keep_alive();
+    if (!acting(state_) || elect(view()).cause != Cause::Succeeded) return;
+    enter({.to = MasterState::Standby, .why = std::string(text(Cause::Succeeded))});
+    settle();
+  });
+}
+
+// Two that act and cannot hear each other would raise it for ever by way of others: once in a hold.
+bool MimpService::may_renew() const {
+  return !renewed_at_ || now() - *renewed_at_ >= longest_hold_;
 }
 
 // Two acted, and we go on: what we write from now on must outrank what the other one wrote, or its
@@ -117,8 +142,11 @@ void MimpService::renew_activation(MasterState next, std::string_view why) {
   activation_.value += 1;
   acting_under_ = activation_;
   succeeds_ = {};
-  peer_synced_ = false;
-  set_.begin(acting_under_);
+  renewed_at_ = now();
+  for (Neighbour& peer : neighbours_) {
+    peer.synced = false;
+    peer.set.begin(acting_under_);
+  }
   counters_.add("activation-renewed");
   history_.add(now(), fmt::format("activation {} ({})", activation_.value, why));
   if (next != state_) return;  // enter() tells it
@@ -132,40 +160,70 @@ void MimpService::renew_activation(MasterState next, std::string_view why) {
 void MimpService::begin_acting(MasterState next, Takeover takeover, std::string_view why) {
   const bool first_ever = activation_.value == 0;
   const bool clean = takeover == Takeover::Planned || first_ever || in_sync();
-  succeeds_ = takeover == Takeover::Planned && peer_ ? peer_->standing.acting_under : Activation{};
+  succeeds_ = {};
+  if (takeover == Takeover::Planned) {
+    for (const Neighbour& peer : neighbours_) {
+      if (peer.hello) succeeds_ = std::max(succeeds_, peer.hello->standing.acting_under);
+    }
+  }
+  const Activation predecessor = activation_;
   // Redundancy rule 2: "max(own disk, all heard) + 1".
   activation_.value += 1;
   acting_under_ = activation_;
   held_ = held_ || clean;
   clean_ = clean;
   last_wrote_ = {};
-  grant_.clear();
-  peer_synced_ = false;
-  set_.begin(acting_under_);
-  set_.expire(now());
+  lost_active_ = false;
+  for (Neighbour& peer : neighbours_) {
+    peer.grant.clear();
+    peer.synced = false;
+    peer.set.begin(acting_under_);
+    peer.set.expire(now());
+  }
+  if (clean) inherit_members(predecessor);
   counters_.add(clean ? "takeover-clean" : "takeover-unclean");
-  enter(next, clean, why);
+  enter({.to = next, .clean = clean, .why = std::string(why)});
 }
 
-void MimpService::enter(MasterState next, bool clean, std::string_view why) {
-  if (next == state_) return;
-  if (acting(state_) && !acting(next)) {
-    // Unheard, the peer may be acting already: then this is no longer the last word.
-    if (next == MasterState::NotEligible && peer_up_) last_wrote_ = acting_under_;
+// Whoever else was in the last active's set may believe in its grant still, and take over with it:
+// until each of them has acknowledged that we act, or its grant has surely run out, commits wait.
+void MimpService::inherit_members(Activation predecessor) {
+  if (last_members_of_ != predecessor) return;
+  std::vector<IpAddress> others = last_members_;
+  std::erase(others, settings_.router_id);
+  const auto take = [&](Neighbour& peer) {
+    const Duration hold = peer.hello ? peer.hello->hold : peer.settings.hold();
+    const Duration longest = hold + lease_of(peer);
+    peer.set.inherit(now() + longest + longest / 10);
+  };
+  for (Neighbour& peer : neighbours_) {
+    if (!peer.hello || !peer.hello->router_id) continue;
+    if (std::erase(others, *peer.hello->router_id) > 0) take(peer);
+  }
+  if (others.empty()) return;
+  for (Neighbour& peer : neighbours_) {
+    if (!peer.hello) take(peer);  // one of these, never heard here
+  }
+}
+
+void MimpService::enter(RoleChange change) {
+  if (change.to == state_) return;
+  change.from = state_;
+  change.activation = activation_;
+  if (acting(state_) && !acting(change.to)) {
+    // Unheard, a member may be acting already: then this is no longer the last word.
+    const bool heard = any_up() && std::ranges::all_of(neighbours_, [](const Neighbour& peer) {
+                         return peer.up || !peer.set.believed();
+                       });
+    if (change.to == MasterState::NotEligible && heard) last_wrote_ = acting_under_;
     acting_under_ = {};
     succeeds_ = {};
-    set_.end();
+    for (Neighbour& peer : neighbours_) peer.set.end();
   }
-  history_.add(now(), fmt::format("{} -> {} ({})", text(state_), text(next), why));
+  history_.add(now(), fmt::format("{} -> {} ({})", text(state_), text(change.to), change.why));
   counters_.add("role-changes");
-  const RoleChange change{.from = state_,
-                          .to = next,
-                          .activation = activation_,
-                          .clean = clean,
-                          .outranked = std::exchange(outranked_, false),
-                          .why = std::string(why)};
-  state_ = next;
-  post_role(change);
+  state_ = change.to;
+  post_role(std::move(change));
 }
 
 // A role that was taken before a pause and is told after it would make the ISAs act on old facts:
@@ -181,36 +239,21 @@ void MimpService::post_role(RoleChange change) {
   });
 }
 
-// No hello was accepted for hold.
-void MimpService::lose_peer() {
-  if (!peer_up_) return;
-  // It may have taken over with its grant by now.
-  if (set_.believed()) last_wrote_ = {};
-  set_peer_up(false);
-  counters_.add("peer-lost");
-  settle();
-}
-
-void MimpService::set_peer_up(bool up) {
-  peer_up_ = up;
-  history_.add(now(), up ? "the peer is reachable" : "the peer is lost");
-  post_([this, up] { host_.on_peer(PeerIndex{0}, up); });
-}
-
-// Grants membership to a peer that is reachable and, as MCS says, holds everything.
+// Grants membership to peers that are reachable and, as MCS says, hold everything.
 void MimpService::update_set() {
-  if (acting(state_) && peer_synced_ && peer_up_) {
-    set_.admit();
-    held_ = true;
-  } else {
-    set_.remove();
+  bool changed = false;
+  for (Neighbour& peer : neighbours_) {
+    if (acting(state_) && peer.synced && peer.up) {
+      peer.set.admit();
+      held_ = true;
+    } else {
+      peer.set.remove();
+    }
+    peer.set.expire(now());
+    changed = changed || peer.set.waits() != peer.waits_told;
+    peer.waits_told = peer.set.waits();
   }
-  set_.expire(now());
-  if (set_.waits() != waits_told_) {
-    waits_told_ = set_.waits();
-    post_([this] { host_.on_members_changed(); });
-  }
-  arm_set_timer();
+  if (changed) post_([this] { host_.on_members_changed(); });
 }
 
 }  // namespace segw::mimp

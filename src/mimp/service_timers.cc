@@ -1,6 +1,6 @@
-// Time: keep-alives, loss, discovery, grants running out, and pauses of this process.
+// Time: keep-alives, loss, what runs out, and pauses of this process.
 
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "mimp/service.h"
 
@@ -13,10 +13,10 @@ constexpr int kLatePart = 4;
 void MimpService::on_keep_alive_due() {
   const Instant due = keep_alive_timer_.due();
   if (woke_from_pause()) return;
-  const Instant next = due + peer_settings().keep_alive;
-  keep_alive_timer_.arm_at(next > now() ? next : now() + peer_settings().keep_alive);
+  const Instant next = due + keep_alive_;
+  keep_alive_timer_.arm_at(next > now() ? next : now() + keep_alive_);
   if (request_ && now() >= request_until_) request_.reset();
-  send_hello(std::nullopt);
+  send_to_all();
   post_keep_alive();
   settle();
 }
@@ -29,63 +29,97 @@ void MimpService::post_keep_alive() {
   });
 }
 
-void MimpService::on_loss_due() {
-  const Instant due = loss_timer_.due();
+void MimpService::on_loss_due(Neighbour& peer) {
+  const Instant due = peer.loss_timer.due();
   if (woke_from_pause()) return;
-  if (adjacency_.up(now())) {
-    loss_timer_.arm_at(adjacency_.lost_at());
+  if (peer.adjacency.up(now())) {
+    peer.loss_timer.arm_at(peer.adjacency.lost_at());
     return;
   }
-  const Duration late = peer_settings().keep_alive / kLatePart;
-  if (now() - due > late && !loss_graced_) {
-    loss_graced_ = true;
-    loss_timer_.arm(late);
+  const Duration late = keep_alive_ / kLatePart;
+  if (now() - due > late && !peer.loss_graced) {
+    peer.loss_graced = true;
+    peer.loss_timer.arm(late);
     return;
   }
-  lose_peer();
+  lose(peer, {});
 }
 
-void MimpService::on_discovery_due() {
+void MimpService::on_time() {
   if (woke_from_pause()) return;
   settle();
 }
 
-void MimpService::on_set_due() {
-  if (woke_from_pause()) return;
-  settle();
-}
-
-void MimpService::arm_set_timer() {
-  const auto at = set_.surely_out_at();
-  if (!at) {
-    set_timer_.cancel();
-  } else if (!set_timer_.armed() || set_timer_.due() != *at) {
-    set_timer_.arm_at(*at);
+// When the facts change without anything happening.
+void MimpService::arm_timers() {
+  std::optional<Instant> next;
+  const auto consider = [&](Instant at) {
+    if (at > now() && (!next || at < *next)) next = at;
+  };
+  if (!acting(state_)) {
+    consider(discovery_until_);
+    consider(gather_until_);
+    if (probe_) consider(probe_->deadline);
+  }
+  for (const Neighbour& peer : neighbours_) {
+    if (const auto out = peer.set.surely_out_at()) consider(*out);
+  }
+  each_word([&](const Neighbour& peer, const Vouching& vouching, Word word) {
+    if (word == Word::Nothing) return;
+    const Duration limit = word_limit(std::max(keep_alive_, peer.hello->keep_alive));
+    consider(peer.hello_at + limit - vouching.age + Duration(1));
+  });
+  if (!next) {
+    time_timer_.cancel();
+  } else if (!time_timer_.armed() || time_timer_.due() != *next) {
+    time_timer_.arm_at(*next);
   }
 }
+
+Instant MimpService::sent_to_all() const {
+  return std::ranges::min_element(neighbours_, {}, &Neighbour::last_sent)->last_sent;
+}
+
+// Whoever waits least: a peer may have less configured than we have.
+Duration MimpService::shortest_hold() const {
+  Duration hold = hold_;
+  for (const Neighbour& peer : neighbours_) {
+    if (peer.hello) hold = std::min(hold, peer.hello->hold);
+  }
+  return hold;
+}
+
+Instant MimpService::vouch_until() const { return sent_to_all() + shortest_hold(); }
 
 // Redundancy rule 8: "After any pause longer than hold, segwd is not acting until it has heard MIMP
-// or waited hold." A pause is a silence of ours: the peer counts hold from our last hello, so from
-// then on it may act.
+// or waited hold." A pause is a silence of ours: the peers count hold from our last hello, so from
+// then on they may act.
 bool MimpService::woke_from_pause() {
-  if (!started_ || now() - last_sent_ <= peer_settings().hold()) return false;
+  if (!started_ || now() - sent_to_all() <= shortest_hold()) return false;
   ++pauses_;
   counters_.add("paused");
   history_.add(now(), "this chassis was paused");
   last_wrote_ = {};
-  discovery_until_ = now() + peer_settings().hold();
-  discovery_timer_.arm_at(discovery_until_);
-  if (state_ != MasterState::NotEligible) enter(MasterState::Discovery, true, "paused");
+  discovery_until_ = now() + longest_hold_;
+  gather_until_ = discovery_until_;
+  probe_.reset();
+  lost_active_ = false;
+  set_blocked(false);
+  if (state_ != MasterState::NotEligible) {
+    enter({.to = MasterState::Discovery, .why = "paused"});
+  }
   request_.reset();
-  keep_alive_timer_.arm(peer_settings().keep_alive);
-  loss_timer_.cancel();
-  send_hello(std::nullopt);
-  if (peer_up_) {
-    // What we know of the peer is from before; the next accepted hello brings it back.
-    set_peer_up(false);
-    peer_.reset();
+  keep_alive_timer_.arm(keep_alive_);
+  send_to_all();
+  for (Neighbour& peer : neighbours_) {
+    peer.loss_timer.cancel();
+    if (!peer.up) continue;
+    // What we know of it is from before; the next accepted hello brings it back.
+    set_up(peer, false, "this chassis was paused");
+    peer.hello.reset();
   }
   update_set();
+  arm_timers();
   return true;
 }
 

@@ -4,6 +4,7 @@
 // be cut one way, delayed, duplicated, lost and recorded. Whole chassis belong in sim/.
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -113,8 +114,12 @@ class Network {
 // One host: its own randomness; its events wait while it is paused.
 class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Host {
  public:
-  Node(World& world, Network& network, Settings settings)
-      : world_(world), network_(network), settings_(std::move(settings)) {}
+  // `more`: further groups of this chassis.
+  Node(World& world, Network& network, Settings settings, std::vector<Settings> more = {})
+      : world_(world),
+        network_(network),
+        settings_(std::move(settings)),
+        more_settings_(std::move(more)) {}
   ~Node() override { crash(); }
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -124,9 +129,16 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
     roles.clear();
     start_result = service_->start();
     service_->set_eligible(eligible, eligible ? 1 : 0, "tunnel-group is up");
+    for (const Settings& settings : more_settings_) {
+      more_.push_back(make_service(platform_, port_, settings, disk_activation, silent_));
+      auto started = more_.back()->start();
+      if (!started) start_result = started;
+      more_.back()->set_eligible(true, 1, "tunnel-group is up");
+    }
   }
   void crash() {
     service_.reset();
+    more_.clear();
     ++boot_;  // what was scheduled for this boot never runs
     held_back_.clear();
     paused_ = false;
@@ -160,6 +172,7 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] const IpAddress& address() const { return settings_.peers.front().local; }
   Service& service() { return *service_; }
+  const std::vector<std::unique_ptr<Service>>& more() const { return more_; }
   [[nodiscard]] const Port& port() const { return port_; }
   [[nodiscard]] std::string told() const {
     std::string all;
@@ -246,16 +259,26 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
   void on_members_changed() override { ++members_changed; }
   void on_keep_alive() override {
     ++keep_alives;
-    if (handing_over && acting(service_->peer_state(PeerIndex{0}))) {
+    if (handing_over && service_->active_peer()) {
       handing_over = false;
       service_->yield(service_->activation(), "a planned handover");
     }
   }
   void on_switchover_request(PeerIndex target) override { switchovers.push_back(target); }
 
+  class Silent final : public Host {
+    void on_role(const RoleChange& /*change*/) override {}
+    void on_peer(PeerIndex /*peer*/, bool /*reachable*/) override {}
+    void on_members_changed() override {}
+    void on_keep_alive() override {}
+    void on_switchover_request(PeerIndex /*target*/) override {}
+  };
+
   World& world_;
   Network& network_;
   Settings settings_;
+  std::vector<Settings> more_settings_;
+  Silent silent_;
   platform::testing::FakePlatform fake_;
   platform::Platform platform_{.clock = *this,
                                .scheduler = *this,
@@ -276,6 +299,7 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
   std::vector<Callback> held_back_;
   std::set<TimerId> cancelled_;
   std::unique_ptr<Service> service_;
+  std::vector<std::unique_ptr<Service>> more_;
 };
 
 inline PeerSettings peer_of(std::string_view local, std::string_view peer) {
@@ -294,6 +318,72 @@ inline Settings settings_of(std::string_view local, std::string_view peer, uint8
                   .priority = priority,
                   .peers = {peer_of(local, peer)}};
 }
+
+// Node `of` (from 0) of a domain of `size`, at 192.0.2.(of + 1).
+inline Settings domain_settings(size_t of, size_t size, DesignatedRole role, uint8_t priority) {
+  const auto name = [](size_t node) { return "192.0.2." + std::to_string(node + 1); };
+  Settings settings{.group = TunnelGroupId{1},
+                    .domain = DomainId{7},
+                    .router_id = *IpAddress::parse(name(of)),
+                    .role = role,
+                    .priority = priority};
+  for (size_t peer = 0; peer < size; ++peer) {
+    if (peer != of) settings.peers.push_back(peer_of(name(of), name(peer)));
+  }
+  return settings;
+}
+
+// A domain; node 0 has the highest priority.
+struct Domain {
+  World world;
+  Network network{world};
+  std::deque<Node> nodes;
+
+  explicit Domain(size_t size) {
+    for (size_t at = 0; at < size; ++at) {
+      nodes.emplace_back(
+          world, network,
+          domain_settings(at, size, DesignatedRole::Active, static_cast<uint8_t>(200 - 10 * at)));
+    }
+  }
+  Node& operator[](size_t at) { return nodes.at(at); }
+  void boot() {
+    for (Node& node : nodes) node.boot();
+  }
+  void run(Duration span) { world.run_for(span); }
+  void cut(size_t a, size_t b) { network.cut(nodes.at(a).address(), nodes.at(b).address()); }
+  void heal(size_t a, size_t b) {
+    network.cuts.erase({nodes.at(a).address(), nodes.at(b).address()});
+    network.cuts.erase({nodes.at(b).address(), nodes.at(a).address()});
+  }
+  // Where node `of` has node `peer` in its list.
+  static PeerIndex place(size_t of, size_t peer) {
+    return PeerIndex{static_cast<uint8_t>(peer > of ? peer - 1 : peer)};
+  }
+  // As MCS says when all reachable nodes hold the journal of `active`.
+  void sync(size_t active) {
+    for (size_t peer = 0; peer < nodes.size(); ++peer) {
+      if (peer != active) nodes.at(active).service().set_peer_synced(place(active, peer), true);
+    }
+  }
+  // Booted, node 0 active, all others in its set.
+  void settle() {
+    boot();
+    run(std::chrono::seconds(2));
+    sync(0);
+    run(std::chrono::seconds(2));
+  }
+  [[nodiscard]] size_t acting_count() const {
+    return static_cast<size_t>(std::ranges::count_if(nodes, &Node::acts));
+  }
+  [[nodiscard]] std::string told() const {
+    std::string all;
+    for (const Node& node : nodes) {
+      if (node.alive()) all += node.address().text() + "\n" + node.told();
+    }
+    return all;
+  }
+};
 
 // A (priority 200) and B (priority 150).
 struct Pair {

@@ -46,7 +46,7 @@ TEST(Domain, AFreshElectionWaitsForPeersThatWereNotHeardButNotBeyondHold) {
   domain[1].boot();
   domain[2].boot();
   domain.run(900ms);
-  EXPECT_EQ(domain.acting_count(), 0U);
+  EXPECT_EQ(domain.acting_count(), 0U) << domain.told();
   domain.run(200ms);
   EXPECT_EQ(domain[1].state(), Master) << domain.told();
   domain[0].boot();
@@ -220,7 +220,7 @@ TEST(PartialConnectivity, HearsayWouldKeepADeadActiveAlive) {
   domain.run(5s);
   domain[0].crash();
   domain.run(30s);
-  EXPECT_EQ(domain.acting_count(), 0U);
+  EXPECT_EQ(domain.acting_count(), 0U) << domain.told();
   plant("");
 }
 #endif

@@ -94,8 +94,9 @@ std::vector<Vouching> MimpService::vouchings() const {
   }
   if (SEGW_PLANTED(vouching_hearsay)) {
     for (const Neighbour& peer : neighbours_) {
-      if (!peer.up || !all.empty()) continue;
+      if (!peer.up) continue;
       for (const Vouching& hearsay : peer.hello->vouchings) {
+        if (all.size() == kVouchingsMax) return all;
         all.push_back(hearsay);
         all.back().age = {};
       }

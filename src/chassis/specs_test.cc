@@ -59,6 +59,7 @@ config::Config sample() {
 
 std::vector<GroupPeer> peers_of(const config::Config& config) {
   std::vector<GroupPeer> peers;
+  peers.reserve(config.peers.size());
   for (const config::McPeer& peer : config.peers) peers.push_back(GroupPeer{.config = &peer});
   return peers;
 }

@@ -89,7 +89,7 @@ Result<void> TunnelGroup::start() {
 }
 
 void TunnelGroup::attach_links() {
-  for (size_t i = 0; i < peers(); ++i) {
+  for (uint8_t i = 0; i < peers(); ++i) {
     const GroupPeer& peer = parts_.peers[i];
     if (peer.link == nullptr) continue;
     if (!sync_) {
@@ -98,7 +98,7 @@ void TunnelGroup::attach_links() {
     }
     mcs::GroupName name = peer.pair != nullptr ? mcs::GroupName(peer.pair->sync_tag)
                                                : mcs::GroupName(parts_.domain->id);
-    sync_->attach(*peer.link, PeerIndex{static_cast<uint8_t>(i)}, std::move(name));
+    sync_->attach(*peer.link, PeerIndex{i}, std::move(name));
   }
 }
 

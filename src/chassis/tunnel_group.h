@@ -146,7 +146,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void log_role(const mimp::RoleChange& change);
   [[nodiscard]] std::set<Slot> slots_in_sync_set() const;
   [[nodiscard]] std::string name_of(PeerIndex peer) const;
-  [[nodiscard]] size_t peers() const { return parts_.peers.size(); }
+  [[nodiscard]] uint8_t peers() const { return static_cast<uint8_t>(parts_.peers.size()); }
   void store_activation(Activation activation);
   void commit_records(std::vector<mcs::Record> records, platform::Callback then);
   [[nodiscard]] bool may_seal(const std::vector<esp::Holder>& holders) const;

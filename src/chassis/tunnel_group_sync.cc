@@ -22,9 +22,9 @@ bool TunnelGroup::in_sync_set(PeerIndex peer) const {
 // The owners of blocks that may give some of them away (redundancy rule 11).
 std::set<Slot> TunnelGroup::slots_in_sync_set() const {
   std::set<Slot> slots;
-  for (size_t i = 0; i < peers(); ++i) {
+  for (uint8_t i = 0; i < peers(); ++i) {
     const mcs::PeerLink* link = parts_.peers[i].link;
-    if (link == nullptr || !mimp_->in_sync_set(PeerIndex{static_cast<uint8_t>(i)})) continue;
+    if (link == nullptr || !mimp_->in_sync_set(PeerIndex{i})) continue;
     if (const auto identity = link->peer_identity()) slots.insert(identity->slot);
   }
   return slots;

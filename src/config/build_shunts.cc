@@ -11,6 +11,11 @@
 namespace segw::config {
 namespace {
 
+// Of an interface with a tunnel SAP.
+TunnelGroupId group_of(const Interface& interface) {
+  return interface.tunnel_sap ? interface.tunnel_sap->group : TunnelGroupId{};
+}
+
 class ShuntBuilder {
  public:
   ShuntBuilder(const View& root, Config& config) : root_(root), config_(config) {}
@@ -110,7 +115,7 @@ class ShuntBuilder {
   void read_interface(const View& entry, const Service& instance, Interface& interface) const {
     const View leaf = entry.at("multi-chassis-shunting-profile");
     if (!interface.tunnel_sap) return;
-    const Domain* domain = domain_of(config_, interface.tunnel_sap->group);
+    const Domain* domain = domain_of(config_, group_of(interface));
     if (!leaf.exists()) return check_next_hops(entry, interface, domain);
     if (interface.shunt_next_hop_v6) {
       leaf.refuse("excludes redundant next hops under ipv6, which are set too");
@@ -142,7 +147,7 @@ class ShuntBuilder {
       return domain != nullptr
                  ? std::ranges::find(peer.domains, domain->id, &PeerDomain::id) !=
                        peer.domains.end()
-                 : std::ranges::find(peer.tunnel_groups, interface.tunnel_sap->group,
+                 : std::ranges::find(peer.tunnel_groups, group_of(interface),
                                      &PeerTunnelGroup::id) != peer.tunnel_groups.end();
     };
     for (const McPeer& peer : config_.peers) {
@@ -157,7 +162,7 @@ class ShuntBuilder {
     entry.refuse(
         fmt::format("has a redundant next hop, and tunnel-group {} several other chassis: "
                     "multi-chassis-shunting-profile expected",
-                    interface.tunnel_sap->group.value));
+                    group_of(interface).value));
   }
 
   // What is for a chassis without a shunt is dropped; it may be meant so.
@@ -167,11 +172,10 @@ class ShuntBuilder {
           interface.peer_shunts.end()) {
         continue;
       }
-      leaf.warn(
-          "MC_SHUNT_MISSING",
-          fmt::format("profile \"{}\" has no way to peer {}: while it is active, what "
-                      "arrives here for tunnel-group {} is dropped",
-                      interface.shunting_profile, peer.text(), interface.tunnel_sap->group.value));
+      leaf.warn("MC_SHUNT_MISSING",
+                fmt::format("profile \"{}\" has no way to peer {}: while it is active, what "
+                            "arrives here for tunnel-group {} is dropped",
+                            interface.shunting_profile, peer.text(), group_of(interface).value));
     }
   }
 

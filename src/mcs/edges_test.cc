@@ -37,7 +37,7 @@ TEST(Windows, AtMost1024LeaveAtOnce) {
   pair.settle();
   std::vector<esp::SaWindow> windows;
   for (uint32_t spi = 1; spi <= 2500; ++spi) windows.push_back(window(spi, spi));
-  pair.a.sync().send_windows(std::move(windows));
+  pair.a.sync().send_windows(windows);
   pair.run(102ms);
   EXPECT_EQ(pair.b.windows.size(), 1024U);
   pair.run(100ms);

@@ -84,7 +84,10 @@ void GroupSyncImpl::become_reader() {
 
 void GroupSyncImpl::commit(std::vector<Record> records, platform::Callback then) {
   if (!writer_) return;
-  for (Record& record : records) journal_.append(std::move(record), &record == &records.back());
+  for (Record& record : records) {
+    const bool ends_step = &record == &records.back();
+    journal_.append(std::move(record), ends_step);
+  }
   waiting_.push_back(Waiting{.number = journal_.end().number, .then = std::move(then)});
   // Posted: records of one event leave in one batch, and `then` never runs inside commit().
   post_([this] {

@@ -62,7 +62,7 @@ class GroupSyncImpl final : public GroupSync, FeedGroup {
   void follow_newest();
   void want();
   void forget_copy();
-  void send_stale(Feed& to);
+  void send_stale(Feed& to) const;
   void on_need_digests(Feed& from);
   void on_copy(Feed& from, const pb::Copy& copy);
   void on_copy_end(Feed& from, const pb::CopyEnd& end);

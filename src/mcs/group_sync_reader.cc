@@ -10,7 +10,7 @@ constexpr int kUnusablePerAck = 1024;
 
 }  // namespace
 
-void GroupSyncImpl::send_stale(Feed& to) {
+void GroupSyncImpl::send_stale(Feed& to) const {
   pb::Frame out = to.frame();
   out.mutable_group()->mutable_stale()->set_activation(highest_.value);
   to.send(out);

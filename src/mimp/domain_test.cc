@@ -103,7 +103,7 @@ TEST(Domain, LosesItsNodesOneByOneAndTheLastIsEligible) {
 }
 
 TEST(PartialConnectivity, OneCutLinkMakesNoSecondActive) {
-  for (size_t size : {3U, 4U}) {
+  for (const size_t size : {3U, 4U}) {
     Domain domain(size);
     domain.settle();
     domain.cut(0, 1);
@@ -150,7 +150,7 @@ TEST(PartialConnectivity, ABlockedNodeThatLosesItsVoucherActs) {
 TEST(PartialConnectivity, ADeafActiveIsReplaced) {
   Domain domain(3);
   domain.settle();
-  for (size_t peer : {1U, 2U}) {
+  for (const size_t peer : {1U, 2U}) {
     domain.network.cuts.insert({domain[peer].address(), domain[0].address()});
   }
   domain.run(2100ms);  // 2 × hold, and the election
@@ -320,7 +320,7 @@ TEST(SwitchoverInADomain, ToTheActiveItselfIsVoid) {
 TEST(BfdInADomain, ACrashThatBfdSeesIsTakenOverWithinAProbe) {
   Domain domain(3);
   domain.settle();
-  for (size_t node : {1U, 2U}) {
+  for (const size_t node : {1U, 2U}) {
     domain[node].service().set_bfd(PeerIndex{0}, BfdSays::Up);
   }
   domain[0].crash();
@@ -374,7 +374,7 @@ TEST(Versions, TheLowerOfTwoIsSpoken) {
   Network network(world);
   Settings later = settings_of("192.0.2.1", "192.0.2.2", 200);
   later.versions = {.lowest = 1, .highest = 3};
-  Settings now = settings_of("192.0.2.2", "192.0.2.1", 100);
+  const Settings now = settings_of("192.0.2.2", "192.0.2.1", 100);
   Node a(world, network, later);
   Node b(world, network, now);
   a.boot();

@@ -39,7 +39,8 @@ Duration discovery_of(const PeerSettings& peer) { return peer.discovery; }
 }  // namespace
 
 bool Service::any_reachable() const {
-  for (uint8_t place = 0; place < settings().peers.size(); ++place) {
+  const auto peers = static_cast<uint8_t>(settings().peers.size());
+  for (uint8_t place = 0; place < peers; ++place) {
     if (reachable(PeerIndex{place})) return true;
   }
   return false;

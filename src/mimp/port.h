@@ -36,7 +36,7 @@ class Port {
   // than the port.
   class Line {
    public:
-    Line(Port& port, Channel channel) : port_(port), channel_(std::move(channel)) {}
+    Line(Port& port, Channel channel) : port_(port), channel_(channel) {}
     ~Line();
     Line(const Line&) = delete;
     Line& operator=(const Line&) = delete;

@@ -14,11 +14,11 @@ using namespace std::chrono_literals;
 TEST(Port, CarriesSeveralGroupsBetweenTheSameChassis) {
   World world;
   Network network(world);
-  Settings one = settings_of("192.0.2.1", "192.0.2.2", 200);
+  const Settings one = settings_of("192.0.2.1", "192.0.2.2", 200);
   Settings two = one;
   two.group = two.peers.front().group = TunnelGroupId{2};
   two.priority = 50;
-  Settings other_one = settings_of("192.0.2.2", "192.0.2.1", 100);
+  const Settings other_one = settings_of("192.0.2.2", "192.0.2.1", 100);
   Settings other_two = other_one;
   other_two.group = other_two.peers.front().group = TunnelGroupId{2};
   Node a(world, network, one, {two});

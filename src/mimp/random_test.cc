@@ -125,7 +125,7 @@ class Chaos {
     if (network_.rng.below(3) != 0) return;
     last_fault_ = world_.now;
     Member& victim = any();
-    Member& other = other_than(victim);
+    const Member& other = other_than(victim);
     switch (network_.rng.below(9)) {
       case 0:
         network_.cut(victim.node.address(), other.node.address());
@@ -221,7 +221,7 @@ class Chaos {
 
   [[nodiscard]] bool reads(const Member& reader, Member& writer) {
     if (!linked(reader, writer) || acting(reader.node.state())) return false;
-    Service& service = members_.at(reader.at).node.service();
+    const Service& service = members_.at(reader.at).node.service();
     return service.active_peer() == Domain::place(reader.at, writer.at) &&
            service.activation() == writer.writing &&
            writer.node.service().activation() == writer.writing;
@@ -239,7 +239,7 @@ class Chaos {
 
   // MCS and IKE of a writer.
   void work(Member& writer) {
-    Service& service = writer.node.service();
+    const Service& service = writer.node.service();
     if (writer.writing.value == 0 || !acting(service.state())) return;
     for (Member& reader : members_) {
       if (&reader == &writer) continue;
@@ -281,7 +281,7 @@ class Chaos {
         if (&a != &b && !linked(a, b)) since_.at(a.at).at(b.at) = world_.now;
       }
     }
-    for (Member& a : members_) {
+    for (const Member& a : members_) {
       for (size_t b = a.at + 1; b < members_.size(); ++b) {
         if (a.node.acts() && members_.at(b).node.acts()) {
           check_pair(a, members_.at(b));
@@ -359,7 +359,7 @@ TEST_P(Random, TenThousandStepsOfAPairKeepTheInvariants) {
 }
 
 TEST_P(Random, FourThousandStepsOfADomainKeepTheInvariants) {
-  for (size_t size : {3U, 4U}) {
+  for (const size_t size : {3U, 4U}) {
     Chaos chaos(size, GetParam());
     chaos.run(4'000);
     if (HasFatalFailure()) return;

@@ -110,7 +110,7 @@ class MimpService final : public Service {
   [[nodiscard]] Neighbour& at(PeerIndex peer) { return neighbours_.at(peer.value); }
   [[nodiscard]] bool any_up() const;
   [[nodiscard]] bool all_up() const;
-  [[nodiscard]] Side side_of(const Neighbour& peer) const;
+  [[nodiscard]] Side side_of(const Neighbour& peer, const Hello& hello) const;
   [[nodiscard]] View view() const;
   [[nodiscard]] std::vector<FirstHand> first_hand() const;
   void each_word(const std::function<void(const Neighbour&, const Vouching&, Word)>& then) const;

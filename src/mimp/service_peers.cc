@@ -31,11 +31,11 @@ PeerInfo MimpService::peer_info(PeerIndex peer) const {
                   .in_sync = of.hello->standing.in_sync};
 }
 
-Side MimpService::side_of(const Neighbour& peer) const {
-  return Side{.standing = peer.hello->standing,
-              .address = settings_.domain ? peer.hello->router_id.value_or(IpAddress{})
-                                          : peer.settings.address,
-              .nonce = peer.hello->nonce};
+Side MimpService::side_of(const Neighbour& peer, const Hello& hello) const {
+  return Side{
+      .standing = hello.standing,
+      .address = settings_.domain ? hello.router_id.value_or(IpAddress{}) : peer.settings.address,
+      .nonce = hello.nonce};
 }
 
 View MimpService::view() const {
@@ -46,9 +46,10 @@ View MimpService::view() const {
            .address = settings_.domain ? settings_.router_id : neighbours_.front().settings.local,
            .nonce = beats_.own()};
   for (const Neighbour& peer : neighbours_) {
-    if (!peer.up) continue;
+    if (!peer.up || !peer.hello) continue;
     const uint64_t accepted = peer.hello->echo ? peer.hello->echo->accepted : 0;
-    view.peers.push_back(PeerSide{side_of(peer), told_ == own && accepted >= standing_beat_,
+    view.peers.push_back(PeerSide{side_of(peer, *peer.hello),
+                                  told_ == own && accepted >= standing_beat_,
                                   told_ && told_->eligible && accepted >= eligible_beat_});
   }
   each_word([&view](const Neighbour&, const Vouching& vouching, Word word) {
@@ -61,6 +62,7 @@ View MimpService::view() const {
 
 std::vector<FirstHand> MimpService::first_hand() const {
   std::vector<FirstHand> all;
+  all.reserve(neighbours_.size());
   for (const Neighbour& peer : neighbours_) {
     all.push_back(FirstHand{.router_id = peer.hello ? peer.hello->router_id : std::nullopt,
                             .nonce = peer.adjacency.peer().value_or(Nonce{}),
@@ -76,7 +78,7 @@ void MimpService::each_word(
   if (!settings_.domain) return;
   const std::vector<FirstHand> known = first_hand();
   for (const Neighbour& peer : neighbours_) {
-    if (!peer.up) continue;
+    if (!peer.up || !peer.hello) continue;
     const Duration limit = word_limit(std::max(keep_alive_, peer.hello->keep_alive));
     for (const Vouching& vouching : peer.hello->vouchings) {
       then(peer, vouching, weigh(vouching, now() - peer.hello_at, limit, beats_.own(), known));
@@ -105,15 +107,16 @@ void MimpService::ask_around() {
   counters_.add("probes");
   probe_ = Probe{.beat = next_beat(), .deadline = now() + std::min(kProbeMax, keep_alive_ / 2)};
   for (Neighbour& peer : neighbours_) {
-    if (!peer.up) continue;
+    if (!peer.up || !peer.hello) continue;
     peer.probe_owed = true;
     send_hello(peer, probe_->beat, std::nullopt);
   }
 }
 
 bool MimpService::answered() const {
+  if (!probe_) return false;
   for (const Neighbour& peer : neighbours_) {
-    if (!peer.up) continue;
+    if (!peer.up || !peer.hello) continue;
     if (!peer.hello->echo || peer.hello->echo->accepted < probe_->beat) return false;
   }
   bool clear = true;
@@ -153,8 +156,8 @@ std::optional<PeerIndex> MimpService::active_peer() const {
   std::vector<Side> sides;
   std::vector<PeerIndex> of;
   for (const Neighbour& peer : neighbours_) {
-    if (!peer.up) continue;
-    sides.push_back(side_of(peer));
+    if (!peer.up || !peer.hello) continue;
+    sides.push_back(side_of(peer, *peer.hello));
     of.push_back(peer.index);
   }
   const auto found = active_of(sides);
@@ -173,8 +176,8 @@ std::optional<PeerIndex> MimpService::successor(std::optional<IpAddress> to_rout
   std::vector<Side> sides;
   std::vector<PeerIndex> of;
   for (const Neighbour& peer : neighbours_) {
-    if (!peer.up || (to_router && peer.hello->router_id != to_router)) continue;
-    sides.push_back(side_of(peer));
+    if (!peer.up || !peer.hello || (to_router && peer.hello->router_id != to_router)) continue;
+    sides.push_back(side_of(peer, *peer.hello));
     of.push_back(peer.index);
   }
   const auto found = next_of(sides);

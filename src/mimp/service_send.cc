@@ -85,7 +85,7 @@ std::vector<Vouching> MimpService::vouchings() const {
   std::vector<Vouching> all;
   if (!settings_.domain) return all;
   for (const Neighbour& peer : neighbours_) {
-    if (!peer.acts()) continue;
+    if (!peer.acts() || !peer.hello) continue;
     all.push_back(Vouching{.router_id = peer.hello->router_id.value_or(IpAddress{}),
                            .nonce = peer.hello->nonce,
                            .beat = peer.last_beat,
@@ -94,7 +94,7 @@ std::vector<Vouching> MimpService::vouchings() const {
   }
   if (SEGW_PLANTED(vouching_hearsay)) {
     for (const Neighbour& peer : neighbours_) {
-      if (!peer.up) continue;
+      if (!peer.up || !peer.hello) continue;
       for (const Vouching& hearsay : peer.hello->vouchings) {
         if (all.size() == kVouchingsMax) return all;
         all.push_back(hearsay);

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kPrompt = "A:admin@SeGW-A# ";
 
 std::string read(const std::string& path) {
-  std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/" + path);
+  const std::ifstream in(std::string(SEGW_SOURCE_DIR) + "/" + path);
   std::stringstream content;
   content << in.rdbuf();
   return content.str();

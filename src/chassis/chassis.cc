@@ -34,6 +34,25 @@ Result<SecretBytes> parse_mcs_key(ByteView contents) {
   return key;
 }
 
+// Those that no group acts on.
+void add_idle_domains(const config::Config& config, Status& status) {
+  for (const config::Domain& domain : config.domains) {
+    if (std::ranges::find(status.domains, domain.id, &DomainStatus::id) != status.domains.end()) {
+      continue;
+    }
+    DomainStatus& row = status.domains.emplace_back();
+    row.id = domain.id;
+    row.role = domain.role;
+    row.priority = domain.priority;
+    row.group = domain.group;
+    row.revertive = domain.revertive;
+    row.admin_up = domain.enabled;
+    row.not_nominal_reason = domain.enabled ? "no peer is enabled" : "the domain is disabled";
+    row.router_id = config.system_address;
+  }
+  std::ranges::sort(status.domains, {}, &DomainStatus::id);
+}
+
 std::vector<const config::McPeer*> configs_of(const std::vector<GroupPeer>& peers) {
   std::vector<const config::McPeer*> configs;
   configs.reserve(peers.size());
@@ -307,8 +326,10 @@ Status ChassisImpl::status() const {
   Status status;
   status.system_name = config_->system_name;
   status.system_address = config_->system_address;
+  status.configured_at = started_wall_;
   for (const Peer& peer : peers_) status.peers.push_back(peer_status(peer));
   for (const auto& group : groups_) group->fill(status);
+  add_idle_domains(*config_, status);
   for (const auto& [name, pool] : pools_) {
     for (const IsaId& member : pool.members()) {
       const TunnelGroupId group = pool.active_in(member);

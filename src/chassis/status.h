@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/history.h"
@@ -18,6 +19,11 @@
 #include "mimp/master_state.h"
 
 namespace segw::chassis {
+
+// The guide's words for a domain's node: as of a pair, but `active` for master.
+[[nodiscard]] inline std::string_view activity_text(mimp::MasterState state) {
+  return state == mimp::MasterState::Master ? "active" : mimp::text(state);
+}
 
 struct PeerGroupStatus {  // a row of `show redundancy multi-chassis mc-ipsec peer`
   TunnelGroupId id;
@@ -135,6 +141,11 @@ struct IkeStatus {    // the IKE SA of a tunnel
   Duration age{}, lifetime{};
 };
 
+// Where a tunnel's CHILD SAs are, in the words of the guide's statistics.
+constexpr std::string_view kInstalled = "Installed";
+constexpr std::string_view kInstalling = "Installing";           // the ISA is not there yet
+constexpr std::string_view kStandbyDormant = "Standby Dormant";  // given to it with activity
+
 struct TunnelStatus {  // `show ipsec tunnel`
   std::string name;
   std::string sap;  // tunnel-1.private:1
@@ -142,6 +153,7 @@ struct TunnelStatus {  // `show ipsec tunnel`
   uint32_t service_id = 0, delivery_service_id = 0;
   bool admin_up = false, oper_up = false;
   uint32_t security_policy = 0;
+  std::string isa_state;  // of its CHILD SAs; "": it has none
   IkeStatus ike;
   std::vector<SaStatus> sas;
   std::map<std::string, uint64_t> counters;  // of IKE, since the chassis started
@@ -151,6 +163,7 @@ struct GatewayTunnelStatus {  // `show ipsec gateway NAME tunnel`
   uint16_t client = 0;        // number in the client-db; 0: the gateway's own settings
   std::string client_name;
   uint16_t tunnel_template = 0;
+  std::string isa_state;  // as of a configured one
   IkeStatus ike;
   std::vector<SaStatus> sas;
 };

@@ -16,11 +16,6 @@ constexpr Duration kEligibilityPoll = std::chrono::milliseconds(100);
 // Without a peer nobody's keep-alives pace the vouching for the ISA.
 constexpr Duration kAloneVouch = std::chrono::seconds(1);
 
-// The guide's words for a domain's node (sros-facts §3.2).
-std::string_view activity_text(mimp::MasterState state) {
-  return state == mimp::MasterState::Master ? "active" : mimp::text(state);
-}
-
 }  // namespace
 
 TunnelGroup::TunnelGroup(platform::Platform& platform, TunnelGroupParts parts)

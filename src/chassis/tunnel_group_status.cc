@@ -194,6 +194,7 @@ TunnelStatus TunnelGroup::tunnel_status(const config::IpsecTunnel& tunnel) {
                       .admin_up = tunnel.enabled,
                       .oper_up = false,
                       .security_policy = tunnel.security_policy_id,
+                      .isa_state = {},
                       .ike = {},
                       .sas = {},
                       .counters = {}};
@@ -226,6 +227,7 @@ GatewayTunnelStatus TunnelGroup::client_status(const config::IpsecGateway& gatew
   GatewayTunnelStatus status{.client = dynamic.client,
                              .client_name = "",
                              .tunnel_template = gateway.tunnel_template->id,
+                             .isa_state = {},
                              .ike = {},
                              .sas = {}};
   const auto at =
@@ -241,8 +243,12 @@ void TunnelGroup::fill_tunnels(Status& status) const {
   struct Shown {
     IkeStatus* ike;
     std::vector<SaStatus>* sas;
+    std::string* isa_state;
     bool* up;
   };
+  const std::string_view isa_state = dormant()    ? kStandbyDormant
+                                     : isa_->up() ? kInstalled
+                                                  : kInstalling;
   std::map<uint32_t, Shown> shown;  // by number of the tunnel
   std::vector<TunnelStatus> tunnels;
   tunnels.reserve(parts_.config->tunnels.size());
@@ -250,7 +256,10 @@ void TunnelGroup::fill_tunnels(Status& status) const {
     if (each.group != id()) continue;
     TunnelStatus& tunnel = tunnels.emplace_back(tunnel_status(each));
     tunnel.counters = plain(engine_->tunnel_counters(each.number));
-    shown[each.number] = {.ike = &tunnel.ike, .sas = &tunnel.sas, .up = &tunnel.oper_up};
+    shown[each.number] = {.ike = &tunnel.ike,
+                          .sas = &tunnel.sas,
+                          .isa_state = &tunnel.isa_state,
+                          .up = &tunnel.oper_up};
   }
   std::map<IpAddress, std::map<uint32_t, GatewayTunnelStatus>> clients;  // by gateway and number
   for (const config::IpsecGateway& gateway : parts_.config->gateways) {
@@ -260,7 +269,9 @@ void TunnelGroup::fill_tunnels(Status& status) const {
       auto& of_gateway = clients[gateway.local_gateway];
       const auto [at, is_new] = of_gateway.try_emplace(sa.tunnel);
       if (is_new) at->second = client_status(gateway, *sa.dynamic);
-      shown[sa.tunnel] = {.ike = &at->second.ike, .sas = &at->second.sas, .up = nullptr};
+      GatewayTunnelStatus& client = at->second;
+      shown[sa.tunnel] = {
+          .ike = &client.ike, .sas = &client.sas, .isa_state = &client.isa_state, .up = nullptr};
     }
   }
   for (const auto& [spi, sa] : state_.ike_sas) {
@@ -276,6 +287,7 @@ void TunnelGroup::fill_tunnels(Status& status) const {
     if (at == shown.end()) continue;
     if (at->second.up != nullptr) *at->second.up = true;
     at->second.sas->push_back(sa_status(sa));
+    *at->second.isa_state = isa_state;
   }
   std::ranges::move(tunnels, std::back_inserter(status.tunnels));
   for (const config::IpsecGateway& gateway : parts_.config->gateways) {

@@ -94,6 +94,42 @@ Answer show_configured(const Snapshot& snapshot, const config::Tree& tree, const
                                           : configured_detail(command.list, key, *entry));
 }
 
+Answer show_pool(const Snapshot& snapshot, const Command& command) {
+  if (command.action == Action::ShowPools) {
+    return command.json ? json(pools_json(snapshot)) : done(pool_list(snapshot));
+  }
+  const std::string& name = command.arguments.front();
+  const auto& pools = snapshot.config.member_pools;
+  const auto pool = std::ranges::find(pools, name, &config::MemberPool::name);
+  if (pool == pools.end()) {
+    return refused(fmt::format("tunnel-member-pool \"{}\" is not configured", name));
+  }
+  if (command.json) return json(pool_json(snapshot, *pool));
+  return done(command.action == Action::ShowPoolDetail ? pool_detail(snapshot, *pool)
+                                                       : pool_table(snapshot, *pool));
+}
+
+Answer show_shunting(const Snapshot& snapshot, const Command& command) {
+  const bool profiles =
+      command.action == Action::ShowProfiles || command.action == Action::ShowProfilesOf;
+  const bool of_service =
+      command.action == Action::ShowShuntsOf || command.action == Action::ShowProfilesOf;
+  ShuntFilter filter;
+  if (!command.arguments.empty()) {
+    (of_service ? filter.service : filter.name) = command.arguments.front();
+  }
+  const auto shunts = profiles ? std::vector<ShuntRow>{} : shunt_rows(snapshot, filter);
+  const auto entries = profiles ? profile_rows(snapshot, filter) : std::vector<ProfileRow>{};
+  if (shunts.empty() && entries.empty() && !command.arguments.empty()) {
+    return refused(
+        fmt::format("{} {}\"{}\" is not configured",
+                    profiles ? "multi-chassis-shunting-profile" : "multi-chassis-shunt-interface",
+                    of_service ? "of service " : "", command.arguments.front()));
+  }
+  if (profiles) return command.json ? json(profiles_json(entries)) : done(profile_table(entries));
+  return command.json ? json(shunts_json(shunts)) : done(shunt_table(shunts));
+}
+
 Answer show_log(const chassis::Status& status, const Command& command) {
   if (command.arguments.front() != kLogId) return refused("log-id 99 is the only log");
   return command.json ? json(log_json(status)) : done(log_table(status));
@@ -124,11 +160,74 @@ std::optional<ike::TunnelAction> tunnel_action(Action action) {
   return std::nullopt;
 }
 
-std::optional<TunnelGroupId> parse_group(std::string_view text) {
+template <typename Id>
+std::optional<Id> parse_id(std::string_view text) {
   uint16_t id = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return TunnelGroupId{id};
+  return Id{id};
+}
+
+Result<const chassis::DomainStatus*> find_domain(const chassis::Status& status,
+                                                 std::string_view text) {
+  const auto id = parse_id<DomainId>(text);
+  for (const chassis::DomainStatus& domain : status.domains) {
+    if (id == domain.id) return &domain;
+  }
+  return failure(fmt::format("ipsec-domain {} is not configured", text));
+}
+
+Answer show_domains(const chassis::Status& status, const Command& command) {
+  if (command.json) return json(domains_json(status));
+  std::string tables;
+  for (const chassis::DomainStatus& domain : status.domains) tables += domain_table(domain);
+  return tables.empty() ? refused("no ipsec-domain is configured") : done(tables);
+}
+
+Answer show_domain(const chassis::Status& status, const Command& command) {
+  if (command.action == Action::ShowDomains) return show_domains(status, command);
+  const auto domain = find_domain(status, command.arguments.front());
+  if (!domain) return refused(domain.error().text);
+  if (command.json) return json(to_json(**domain));
+  return done(command.action == Action::ShowDomainDetail ? domain_detail(**domain)
+                                                         : domain_table(**domain));
+}
+
+// By router id, as the guide's MIB has it, or by a peer's address, as its text has it.
+Result<IpAddress> find_node(const chassis::DomainStatus& domain, std::string_view text) {
+  auto address = IpAddress::parse(text);
+  if (!address || *address == domain.router_id) return address;
+  for (const chassis::DomainAdjacency& peer : domain.adjacencies) {
+    if (peer.router_id == *address) return address;
+  }
+  for (const chassis::DomainAdjacency& peer : domain.adjacencies) {
+    if (peer.peer == *address) return peer.router_id.value_or(peer.peer);
+  }
+  return failure(fmt::format("{} is no node of ipsec-domain {}", text, domain.id.value));
+}
+
+std::string switchover_question(bool nominal) {
+  return fmt::format(
+      "WARNING! Forcing a mastership switchover may {}impact traffic. Are you sure (y/n)?\n",
+      nominal ? "" : "significantly ");
+}
+
+// Why there is nothing to be moved between a pair.
+std::string not_of_a_pair(const chassis::Status& status, std::string_view group) {
+  const auto id = parse_id<TunnelGroupId>(group);
+  for (const chassis::DomainStatus& domain : status.domains) {
+    if (id != domain.group) continue;
+    return fmt::format("tunnel-group {} is of ipsec-domain {}: force-switchover domain {}", group,
+                       domain.id.value, domain.id.value);
+  }
+  return fmt::format("tunnel-group {} is shared with no multi-chassis peer", group);
+}
+
+std::function<void(Result<std::string>)> told_later(const Done& done) {
+  return [done](const Result<std::string>& moved) {
+    const Answer answer = moved ? cli::done(*moved + "\n") : refused(moved.error().text);
+    done(answer.first, answer.second);
+  };
 }
 
 const chassis::PeerGroupStatus* find_group(const chassis::Status& status, TunnelGroupId id) {
@@ -163,6 +262,9 @@ void Console::perform(const Command& command, const Done& done) {
     case Action::ForceSwitchover:
     case Action::ForceSwitchoverNow:
       return force_switchover(command, done);
+    case Action::MoveDomain:
+    case Action::MoveDomainNow:
+      return move_domain(command, done);
     case Action::ExportKeys:
     case Action::ReloadCertificates:
     case Action::ClearTunnel:
@@ -184,6 +286,9 @@ void Console::perform(const Command& command, const Done& done) {
     case Action::ShowPeerDetail:
     case Action::ShowSync:
     case Action::ShowMultiChassis:
+    case Action::ShowDomains:
+    case Action::ShowDomain:
+    case Action::ShowDomainDetail:
     case Action::ShowTunnels:
     case Action::ShowTunnel:
     case Action::ShowGateways:
@@ -192,6 +297,13 @@ void Console::perform(const Command& command, const Done& done) {
     case Action::ShowGatewayTunnel:
     case Action::ShowConfigured:
     case Action::ShowTunnelGroups:
+    case Action::ShowPools:
+    case Action::ShowPool:
+    case Action::ShowPoolDetail:
+    case Action::ShowShunts:
+    case Action::ShowShuntsOf:
+    case Action::ShowProfiles:
+    case Action::ShowProfilesOf:
     case Action::ShowCounters:
     case Action::ShowLog:
     case Action::ShowVersion:
@@ -213,7 +325,11 @@ std::pair<int, std::string> Console::show(const Command& command) const {
     case Action::ShowSync:
       return command.json ? json(peers_json(status)) : done(sync_table(snapshot));
     case Action::ShowMultiChassis:
-      return command.json ? json(peers_json(status)) : done(multi_chassis_table(snapshot));
+      return command.json ? json(multi_chassis_json(status)) : done(multi_chassis_table(snapshot));
+    case Action::ShowDomains:
+    case Action::ShowDomain:
+    case Action::ShowDomainDetail:
+      return show_domain(status, command);
     case Action::ShowTunnels:
       return command.json ? json(tunnels_json(status)) : done(tunnel_table(snapshot));
     case Action::ShowTunnel:
@@ -227,7 +343,16 @@ std::pair<int, std::string> Console::show(const Command& command) const {
     case Action::ShowConfigured:
       return show_configured(snapshot, *loaded_.tree, command);
     case Action::ShowTunnelGroups:
-      return command.json ? json(isas_json(status)) : done(tunnel_group_table(snapshot));
+      return command.json ? json(isas_json(snapshot)) : done(tunnel_group_table(snapshot));
+    case Action::ShowPools:
+    case Action::ShowPool:
+    case Action::ShowPoolDetail:
+      return show_pool(snapshot, command);
+    case Action::ShowShunts:
+    case Action::ShowShuntsOf:
+    case Action::ShowProfiles:
+    case Action::ShowProfilesOf:
+      return show_shunting(snapshot, command);
     case Action::ShowCounters:
       return command.json ? json(Json(status.counters)) : done(counter_table(status));
     case Action::ShowLog:
@@ -241,6 +366,8 @@ std::pair<int, std::string> Console::show(const Command& command) const {
                                : config::info(*loaded_.tree));
     case Action::ForceSwitchover:
     case Action::ForceSwitchoverNow:
+    case Action::MoveDomain:
+    case Action::MoveDomainNow:
     case Action::ExportKeys:
     case Action::ReloadCertificates:
     case Action::ClearTunnel:
@@ -294,28 +421,38 @@ Result<std::string> Console::act(const Command& command) {
 }
 
 void Console::force_switchover(const Command& command, const Done& done) {
-  const auto refuse = [&done](std::string why) {
-    const Answer answer = refused(std::move(why));
-    done(answer.first, answer.second);
-  };
-  const auto id = parse_group(command.arguments.front());
+  const std::string& named = command.arguments.front();
+  const auto id = parse_id<TunnelGroupId>(named);
   const chassis::Status status = chassis_.status();
   const chassis::PeerGroupStatus* group = id ? find_group(status, *id) : nullptr;
   if (group == nullptr) {
-    return refuse(fmt::format("tunnel-group {} is shared with no multi-chassis peer",
-                              command.arguments.front()));
+    const Answer answer = refused(not_of_a_pair(status, named));
+    return done(answer.first, answer.second);
   }
   if (command.action == Action::ForceSwitchover) {
-    return done(
-        kMustConfirm,
-        fmt::format("WARNING! Forcing a mastership switchover may {}impact traffic. Are you "
-                    "sure (y/n)?\n",
-                    group->nominal ? "" : "significantly "));
+    return done(kMustConfirm, switchover_question(group->nominal));
   }
-  chassis_.force_switchover(*id, [done](const Result<std::string>& moved) {
-    const Answer answer = moved ? cli::done(*moved + "\n") : refused(moved.error().text);
+  chassis_.force_switchover(*id, told_later(done));
+}
+
+void Console::move_domain(const Command& command, const Done& done) {
+  const auto refuse = [&done](const Error& error) {
+    const Answer answer = refused(error.text);
     done(answer.first, answer.second);
-  });
+  };
+  const chassis::Status status = chassis_.status();
+  const auto domain = find_domain(status, command.arguments.front());
+  if (!domain) return refuse(domain.error());
+  std::optional<IpAddress> to;
+  if (command.arguments.size() > 1) {
+    const auto node = find_node(**domain, command.arguments.back());
+    if (!node) return refuse(node.error());
+    to = *node;
+  }
+  if (command.action == Action::MoveDomain) {
+    return done(kMustConfirm, switchover_question((*domain)->nominal));
+  }
+  chassis_.force_switchover((*domain)->id, to, told_later(done));
 }
 
 }  // namespace segw::cli

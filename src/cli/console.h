@@ -38,6 +38,7 @@ class Console {
   void perform(const Command& command, const Done& done);
   [[nodiscard]] std::pair<int, std::string> show(const Command& command) const;
   void force_switchover(const Command& command, const Done& done);
+  void move_domain(const Command& command, const Done& done);
   Result<std::string> act(const Command& command);
   Result<std::string> perform_on_tunnel(const Command& command, ike::TunnelAction action);
 

@@ -109,7 +109,8 @@ std::string gateway_tunnel_detail(const chassis::GatewayStatus& gateway,
                       tunnel.client == 0 ? "--" : std::to_string(tunnel.client));
   text += fmt::format("Client Name          : {}\n", or_none(tunnel.client_name));
   text += fmt::format("Tunnel Template      : {}\n", tunnel.tunnel_template);
-  text += fmt::format("Oper State           : {}\n", up_down(!tunnel.sas.empty()));
+  text += fmt::format("Oper State           : {:<19}Isa State          : {}\n",
+                      up_down(!tunnel.sas.empty()), isa_state_text(tunnel.isa_state));
   return text + ike_detail(tunnel.ike) + sa_details(tunnel.sas) + thick_line();
 }
 

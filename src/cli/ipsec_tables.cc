@@ -50,11 +50,6 @@ std::string sa_detail(const chassis::SaStatus& sa) {
   return text;
 }
 
-const config::TunnelGroup* find_group(const config::Config& config, TunnelGroupId id) {
-  const auto at = std::ranges::find(config.tunnel_groups, id, &config::TunnelGroup::id);
-  return at == config.tunnel_groups.end() ? nullptr : &*at;
-}
-
 }  // namespace
 
 std::string service_name(const config::Config& config, uint32_t id) {
@@ -157,25 +152,9 @@ std::string tunnel_detail(const Snapshot& snapshot, const chassis::TunnelStatus&
   text += fmt::format("Security Policy      : {}\n", tunnel.security_policy);
   text += fmt::format("Admin State          : {:<19}Oper State         : {}\n",
                       up_down(tunnel.admin_up), up_down(tunnel.oper_up));
+  text += fmt::format("Isa State            : {}\n", isa_state_text(tunnel.isa_state));
   text += ike_detail(tunnel.ike) + sa_details(tunnel.sas);
   return text + counter_block("IKE Counters", tunnel.counters) + thick_line();
-}
-
-std::string tunnel_group_table(const Snapshot& snapshot) {
-  constexpr std::string_view kRow = "{:<7}{:<9}{:<7}{:<7}{}\n";
-  std::string table = "\n" + title("ISA Tunnel Groups");
-  table += fmt::format(fmt::runtime(kRow), "Group", "Isa", "Admin", "Oper", "Crypto");
-  table += thin_line();
-  for (const chassis::IsaStatus& isa : snapshot.status.isas) {
-    const config::TunnelGroup* group = find_group(snapshot.config, isa.group);
-    table += fmt::format(fmt::runtime(kRow), isa.group.value, isa.isa,
-                         up_down(group != nullptr && group->enabled), up_down(isa.up),
-                         isa.up ? isa.crypto : isa.down_reason);
-    table += counter_lines(isa.drops, 4);
-  }
-  table += thin_line();
-  table += fmt::format("Tunnel Groups: {}\n", snapshot.status.isas.size());
-  return table + thick_line();
 }
 
 }  // namespace segw::cli

@@ -22,11 +22,6 @@ Json list(const Values& values) {
 }
 
 Json group_json(const chassis::PeerGroupStatus& group) {
-  Json history = Json::array();
-  for (const History::Entry& entry : group.history) {
-    history.push_back(
-        Json{{"at-ms", milliseconds(entry.at.time_since_epoch())}, {"text", entry.text}});
-  }
   return Json{{"id", group.id.value},
               {"peer-group", effective_peer_group(group).value},
               {"priority", group.priority},
@@ -41,7 +36,7 @@ Json group_json(const chassis::PeerGroupStatus& group) {
               {"clean-takeovers", group.clean_takeovers},
               {"unclean-takeovers", group.unclean_takeovers},
               {"counters", group.counters},
-              {"history", std::move(history)}};
+              {"history", history_json(group.history)}};
 }
 
 Json sa_json(const chassis::SaStatus& sa) {
@@ -93,6 +88,15 @@ Json ike_json(const chassis::IkeStatus& ike) {
 
 }  // namespace
 
+Json history_json(const std::vector<History::Entry>& history) {
+  Json entries = Json::array();
+  for (const History::Entry& entry : history) {
+    entries.push_back(
+        Json{{"at-ms", milliseconds(entry.at.time_since_epoch())}, {"text", entry.text}});
+  }
+  return entries;
+}
+
 Json to_json(const chassis::PeerStatus& peer) {
   Json groups = Json::array();
   for (const auto& group : peer.groups) groups.push_back(group_json(group));
@@ -115,7 +119,8 @@ Json to_json(const chassis::PeerStatus& peer) {
               {"alarm-entries", peer.alarms},
               {"remote-alarm-entries", peer.remote_alarms},
               {"mcs-counters", peer.mcs_counters},
-              {"tunnel-groups", std::move(groups)}};
+              {"tunnel-groups", std::move(groups)},
+              {"domains", list(peer.domains)}};
 }
 
 Json to_json(const chassis::TunnelStatus& tunnel) {
@@ -130,6 +135,7 @@ Json to_json(const chassis::TunnelStatus& tunnel) {
               {"admin-state", up_down(tunnel.admin_up)},
               {"oper-state", up_down(tunnel.oper_up)},
               {"security-policy", tunnel.security_policy},
+              {"isa-state", tunnel.isa_state},
               {"ike-state", tunnel.ike.state},
               {"ike-spi-initiator", fmt::format("{:#018x}", tunnel.ike.spi_i)},
               {"ike-spi-responder", fmt::format("{:#018x}", tunnel.ike.spi_r)},
@@ -145,6 +151,7 @@ Json to_json(const chassis::GatewayTunnelStatus& tunnel) {
               {"client-name", tunnel.client_name},
               {"tunnel-template", tunnel.tunnel_template},
               {"oper-state", up_down(!tunnel.sas.empty())},
+              {"isa-state", tunnel.isa_state},
               {"ike-sa", ike_json(tunnel.ike)},
               {"child-sas", std::move(sas)}};
 }
@@ -164,12 +171,6 @@ Json to_json(const chassis::GatewayStatus& gateway) {
               {"half-open", gateway.half_open},
               {"counters", gateway.counters},
               {"tunnels", list(gateway.tunnels)}};
-}
-
-Json to_json(const chassis::IsaStatus& isa) {
-  return Json{{"tunnel-group", isa.group.value}, {"isa", isa.isa},
-              {"oper-state", up_down(isa.up)},   {"crypto", isa.crypto},
-              {"down-reason", isa.down_reason},  {"drops", isa.drops}};
 }
 
 Json to_json(const chassis::TraceStatus& trace) {
@@ -200,6 +201,16 @@ Json peers_json(const chassis::Status& status) {
               {"peers", list(status.peers)}};
 }
 
+Json multi_chassis_json(const chassis::Status& status) {
+  Json all = peers_json(status);
+  all.update(domains_json(status));
+  return all;
+}
+
+Json domains_json(const chassis::Status& status) {
+  return Json{{"ipsec-domains", list(status.domains)}};
+}
+
 Json tunnels_json(const chassis::Status& status) {
   Json dynamic = Json::array();
   for (const chassis::GatewayStatus& gateway : status.gateways) {
@@ -215,8 +226,6 @@ Json tunnels_json(const chassis::Status& status) {
 Json gateways_json(const chassis::Status& status) {
   return Json{{"gateways", list(status.gateways)}};
 }
-
-Json isas_json(const chassis::Status& status) { return Json{{"tunnel-groups", list(status.isas)}}; }
 
 Json log_json(const chassis::Status& status) { return Json{{"log", list(status.log)}}; }
 

@@ -36,11 +36,39 @@ std::string group_detail(const chassis::PeerGroupStatus& group) {
   text += fmt::format("Clean Takeovers      : {:<20}Unclean Takeovers  : {}\n",
                       group.clean_takeovers, group.unclean_takeovers);
   text += "Counters\n" + counter_lines(group.counters, 2);
-  text += "History (seconds since boot)\n";
-  for (const History::Entry& entry : group.history) {
-    text += fmt::format("  {:>14}  {}\n", seconds_text(entry.at.time_since_epoch()), entry.text);
+  return text + history_lines(group.history) + thick_line();
+}
+
+std::string groups_of_peer(const chassis::PeerStatus& peer) {
+  std::string table = title("Multi-Chassis IPsec Multi Active Tunnel-Group Table");
+  table += fmt::format("{:<16}{:<12}{:<10}{:<13}{}\n", "ID", "Peer Group", "Priority",
+                       "Admin State", "Mastership");
+  table += thin_line();
+  for (const chassis::PeerGroupStatus& group : peer.groups) {
+    table += fmt::format("{:<16}{:<12}{:<10}{:<13}{}\n", group.id.value,
+                         effective_peer_group(group).value, group.priority, up_down(group.admin_up),
+                         mimp::text(group.mastership));
   }
-  return text + thick_line();
+  table += thin_line();
+  table += fmt::format("Multi Active Tunnel Group Entries found: {}\n", peer.groups.size());
+  return table + thick_line();
+}
+
+std::string group_overview(const chassis::Status& status) {
+  std::string table = "\n" + title("Multi-Chassis Tunnel Groups");
+  constexpr std::string_view kRow = "{:<4}{:<17}{:<7}{:<7}{:<13}{:<13}{:<9}{}\n";
+  table += fmt::format(fmt::runtime(kRow), "ID", "Peer IP", "Prio", "Admin", "Mastership",
+                       "Peer State", "In Sync", "Prot");
+  table += thin_line();
+  for (const chassis::PeerStatus& peer : status.peers) {
+    for (const chassis::PeerGroupStatus& group : peer.groups) {
+      table +=
+          fmt::format(fmt::runtime(kRow), group.id.value, peer.address.text(), group.priority,
+                      up_down(group.admin_up), mimp::text(group.mastership), peer_state_text(group),
+                      yes_no(group.in_sync), protection_text(group.nominal));
+    }
+  }
+  return table + thick_line();
 }
 
 std::string description_of(const config::Config& config, const IpAddress& peer) {
@@ -93,18 +121,8 @@ std::string peer_table(const chassis::PeerStatus& peer) {
                        whole_seconds(peer.discovery), whole_seconds(peer.discovery_boot));
   table += fmt::format("BFD             : {}\n", peer.bfd ? "Enable" : "Disable");
   table += fmt::format("Last update     : {}\n\n", utc_date(peer.last_update));
-  table += title("Multi-Chassis IPsec Multi Active Tunnel-Group Table");
-  table += fmt::format("{:<16}{:<12}{:<10}{:<13}{}\n", "ID", "Peer Group", "Priority",
-                       "Admin State", "Mastership");
-  table += thin_line();
-  for (const chassis::PeerGroupStatus& group : peer.groups) {
-    table += fmt::format("{:<16}{:<12}{:<10}{:<13}{}\n", group.id.value,
-                         effective_peer_group(group).value, group.priority, up_down(group.admin_up),
-                         mimp::text(group.mastership));
-  }
-  table += thin_line();
-  table += fmt::format("Multi Active Tunnel Group Entries found: {}\n", peer.groups.size());
-  return table + thick_line();
+  if (peer.groups.empty() && !peer.domains.empty()) return table + domains_of_peer(peer);
+  return table + groups_of_peer(peer) + domains_of_peer(peer);
 }
 
 std::string peer_detail(const chassis::PeerStatus& peer) {
@@ -125,20 +143,10 @@ std::string multi_chassis_table(const Snapshot& snapshot) {
                          up_down(peer.admin_up), peer.authentication ? "Enabled" : "Disabled",
                          up_down(peer.mcs_connected), mcs::text(peer.sync_state));
   }
-  table += "\n" + title("Multi-Chassis Tunnel Groups");
-  constexpr std::string_view kGroupRow = "{:<4}{:<17}{:<7}{:<7}{:<13}{:<13}{:<9}{}\n";
-  table += fmt::format(fmt::runtime(kGroupRow), "ID", "Peer IP", "Prio", "Admin", "Mastership",
-                       "Peer State", "In Sync", "Prot");
-  table += thin_line();
-  for (const chassis::PeerStatus& peer : snapshot.status.peers) {
-    for (const chassis::PeerGroupStatus& group : peer.groups) {
-      table +=
-          fmt::format(fmt::runtime(kGroupRow), group.id.value, peer.address.text(), group.priority,
-                      up_down(group.admin_up), mimp::text(group.mastership), peer_state_text(group),
-                      yes_no(group.in_sync), protection_text(group.nominal));
-    }
-  }
-  return table + thick_line();
+  const bool pairs = std::ranges::any_of(snapshot.status.peers,
+                                         [](const auto& peer) { return !peer.groups.empty(); });
+  if (pairs || snapshot.status.domains.empty()) table += group_overview(snapshot.status);
+  return table + domain_overview(snapshot.status);
 }
 
 std::string sync_table(const Snapshot& snapshot) {

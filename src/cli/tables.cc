@@ -29,6 +29,7 @@ std::string title(std::string_view text) {
 
 std::string up_down(bool up) { return up ? "Up" : "Down"; }
 std::string yes_no(bool yes) { return yes ? "Yes" : "No"; }
+std::string_view isa_state_text(std::string_view state) { return state.empty() ? "--" : state; }
 std::string_view protection_text(bool nominal) { return nominal ? "nominal" : "notReady"; }
 
 std::string_view peer_state_text(const chassis::PeerGroupStatus& group) {
@@ -38,6 +39,14 @@ std::string_view peer_state_text(const chassis::PeerGroupStatus& group) {
 std::string seconds_text(Duration duration) {
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
   return fmt::format("{}.{:03}", whole / 1000, whole % 1000);
+}
+
+std::string history_lines(const std::vector<History::Entry>& history) {
+  std::string text = "History (seconds since boot)\n";
+  for (const History::Entry& entry : history) {
+    text += fmt::format("  {:>14}  {}\n", seconds_text(entry.at.time_since_epoch()), entry.text);
+  }
+  return text;
 }
 
 std::string utc_date(std::chrono::system_clock::time_point at) {

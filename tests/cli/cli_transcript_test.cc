@@ -79,13 +79,18 @@ class StillChassis : public chassis::Chassis {
   chassis::Status status_;
 };
 
-config::Loaded configuration() {
-  const auto ports = config::parse_ports(read("labs/pair/a.ports"));
-  auto loaded =
-      config::load(read("labs/pair/a.cfg") + read("tests/labs/gateway/gateway.cfg"), *ports);
-  EXPECT_TRUE(loaded);
+config::Loaded load(const std::string& text, const std::string& ports) {
+  auto loaded = config::load(text, *config::parse_ports(ports));
+  EXPECT_TRUE(loaded) << (loaded ? "" : config::text(loaded.error().front()));
   return *loaded;
 }
+
+config::Loaded configuration() {
+  return load(read("labs/pair/a.cfg") + read("tests/labs/gateway/gateway.cfg"),
+              read("labs/pair/a.ports"));
+}
+
+config::Loaded seg3() { return load(read("tests/cli/seg3.cfg"), read("tests/cli/seg3.ports")); }
 
 std::string answer(Console& console, std::string_view command) {
   std::string answered;
@@ -99,6 +104,7 @@ std::string answer(Console& console, std::string_view command) {
 struct Session {
   const char* file;
   chassis::Status (*snapshot)();
+  config::Loaded (*config)() = configuration;
 };
 void PrintTo(const Session& session, std::ostream* out) { *out << session.file; }
 
@@ -108,7 +114,7 @@ TEST_P(Transcript, IsWhatTheConsolePrints) {
   const std::string expected = read(std::string("tests/cli/") + GetParam().file + ".transcript");
   StillChassis still(GetParam().snapshot());
   platform::testing::MemoryFiles pki;
-  Console console(still, configuration(), &pki);
+  Console console(still, GetParam().config(), &pki);
   std::string printed;
   std::istringstream lines(expected);
   for (std::string line; std::getline(lines, line);) {
@@ -126,7 +132,9 @@ INSTANTIATE_TEST_SUITE_P(
     Console, Transcript,
     testing::Values(Session{"master", master_snapshot}, Session{"alone", alone_snapshot},
                     Session{"standby", standby_snapshot}, Session{"json", master_snapshot},
-                    Session{"words", master_snapshot}, Session{"policies", master_snapshot}));
+                    Session{"words", master_snapshot}, Session{"policies", master_snapshot},
+                    Session{"domain", seg3_dormant, seg3},
+                    Session{"domain-alone", seg3_alone, seg3}));
 
 TEST(Console, AsksBeforeASwitchoverAndDoesNothingYet) {
   StillChassis still(master_snapshot());
@@ -137,6 +145,23 @@ TEST(Console, AsksBeforeASwitchoverAndDoesNothingYet) {
   answer(console,
          "tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group 1 now");
   EXPECT_EQ(still.switchovers, 1);
+}
+
+TEST(Console, MovesADomainOnlyOnceItIsSaidTwice) {
+  StillChassis still(seg3_dormant());
+  Console console(still, seg3());
+  const std::string words =
+      "tools perform redundancy multi-chassis mc-ipsec force-switchover domain 1 ";
+  answer(console, words + "auto");
+  answer(console, words + "to 192.0.2.3");
+  EXPECT_EQ(still.switchovers, 0);
+  answer(console, words + "auto now");
+  answer(console, words + "to 192.0.2.3 now");
+  EXPECT_EQ(still.switchovers, 2);
+  answer(console, words + "to 192.0.2.99 now");
+  answer(console,
+         "tools perform redundancy multi-chassis mc-ipsec force-switchover tunnel-group 1 now");
+  EXPECT_EQ(still.switchovers, 2);
 }
 
 TEST(Console, NamesEachBadFileOfCertificates) {

@@ -106,6 +106,7 @@ chassis::TunnelStatus tunnel() {
   tunnel.admin_up = true;
   tunnel.oper_up = true;
   tunnel.security_policy = 1;
+  tunnel.isa_state = chassis::kInstalled;
   tunnel.ike = ike("10.10.10.1", Endpoint{.address = v4(0x0A0A0A01), .port = 500});
   tunnel.sas = {sa()};
   tunnel.counters = {{"child-rekeyed", 3}, {"established", 1}};
@@ -139,6 +140,7 @@ chassis::GatewayStatus gateway() {
   known.client = 10;
   known.client_name = "enb10";
   known.tunnel_template = 2;
+  known.isa_state = chassis::kStandbyDormant;
   known.ike = ike("enb10.example.net", Endpoint{.address = v4(0xCB007105), .port = 4501});
   known.ike.remote_behind_nat = true;
   known.sas = {sa()};
@@ -150,7 +152,97 @@ chassis::GatewayStatus gateway() {
   return gateway;
 }
 
+chassis::DomainAdjacency seg(uint8_t number, mimp::MasterState state) {
+  chassis::DomainAdjacency seg;
+  seg.peer = v4(0xC0000200 + number);
+  seg.admin_up = true;
+  seg.up = true;
+  seg.router_id = seg.peer;
+  seg.remote_state = state;
+  seg.remote_role = mimp::DesignatedRole::Active;
+  return seg;
+}
+
+void lose(chassis::DomainAdjacency& adjacency) {
+  adjacency = {.peer = adjacency.peer,
+               .admin_up = true,
+               .up = false,
+               .down_reason = "no keep-alive is heard",
+               .router_id = {},
+               .remote_state = {},
+               .remote_role = {},
+               .in_sync = false};
+}
+
+chassis::PeerStatus peer_of(const chassis::DomainAdjacency& adjacency) {
+  chassis::PeerStatus of = peer();
+  of.address = adjacency.peer;
+  of.source_address = v4(0xC0000203);
+  of.groups.clear();
+  of.domains = {chassis::PeerDomainStatus{.id = DomainId{1}, .adjacency = adjacency}};
+  return of;
+}
+
 }  // namespace
+
+chassis::Status seg3_dormant() {
+  chassis::Status status;
+  status.system_name = "SEG3";
+  status.system_address = v4(0xC0000203);
+  chassis::DomainStatus domain;
+  domain.id = DomainId{1};
+  domain.priority = 230;
+  domain.group = TunnelGroupId{1};
+  domain.admin_up = true;
+  domain.nominal = true;
+  domain.router_id = v4(0xC0000203);
+  domain.current_active = v4(0xC0000201);
+  domain.activity = mimp::MasterState::Standby;
+  domain.adjacencies = {seg(1, mimp::MasterState::Master), seg(2, mimp::MasterState::Standby)};
+  domain.statistics.on_demand.standby_dormant = 7;
+  domain.activation = 3;
+  domain.in_sync = true;
+  domain.counters = {{"hello-accepted", 130}, {"hello-sent", 135}};
+  domain.history = {History::Entry{.at = Instant(milliseconds(3100)),
+                                   .text = "discovery -> standby (a peer is master)"}};
+  chassis::DomainStatus disabled;
+  disabled.id = DomainId{9};
+  disabled.group = TunnelGroupId{4};
+  disabled.not_nominal_reason = "the domain is disabled";
+  disabled.router_id = domain.router_id;
+  for (const auto& each : domain.adjacencies) status.peers.push_back(peer_of(each));
+  status.domains = {domain, disabled};
+  status.configured_at = wall(10);
+  chassis::IsaStatus isa;
+  isa.group = TunnelGroupId{1};
+  isa.isa = "1/2";
+  isa.up = true;
+  isa.crypto = "ipsec-mb 1.3.0 AVX512";
+  status.isas = {isa};
+  const auto shunt = [](std::string service, std::string interface, bool resolved) {
+    return chassis::ShuntStatus{
+        .service = std::move(service), .interface = std::move(interface), .resolved = resolved};
+  };
+  status.shunts = {shunt("Base", "to_SEG1_Shunt", true), shunt("Base", "to_SEG2_Shunt", false),
+                   shunt("200", "to_SEG1_Shunt", true), shunt("200", "to_SEG2_Shunt", true)};
+  return status;
+}
+
+chassis::Status seg3_alone() {
+  chassis::Status status = seg3_dormant();
+  chassis::DomainStatus& domain = status.domains.front();
+  for (auto& each : domain.adjacencies) lose(each);
+  for (auto& each : status.peers) lose(each.domains.front().adjacency);
+  domain.nominal = false;
+  domain.not_nominal_reason = "no peer is reachable";
+  domain.current_active = domain.router_id;
+  domain.activity = mimp::MasterState::Eligible;
+  domain.statistics.on_demand = {.installed = 7};
+  domain.activation = 5;
+  domain.clean_takeovers = 1;
+  status.pool_isas[IsaId{.slot = 1, .mda = 2}] = TunnelGroupId{1};
+  return status;
+}
 
 chassis::Status master_snapshot() {
   chassis::Status status;

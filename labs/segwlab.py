@@ -160,6 +160,10 @@ class Lab:
             return [n for n in os.listdir("/run/netns") if n.startswith(f"segw-{self.name}-")]
         return []
 
+    def crash(self, node):
+        self.note_processes()
+        self.tool("kill", node, "--signal", "KILL")
+
     def leftovers(self):
         """What there is after `down` and was not before `up`."""
         found = [f"namespace {netns}" for netns in self.namespaces()]
@@ -228,10 +232,6 @@ class Pair(Lab):
 
     def other(self, node):
         return next(one for one in self.CHASSIS if one != node)
-
-    def crash(self, node):
-        self.note_processes()
-        self.tool("kill", node, "--signal", "KILL")
 
     def bring_back(self, node):
         self.tool("start", node)

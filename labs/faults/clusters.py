@@ -2,9 +2,10 @@
 
 import os
 
-from segwlab import ACTING, Lab, Pair, run, wait_until
+from segwlab import ACTING, Lab, LabError, Pair, run, wait_until
 
 READY_S = 60
+RESTORE_S = 90  # a designated active takes back what it is ready for since 60 s
 UP_S = "20"  # for swanctl
 SEGWD, ISA = "--keeper-fd", "segw-isa"  # the keeper bears segwd's name, without this option
 
@@ -34,6 +35,9 @@ class Cluster(Lab):
             acting = [node for node in self.CHASSIS if self.acts(node)]
             return acting[0] if len(acting) == 1 else None
         return wait_until("one chassis acts", only_one, READY_S)
+
+    def wait_acting_for(self, node, seconds):
+        wait_until(f"{node} acts alone", lambda: self.active() == node, seconds)
 
     def wait_nominal(self, among=None):
         """`among`: where not all of them run."""
@@ -78,3 +82,39 @@ class FaultPair(Cluster, Pair):
         for switch in between:
             for node in self.CHASSIS:
                 self.exec(switch, "ip", "link", "set", "dev", node, "up")
+
+
+class FaultDomain(Cluster):
+    """labs/domain: in the order of their names one takes over from the other."""
+
+    CHASSIS = ("a", "b", "c")
+    SWITCH_DEVICES = ("client", "a", "b", "c")
+    ROUTER_IDS = {"a": "192.0.2.1", "b": "192.0.2.2", "c": "192.0.2.3"}
+
+    def domain(self, node):
+        """As the chassis shows it; None while it does not answer."""
+        try:
+            return self.show(node, "redundancy", "multi-chassis", "ipsec-domain", "1")
+        except LabError:
+            return None
+
+    def state(self, node):
+        shown = self.domain(node)
+        return shown["activity-state"] if shown else None
+
+    def is_nominal(self, among):
+        shown = [self.domain(node) for node in among]
+        if None in shown:
+            return False
+        states = sorted(one["activity-state"] for one in shown)
+        return (states == ["active"] + ["standby"] * (len(among) - 1)
+                and all(one["protection-status"] == "nominal" for one in shown)
+                and all(one["in-sync"] for one in shown))
+
+    def heir(self, active):
+        return next(node for node in self.CHASSIS if node != active)
+
+    def switch_over_to(self, node, asked=None):
+        self.segw(asked or self.active(), "tools", "perform", "redundancy", "multi-chassis",
+                  "mc-ipsec", "force-switchover", "domain", "1", "to", self.ROUTER_IDS[node],
+                  "now")

@@ -19,6 +19,7 @@ class IkeIvs {
   // Without an epoch of our own nothing is sealed: the one before may have been used.
   void stop();
   [[nodiscard]] std::optional<uint64_t> next(IkeSpi spi);
+  [[nodiscard]] std::optional<uint32_t> epoch() const { return epoch_; }
   // The SA has gone, and its keys with it.
   void forget(IkeSpi spi) { counters_.erase(spi); }
   [[nodiscard]] size_t kept() const { return counters_.size(); }

@@ -68,6 +68,9 @@ class ToldMeansKept final : public Checker {
 
   // What its owner forgot without a message (time-outs) is nobody's duty any more.
   void after_event() override {
+    if (view().roles.acting_count() > 1) {
+      for (const HostId host : acting_) shared_[host] = view().world.now();
+    }
     if (told_.empty() || view().world.now() < next_look_) return;
     next_look_ = view().world.now() + std::chrono::milliseconds(1);
     for (auto at = told_.begin(); at != told_.end();) {
@@ -156,7 +159,8 @@ class ToldMeansKept final : public Checker {
       if (own && told.at < booted) continue;  // lost with its memory
       if (own) {
         kept[key] = told;
-      } else if (clean && told.members.contains(next) && told.at >= booted) {
+      } else if (clean && told.members.contains(next) && told.at >= booted &&
+                 told.at > shared_[key.first]) {
         check_one(next, key, told);
         kept[{next, key.second}] = told;
       }
@@ -194,6 +198,7 @@ class ToldMeansKept final : public Checker {
 
   std::map<Key, Told> told_;
   std::set<HostId> acting_;
+  std::map<HostId, Instant> shared_;  // when it last acted beside another: rule 17 is for these
   Takeovers takeovers_;
   Instant next_look_{};
   uint64_t clean_ = 0;

@@ -62,6 +62,7 @@ std::string TunnelGroup::not_nominal_reason() const {
   const bool active = mimp::acting(role_);
   facts.in_sync = mimp_->in_sync();
   const TunnelStatistics tunnels = statistics();
+  if (!active) facts.unsealable = unsealable_by(self());
   facts.failed = tunnels.configured.failed + tunnels.on_demand.failed;
   for (uint8_t i = 0; i < peers(); ++i) {
     const PeerIndex peer{i};
@@ -74,6 +75,9 @@ std::string TunnelGroup::not_nominal_reason() const {
       protection.sync = sync_->sync_state(peer);
       protection.unusable = sync_->peer_unusable(peer);
     }
+    const mcs::PeerLink* const link = parts_.peers[i].link;
+    const auto identity = link != nullptr ? link->peer_identity() : std::nullopt;
+    if (active && identity) protection.unsealable = unsealable_by(*identity);
     facts.peers.push_back(std::move(protection));
   }
   return why_not_nominal(facts);
@@ -377,6 +381,9 @@ void TunnelGroup::fill(Status& status) const {
   const std::string suffix = fmt::format(" tunnel-group {}", id().value);
   status.counters["ike" + suffix] = plain(engine_->counters());
   status.counters["chassis" + suffix] = plain(counters_);
+  if (const size_t waiting = engine_->rekeys_waiting(); waiting > 0) {
+    status.counters["ike" + suffix]["rekeys-waiting"] = waiting;  // a level, not a count
+  }
   status.counters["isa" + suffix] = plain(isa_->drops());
   if (mimp_) {
     status.counters["mimp" + suffix] = plain(mimp_->counters());

@@ -60,7 +60,7 @@ TEST(SequencePlan, ASplitRepeatsNothing) {
 }
 
 TEST(SequencePlan, NoBoundMakesATakeoverBeginAnew) {
-  SequenceGrants grants{.slots = 2, .grantee = {0}, .bound = {UINT64_MAX, UINT64_MAX, 0, 0}};
+  const SequenceGrants grants{.slots = 2, .grantee = {0}, .bound = {UINT64_MAX, UINT64_MAX, 0, 0}};
   for (const uint64_t reported : {uint64_t{1}, UINT64_MAX}) {
     const uint64_t start = takeover_start(grants, Slot{0}, reported);
     EXPECT_FALSE(next_allowed(grants, Slot{0}, start, true));

@@ -42,6 +42,7 @@ struct ClusterOptions {
   Duration chore_min{};
   Duration chore_max{};
   Duration gateway_liveness{};  // zero: the gateway sends no liveness checks
+  bool bfd = false;             // 50 ms × 3 between the chassis
   bool dynamic = false;         // an ipsec-gateway with a client-db instead of configured tunnels
   bool responder_only = true;   // false: the gateway rekeys as well
   uint8_t gateway_begins = 0;   // bit n: client n's tunnel; not for one behind a NAT

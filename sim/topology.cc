@@ -33,6 +33,7 @@ config::McPeer peer_of(const ClusterOptions& options, HostId host) {
   peer.enabled = true;
   peer.authentication_key = peer_key();
   peer.mc_ipsec = true;
+  peer.bfd_liveness = options.bfd;
   peer.hold_on_neighbor_failure = options.hold_count;
   peer.keep_alive_interval = options.keep_alive;
   peer.discovery_interval = options.discovery;
@@ -68,11 +69,14 @@ config::Interface tunnel_interface(HostId host, uint8_t network, bool is_public)
   return interface;
 }
 
-std::vector<config::Service> services(HostId host) {
+std::vector<config::Service> services(const ClusterOptions& options, HostId host) {
   config::Interface system;
   system.name = "system";
   system.loopback = true;
   system.address = prefix(system_address(host), 32);
+  system.bfd = {.enabled = options.bfd,
+                .transmit_interval = std::chrono::milliseconds(50),
+                .receive_interval = std::chrono::milliseconds(50)};
   config::Service base{.kind = config::Service::Kind::Base, .name = "Base"};
   base.interfaces = {system};
   config::Service outside{.kind = config::Service::Kind::Ies, .name = "outside", .id = 100};
@@ -216,7 +220,7 @@ std::shared_ptr<const config::Config> chassis_config(const ClusterOptions& optio
                                                .responder_only = options.responder_only,
                                                .spi_range_index = {},
                                                .isas = {kIsa}}};
-  config->services = services(host);
+  config->services = services(options, host);
   if (options.dynamic) {
     config->gateways.push_back(gateway(options, host));
     return config;

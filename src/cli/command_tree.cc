@@ -33,6 +33,7 @@ constexpr std::array kForms = {
          Action::ShowPeerDetail),
     show("show redundancy multi-chassis sync", Action::ShowSync),
     show("show redundancy multi-chassis all", Action::ShowMultiChassis),
+    show("show router bfd session", Action::ShowBfdSessions),
     show("show ipsec tunnel", Action::ShowTunnels),
     show("show ipsec tunnel <name>", Action::ShowTunnel),
     show("show ipsec gateway", Action::ShowGateways),

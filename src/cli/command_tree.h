@@ -14,6 +14,7 @@ enum class Action : uint8_t {
   ShowPeerDetail,
   ShowSync,
   ShowMultiChassis,
+  ShowBfdSessions,
   ShowTunnels,
   ShowTunnel,
   ShowGateways,

@@ -184,6 +184,7 @@ void Console::perform(const Command& command, const Done& done) {
     case Action::ShowPeerDetail:
     case Action::ShowSync:
     case Action::ShowMultiChassis:
+    case Action::ShowBfdSessions:
     case Action::ShowTunnels:
     case Action::ShowTunnel:
     case Action::ShowGateways:
@@ -214,6 +215,8 @@ std::pair<int, std::string> Console::show(const Command& command) const {
       return command.json ? json(peers_json(status)) : done(sync_table(snapshot));
     case Action::ShowMultiChassis:
       return command.json ? json(peers_json(status)) : done(multi_chassis_table(snapshot));
+    case Action::ShowBfdSessions:
+      return command.json ? json(bfd_json(status)) : done(bfd_table(snapshot));
     case Action::ShowTunnels:
       return command.json ? json(tunnels_json(status)) : done(tunnel_table(snapshot));
     case Action::ShowTunnel:

@@ -21,6 +21,7 @@ std::string peer_table(const chassis::PeerStatus& peer);
 std::string peer_detail(const chassis::PeerStatus& peer);
 std::string multi_chassis_table(const Snapshot& snapshot);
 std::string sync_table(const Snapshot& snapshot);
+std::string bfd_table(const Snapshot& snapshot);
 std::string tunnel_table(const Snapshot& snapshot);
 std::string dynamic_tunnel_table(const Snapshot& snapshot);
 std::string tunnel_detail(const Snapshot& snapshot, const chassis::TunnelStatus& tunnel);
@@ -43,6 +44,7 @@ nlohmann::ordered_json to_json(const chassis::TraceStatus& trace);
 nlohmann::ordered_json to_json(const chassis::LogEntry& entry);
 // Each with the key of its kind: {"peers": [...]}.
 nlohmann::ordered_json peers_json(const chassis::Status& status);
+nlohmann::ordered_json bfd_json(const chassis::Status& status);
 nlohmann::ordered_json tunnels_json(const chassis::Status& status);
 nlohmann::ordered_json gateways_json(const chassis::Status& status);
 nlohmann::ordered_json isas_json(const chassis::Status& status);

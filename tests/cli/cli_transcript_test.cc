@@ -126,7 +126,8 @@ INSTANTIATE_TEST_SUITE_P(
     Console, Transcript,
     testing::Values(Session{"master", master_snapshot}, Session{"alone", alone_snapshot},
                     Session{"standby", standby_snapshot}, Session{"json", master_snapshot},
-                    Session{"words", master_snapshot}, Session{"policies", master_snapshot}));
+                    Session{"bfd", bfd_snapshot}, Session{"words", master_snapshot},
+                    Session{"policies", master_snapshot}));
 
 TEST(Console, AsksBeforeASwitchoverAndDoesNothingYet) {
   StillChassis still(master_snapshot());

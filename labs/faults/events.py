@@ -18,8 +18,8 @@ def lose(trial, name, active, heir, **promise):
         trial.wait_acting(heir)
 
 
-def come_back(trial, name, *nodes):
-    with trial.phase(name, lost=0, nominal_s=NOMINAL_S):
+def come_back(trial, name, *nodes, among=None):
+    with trial.phase(name, among=among, lost=0, nominal_s=NOMINAL_S):
         for node in nodes:
             trial.lab.start(node)
 

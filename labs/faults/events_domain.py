@@ -24,15 +24,10 @@ def to_the_last_and_back(trial):
     begin_at(trial, A)
     lose(trial, "DA to DA: crash", A, B)
     lose(trial, "DA to DS: crash", B, C)
-    come_back_to(trial, "a DA returns beside the DS", A, among=(A, C))
+    come_back(trial, "a DA returns beside the DS", A, among=(A, C))
     with trial.phase("DS to DA: commanded", lost=0, nominal_s=NOMINAL_S, among=(A, C)):
         move_to(trial, A)
     come_back(trial, "the other DA returns", B)
-
-
-def come_back_to(trial, name, node, among):
-    with trial.phase(name, lost=0, nominal_s=NOMINAL_S, among=among):
-        trial.lab.start(node)
 
 
 def both_designated_actives(trial):

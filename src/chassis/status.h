@@ -206,13 +206,6 @@ struct TraceStatus {  // `show debug ipsec peer`
   std::vector<TraceEntry> entries;  // oldest first
 };
 
-// Whether the next hop of a multi-chassis-shunt-interface can be reached over it.
-struct ShuntStatus {
-  std::string service;  // "Base" for IES services
-  std::string interface;
-  bool resolved = false;
-};
-
 struct LogEntry {
   uint64_t number = 0;
   std::chrono::system_clock::time_point at;
@@ -234,7 +227,6 @@ struct Status {
   std::vector<GatewayStatus> gateways;
   std::vector<IsaStatus> isas;
   std::map<IsaId, TunnelGroupId> pool_isas;  // ISAs of pools that serve a group now
-  std::vector<ShuntStatus> shunts;
   std::vector<TraceStatus> traces;
   std::map<std::string, std::map<std::string, uint64_t>> counters;  // room -> name -> count
   std::vector<LogEntry> log;                                        // newest first

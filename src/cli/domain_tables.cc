@@ -40,9 +40,7 @@ std::string adjacency_table(const chassis::DomainStatus& domain) {
                          remote_state_text(adjacency), remote_role_text(adjacency));
     table += "  " + router_id_text(adjacency.router_id) + "\n";
   }
-  table += thin_line();
-  table += fmt::format("Domain Adjacency Entries found: {}\n", domain.adjacencies.size());
-  return table + thick_line();
+  return table + table_end("Domain Adjacency Entries found", domain.adjacencies.size());
 }
 
 std::string statistics_table(const chassis::TunnelStatistics& statistics) {
@@ -131,9 +129,7 @@ std::string domains_of_peer(const chassis::PeerStatus& peer) {
                          remote_state_text(adjacency), remote_role_text(adjacency));
     if (!adjacency.up) table += "  " + adjacency.down_reason + "\n";
   }
-  table += thin_line();
-  table += fmt::format("Domain Entries found: {}\n", peer.domains.size());
-  return table + thick_line();
+  return table + table_end("Domain Entries found", peer.domains.size());
 }
 
 std::string domain_overview(const chassis::Status& status) {

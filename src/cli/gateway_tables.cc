@@ -51,9 +51,7 @@ std::string gateway_table(const Snapshot& snapshot) {
                          "  " + service_name(snapshot.config, gateway.delivery_service_id),
                          "  " + up_down(gateway.oper_up));
   }
-  table += thin_line();
-  table += fmt::format("IPsec Gateways: {}\n", snapshot.status.gateways.size());
-  return table + thick_line();
+  return table + table_end("IPsec Gateways", snapshot.status.gateways.size());
 }
 
 std::string gateway_detail(const Snapshot& snapshot, const chassis::GatewayStatus& gateway) {
@@ -96,9 +94,7 @@ std::string gateway_tunnel_table(const Snapshot& snapshot, const chassis::Gatewa
                          "  " + std::to_string(tunnel.tunnel_template),
                          "  " + std::to_string(tunnel.sas.size()));
   }
-  table += thin_line();
-  table += fmt::format("IPsec Gateway Tunnels: {}\n", gateway.tunnels.size());
-  return table + thick_line();
+  return table + table_end("IPsec Gateway Tunnels", gateway.tunnels.size());
 }
 
 std::string gateway_tunnel_detail(const chassis::GatewayStatus& gateway,

@@ -108,9 +108,7 @@ std::string tunnel_table(const Snapshot& snapshot) {
                     "  " + service_name(snapshot.config, tunnel.delivery_service_id),
                     "  " + up_down(tunnel.oper_up), "  " + std::to_string(tunnel.security_policy));
   }
-  table += thin_line();
-  table += fmt::format("IPsec Tunnels: {}\n", snapshot.status.tunnels.size());
-  table += thick_line();
+  table += table_end("IPsec Tunnels", snapshot.status.tunnels.size());
   return snapshot.status.gateways.empty() ? table : table + dynamic_tunnel_table(snapshot);
 }
 

@@ -120,9 +120,7 @@ std::string tunnel_group_table(const Snapshot& snapshot) {
     if (group != nullptr) table += engine_lines(engines_of(snapshot, *group));
     table += counter_lines(isa.drops, 4);
   }
-  table += thin_line();
-  table += fmt::format("Tunnel Groups: {}\n", snapshot.status.isas.size());
-  return table + thick_line();
+  return table + table_end("Tunnel Groups", snapshot.status.isas.size());
 }
 
 Json isas_json(const Snapshot& snapshot) {
@@ -153,9 +151,7 @@ std::string pool_list(const Snapshot& snapshot) {
                               active_entries(snapshot.status, pool),
                               fmt::format("{}", fmt::join(groups_of(snapshot.config, pool), " "))));
   }
-  table += thin_line();
-  table += fmt::format("Tunnel Member Pools: {}\n", snapshot.config.member_pools.size());
-  return table + thick_line();
+  return table + table_end("Tunnel Member Pools", snapshot.config.member_pools.size());
 }
 
 std::string pool_table(const Snapshot& snapshot, const config::MemberPool& pool) {

@@ -49,9 +49,7 @@ std::string groups_of_peer(const chassis::PeerStatus& peer) {
                          effective_peer_group(group).value, group.priority, up_down(group.admin_up),
                          mimp::text(group.mastership));
   }
-  table += thin_line();
-  table += fmt::format("Multi Active Tunnel Group Entries found: {}\n", peer.groups.size());
-  return table + thick_line();
+  return table + table_end("Multi Active Tunnel Group Entries found", peer.groups.size());
 }
 
 std::string group_overview(const chassis::Status& status) {

@@ -25,15 +25,6 @@ bool is_named(const std::string& name, const ShuntFilter& filter) {
   return filter.name.empty() || filter.name == name;
 }
 
-std::string_view resolved_text(const chassis::Status& status, const config::Service& service,
-                               const std::string& interface) {
-  const auto at = std::ranges::find_if(status.shunts, [&](const chassis::ShuntStatus& shunt) {
-    return shunt.service == service.name && shunt.interface == interface;
-  });
-  if (at == status.shunts.end()) return "--";
-  return at->resolved ? "Yes" : "No";
-}
-
 }  // namespace
 
 std::vector<ShuntRow> shunt_rows(const Snapshot& snapshot, const ShuntFilter& filter) {
@@ -44,35 +35,28 @@ std::vector<ShuntRow> shunt_rows(const Snapshot& snapshot, const ShuntFilter& fi
       if (!is_named(shunt.interface, filter)) continue;
       rows.push_back({.service = service_id_text(service),
                       .interface = shunt.interface,
-                      .next_hop = shunt.next_hop.text(),
-                      .resolved = resolved_text(snapshot.status, service, shunt.interface)});
+                      .next_hop = shunt.next_hop.text()});
     }
   }
   return rows;
 }
 
 std::string shunt_table(const std::vector<ShuntRow>& rows) {
-  constexpr std::string_view kRow = "{:<12}{:<33}{:<26}{}\n";
+  constexpr std::string_view kRow = "{:<12}{:<33}{}\n";
   std::string table = "\n" + title("IPsec Multi-Chassis Shunt Interfaces");
-  table += fmt::format(fmt::runtime(kRow), "Service Id", "MC Shunt Interface Name", "Next Hop",
-                       "Resolved");
+  table += fmt::format(fmt::runtime(kRow), "Service Id", "MC Shunt Interface Name", "Next Hop");
   table += thin_line();
   for (const ShuntRow& row : rows) {
-    table +=
-        fmt::format(fmt::runtime(kRow), row.service, row.interface, row.next_hop, row.resolved);
+    table += fmt::format(fmt::runtime(kRow), row.service, row.interface, row.next_hop);
   }
-  table += thin_line();
-  table += fmt::format("No. of IPsec MC Shunt Interfaces: {}\n", rows.size());
-  return table + thick_line();
+  return table + table_end("No. of IPsec MC Shunt Interfaces", rows.size());
 }
 
 Json shunts_json(const std::vector<ShuntRow>& rows) {
   Json shunts = Json::array();
   for (const ShuntRow& row : rows) {
-    shunts.push_back(Json{{"service-id", row.service},
-                          {"name", row.interface},
-                          {"next-hop", row.next_hop},
-                          {"resolved", row.resolved}});
+    shunts.push_back(
+        Json{{"service-id", row.service}, {"name", row.interface}, {"next-hop", row.next_hop}});
   }
   return Json{{"multi-chassis-shunt-interfaces", std::move(shunts)}};
 }
@@ -104,9 +88,7 @@ std::string profile_table(const std::vector<ProfileRow>& rows) {
     table += fmt::format(fmt::runtime(kRow), row.service, row.profile, row.interface);
     table += "  " + row.peer + "\n";
   }
-  table += thin_line();
-  table += fmt::format("No. of IPsec MC Shunting Profile Params Entries: {}\n", rows.size());
-  return table + thick_line();
+  return table + table_end("No. of IPsec MC Shunting Profile Params Entries", rows.size());
 }
 
 Json profiles_json(const std::vector<ProfileRow>& rows) {

@@ -29,6 +29,10 @@ std::string title(std::string_view text) {
 
 std::string up_down(bool up) { return up ? "Up" : "Down"; }
 std::string yes_no(bool yes) { return yes ? "Yes" : "No"; }
+std::string table_end(std::string_view what, size_t count) {
+  return thin_line() + fmt::format("{}: {}\n", what, count) + thick_line();
+}
+
 std::string_view isa_state_text(std::string_view state) { return state.empty() ? "--" : state; }
 std::string_view protection_text(bool nominal) { return nominal ? "nominal" : "notReady"; }
 

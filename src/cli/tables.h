@@ -73,7 +73,6 @@ struct ShuntRow {
   std::string service;  // its id, or "Base"
   std::string interface;
   std::string next_hop;
-  std::string_view resolved;  // Yes, No, --: not known
 };
 std::vector<ShuntRow> shunt_rows(const Snapshot& snapshot, const ShuntFilter& filter);
 std::string shunt_table(const std::vector<ShuntRow>& rows);
@@ -96,6 +95,8 @@ std::string thin_line();   // -----
 std::string title(std::string_view text);
 std::string up_down(bool up);
 std::string yes_no(bool yes);
+// How a table ends: a thin line, how many there are, a thick line.
+std::string table_end(std::string_view what, size_t count);
 std::string_view isa_state_text(std::string_view state);  // --: no CHILD SA
 std::string service_name(const config::Config& config, uint32_t id);
 // What the peer says its state is; `unknown` where it cannot be heard.

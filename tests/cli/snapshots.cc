@@ -219,12 +219,6 @@ chassis::Status seg3_dormant() {
   isa.up = true;
   isa.crypto = "ipsec-mb 1.3.0 AVX512";
   status.isas = {isa};
-  const auto shunt = [](std::string service, std::string interface, bool resolved) {
-    return chassis::ShuntStatus{
-        .service = std::move(service), .interface = std::move(interface), .resolved = resolved};
-  };
-  status.shunts = {shunt("Base", "to_SEG1_Shunt", true), shunt("Base", "to_SEG2_Shunt", false),
-                   shunt("200", "to_SEG1_Shunt", true), shunt("200", "to_SEG2_Shunt", true)};
   return status;
 }
 

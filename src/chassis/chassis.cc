@@ -7,7 +7,9 @@
 
 #include "chassis/credentials.h"
 #include "chassis/event_log.h"
+#include "chassis/group_events.h"
 #include "chassis/identity.h"
+#include "chassis/peer_events.h"
 #include "chassis/specs.h"
 #include "chassis/tunnel_group.h"
 #include "wire/reader.h"
@@ -138,6 +140,7 @@ class ChassisImpl final : public Chassis {
     const config::McPeer* config = nullptr;
     SecretBytes master_key;
     std::unique_ptr<mcs::PeerLink> link;
+    PeerEvents events;
   };
 
   using WithTunnel = std::function<Result<std::string>(TunnelGroup&, uint32_t number)>;
@@ -153,6 +156,7 @@ class ChassisImpl final : public Chassis {
   Result<void> make_group(const config::TunnelGroup& group);
   Result<SecretBytes> master_key(const config::McPeer& peer);
   [[nodiscard]] Activation known_activation(TunnelGroupId id);
+  void look_at_peers();
   [[nodiscard]] PeerStatus peer_status(const Peer& peer) const;
 
   EventLog log_;
@@ -204,7 +208,10 @@ Result<void> ChassisImpl::make_peers() {
     if (!peer.enabled) continue;
     auto key = master_key(peer);
     if (!key) return tl::unexpected(key.error());
-    peers_.push_back(Peer{.config = &peer, .master_key = std::move(*key), .link = nullptr});
+    peers_.push_back(Peer{.config = &peer,
+                          .master_key = std::move(*key),
+                          .link = nullptr,
+                          .events = PeerEvents(log_, peer.address)});
   }
   for (Peer& peer : peers_) {
     if (!peer.config->sync_enabled || !peer.config->sync_ipsec) continue;
@@ -279,6 +286,8 @@ Result<void> ChassisImpl::make_group(const config::TunnelGroup& group) {
       .credentials = options_.credentials ? options_.credentials : std::make_shared<Credentials>(),
       .identity = &identity_,
       .trace = &trace_,
+      .events = &log_,
+      .peers_changed = [this] { look_at_peers(); },
       .slot = {},
       .known_activation = known_activation(group.id)};
   if (const auto pool = pools_.find(group.member_pool); pool != pools_.end()) {
@@ -294,6 +303,14 @@ Result<void> ChassisImpl::make_group(const config::TunnelGroup& group) {
   }
   groups_.push_back(std::make_unique<TunnelGroup>(platform_, std::move(parts)));
   return groups_.back()->start();
+}
+
+void ChassisImpl::look_at_peers() {
+  for (Peer& peer : peers_) {
+    PeerFacts facts;
+    for (const auto& group : groups_) group->add_to(facts, *peer.config);
+    peer.events.look(platform_.clock.now(), facts);
+  }
 }
 
 PeerStatus ChassisImpl::peer_status(const Peer& peer) const {
@@ -313,8 +330,10 @@ PeerStatus ChassisImpl::peer_status(const Peer& peer) const {
                     .mcs_connected = peer.link && peer.link->connected(),
                     .mcs_down_reason = peer.link ? peer.link->down_reason() : "not configured",
                     .mcs_counters = {},
+                    .history = merged(peer.events.history(), History{}),
                     .groups = {}};
   if (peer.link) {
+    status.history = merged(peer.events.history(), peer.link->history());
     const auto& counters = peer.link->counters().all();
     status.mcs_counters.insert(counters.begin(), counters.end());
   }

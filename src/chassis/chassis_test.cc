@@ -158,6 +158,23 @@ TEST(Chassis, ShowsAgesNamesOfAlgorithmsAndTheCountersOfATunnel) {
   EXPECT_EQ(tunnel.counters.at("established"), 1U);
 }
 
+TEST(Chassis, TellsThatAGroupIsFull) {
+  config::Config config = with_tunnel();
+  config.tunnel_groups.front().tunnels_max = 1;
+  Bench bench(config);
+  const auto told = [&] {
+    const auto& events = bench.fake.log.events;
+    return std::ranges::count(events, "tmnxIPsecIsaGrpTnlMax",
+                              [](const auto& e) { return e.first; });
+  };
+  bench.fake.scheduler.run_for(std::chrono::seconds(2));
+  EXPECT_EQ(told(), 0);
+  Client client;
+  ASSERT_TRUE(connect(bench, client));
+  bench.fake.scheduler.run_for(std::chrono::seconds(10));
+  EXPECT_EQ(told(), 1);
+}
+
 TEST(Chassis, AClientsOwnTemplateReachesTheIsa) {
   Bench bench(with_gateway());
   esp::Suite wide = ike::testing::esp_gcm();

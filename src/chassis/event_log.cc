@@ -24,13 +24,35 @@ std::string_view text(platform::Severity severity) {
 }  // namespace
 
 void EventLog::event(platform::Severity severity, std::string_view name, std::string event_text) {
-  if (entries_.size() == kCapacity) entries_.pop_back();
-  entries_.push_front(LogEntry{.number = next_number_++,
-                               .at = clock_.wall(),
-                               .severity = std::string(text(severity)),
-                               .name = std::string(name),
-                               .text = event_text});
+  if (const EventKind* const kind = find_event(name)) {
+    raise(kind->event, "", std::move(event_text));
+    return;
+  }
+  add(LogEntry{.at = clock_.wall(),
+               .severity = std::string(text(severity)),
+               .application = {},
+               .subject = {},
+               .name = std::string(name),
+               .text = event_text});
   next_.event(severity, name, std::move(event_text));
+}
+
+void EventLog::raise(Event event, std::string subject, std::string event_text) {
+  const EventKind& kind = kind_of(event);
+  add(LogEntry{.at = clock_.wall(),
+               .severity = std::string(text(kind.severity)),
+               .application = std::string(kind.application),
+               .id = kind.id,
+               .subject = std::move(subject),
+               .name = std::string(kind.name),
+               .text = event_text});
+  next_.event(kind.severity, kind.name, std::move(event_text));
+}
+
+void EventLog::add(LogEntry entry) {
+  if (entries_.size() == kCapacity) entries_.pop_back();
+  entry.number = next_number_++;
+  entries_.push_front(std::move(entry));
 }
 
 }  // namespace segw::chassis

@@ -41,6 +41,8 @@ void IsaPort::restart() {
   restart_timer_.arm(back_off_);
 }
 
+std::string IsaPort::name() const { return name_of(spec_.id); }
+
 void IsaPort::send(const isa::ToIsa& message) {
   if (ready_) isa_->send(isa::encode(message));
 }
@@ -78,8 +80,7 @@ void IsaPort::on_isa_message(ByteView message) {
 
 void IsaPort::on_isa_gone(std::string_view why) {
   ready_ = false;
-  down_reason_ = fmt::format("isa {}: {}", name_of(spec_.id), why);
-  platform_.log.event(platform::Severity::Major, "ISA_DOWN", down_reason_);
+  down_reason_ = fmt::format("isa {}: {}", name(), why);
   // The handle cannot be destroyed within its own callback.
   post_([this] {
     isa_.reset();

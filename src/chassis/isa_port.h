@@ -33,7 +33,8 @@ class IsaPort final : platform::IsaHandler {
 
   // Error: the first start failed (a missing TUN …); later failures are retried.
   Result<void> start();
-  void send(const isa::ToIsa& message);  // dropped while it is down
+  void send(const isa::ToIsa& message);    // dropped while it is down
+  [[nodiscard]] std::string name() const;  // 1/2
   [[nodiscard]] bool up() const { return ready_; }
   [[nodiscard]] const std::string& crypto() const { return crypto_; }
   [[nodiscard]] const std::string& down_reason() const { return down_reason_; }

@@ -110,6 +110,7 @@ struct PeerStatus {
   uint64_t alarms = 0;   // records that could not be used here
   uint64_t remote_alarms = 0;
   std::map<std::string, uint64_t> mcs_counters;
+  std::vector<History::Entry> history;  // of the peer's state and of the MCS sessions
   std::vector<PeerGroupStatus> groups;
   std::vector<PeerDomainStatus> domains;
 };

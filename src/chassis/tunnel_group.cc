@@ -16,6 +16,13 @@ constexpr Duration kEligibilityPoll = std::chrono::milliseconds(100);
 // Without a peer nobody's keep-alives pace the vouching for the ISA.
 constexpr Duration kAloneVouch = std::chrono::seconds(1);
 
+GroupEvents::Names names_of(const TunnelGroupParts& parts) {
+  GroupEvents::Names names{.group = parts.group->id, .domain = {}, .peer = {}};
+  if (parts.domain != nullptr) names.domain = parts.domain->id;
+  if (!parts.peers.empty()) names.peer = parts.peers.front().config->address.text();
+  return names;
+}
+
 }  // namespace
 
 TunnelGroup::TunnelGroup(platform::Platform& platform, TunnelGroupParts parts)
@@ -23,6 +30,7 @@ TunnelGroup::TunnelGroup(platform::Platform& platform, TunnelGroupParts parts)
       parts_(std::move(parts)),
       activation_(parts_.known_activation),
       ike_ivs_(parts_.slot),
+      events_(*parts_.events, names_of(parts_)),
       reverse_routes_(platform, parts_.group->id, counters_),
       wait_to_restore_(platform.clock.now()),
       asked_timer_(platform,
@@ -145,27 +153,8 @@ void TunnelGroup::update_eligibility() {
 
 void TunnelGroup::stand_alone() {
   if (mimp::acting(role_)) vouch();
+  tell_changes();
   alone_timer_.arm(kAloneVouch);
-}
-
-// The texts of sros-facts §13, #2035 and #2046.
-void TunnelGroup::log_role(const mimp::RoleChange& change) {
-  if (parts_.domain == nullptr) {
-    platform_.log.event(
-        platform::Severity::Warning, "MIMP_MASTER_CHANGED",
-        fmt::format("Master state for the multi-chassis ipsec peer {} tunnel-group {} changed from "
-                    "{} to {} because {}",
-                    parts_.peers.empty() ? "none" : name_of({}), id().value,
-                    mimp::text(change.from), mimp::text(change.to), change.why));
-    return;
-  }
-  const auto active = mimp_->current_active();
-  platform_.log.event(
-      platform::Severity::Warning, "MIMP_ACTIVITY_CHANGED",
-      fmt::format("Multi-chassis ipsec domain {} local activity state changed from {} to {} "
-                  "because {}. The active router in the domain is {}.",
-                  parts_.domain->id.value, activity_text(change.from), activity_text(change.to),
-                  change.why, active ? active->text() : "0.0.0.0"));
 }
 
 void TunnelGroup::on_role(const mimp::RoleChange& change) {
@@ -174,13 +163,14 @@ void TunnelGroup::on_role(const mimp::RoleChange& change) {
   const bool renewed = activation_ < change.activation;
   role_ = change.to;
   if (renewed) store_activation(change.activation);
-  log_role(change);
+  events_.role(change, mimp_ ? mimp_->current_active() : std::nullopt);
   if (is_acting && !was_acting) start_acting(change.clean);
   if (is_acting && was_acting && renewed) renew_activation(change.clean);
   if (was_acting && !is_acting) stop_acting();
   steer();
   if (is_acting && !was_acting) handover_.on_acting();
   end_asked_switchover();
+  tell_changes();
 }
 
 void TunnelGroup::start_acting(bool clean) {
@@ -292,6 +282,7 @@ void TunnelGroup::on_peer(PeerIndex peer, bool reachable) {
   }
   if (!reachable) handover_.on_peer_lost(peer);
   steer();
+  tell_changes();
 }
 
 void TunnelGroup::on_members_changed() {
@@ -313,6 +304,7 @@ void TunnelGroup::on_keep_alive() {
   steer();
   end_asked_switchover();
   take_back();
+  tell_changes();
 }
 
 void TunnelGroup::renew_credentials(std::shared_ptr<const Credentials> credentials) {

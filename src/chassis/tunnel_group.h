@@ -18,12 +18,14 @@
 #include "base/counters.h"
 #include "base/history.h"
 #include "chassis/credentials.h"
+#include "chassis/group_events.h"
 #include "chassis/group_peer.h"
 #include "chassis/handover.h"
 #include "chassis/identity.h"
 #include "chassis/ike_ivs.h"
 #include "chassis/isa_pool.h"
 #include "chassis/isa_port.h"
+#include "chassis/peer_events.h"
 #include "chassis/peer_trace.h"
 #include "chassis/reverse_routes.h"
 #include "chassis/status.h"
@@ -48,6 +50,8 @@ struct TunnelGroupParts {
   std::shared_ptr<const Credentials> credentials;
   Identity* identity = nullptr;
   PeerTrace* trace = nullptr;
+  EventLog* events = nullptr;
+  std::function<void()> peers_changed;  // what add_to() says may have changed
   Slot slot;
   Activation known_activation;  // of the state folder
 };
@@ -78,6 +82,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   // What of the group concerns this peer; nothing is added if it is none of the group's.
   void fill(PeerStatus& status, const config::McPeer& peer) const;
   void fill(Status& status) const;
+  // Nothing is added if the peer is none of the group's.
+  void add_to(PeerFacts& facts, const config::McPeer& peer) const;
   void export_keys(std::string& esp_lines, std::string& ike_lines) const;
 
  private:
@@ -143,7 +149,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] SecretBytes common_key() const;
   [[nodiscard]] std::string_view acting_text() const;
   void hand_over_to(PeerIndex target, std::function<void(Result<std::string>)> done);
-  void log_role(const mimp::RoleChange& change);
+  void tell_changes();
+  void tell_gateways(bool up);
   [[nodiscard]] std::set<Slot> slots_in_sync_set() const;
   [[nodiscard]] std::string name_of(PeerIndex peer) const;
   [[nodiscard]] uint8_t peers() const { return static_cast<uint8_t>(parts_.peers.size()); }
@@ -161,6 +168,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void fill_domain(Status& status) const;
   [[nodiscard]] DomainAdjacency adjacency(PeerIndex peer) const;
   [[nodiscard]] TunnelStatistics statistics() const;
+  [[nodiscard]] uint64_t tunnel_count() const;
+  [[nodiscard]] uint64_t failed_tunnels() const;
   [[nodiscard]] bool sleeps() const;  // a designated standby
   [[nodiscard]] bool dormant() const;
   [[nodiscard]] bool outranks(PeerIndex peer) const;
@@ -213,6 +222,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   uint64_t unclean_takeovers_ = 0;
   uint64_t alarms_ = 0;
   Counters counters_;
+  GroupEvents events_;
   ReverseRoutes reverse_routes_;
   struct AskedSwitchover {
     std::optional<IpAddress> before;  // the active when it was asked for

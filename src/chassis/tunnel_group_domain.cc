@@ -1,6 +1,6 @@
 // What `show redundancy multi-chassis ipsec-domain` reads of a tunnel group.
 #include <algorithm>
-#include <set>
+#include <vector>
 
 #include "chassis/tunnel_group.h"
 
@@ -8,9 +8,13 @@ namespace segw::chassis {
 namespace {
 
 // Tunnels, not SAs: a rekeyed one is still one.
-std::set<uint32_t> tunnels_of(const mcs::GroupState& state) {
-  std::set<uint32_t> tunnels;
-  for (const auto& [spi, child] : state.child_sas) tunnels.insert(child.tunnel);
+std::vector<uint32_t> tunnels_of(const mcs::GroupState& state) {
+  std::vector<uint32_t> tunnels;
+  tunnels.reserve(state.child_sas.size());
+  for (const auto& [spi, child] : state.child_sas) tunnels.push_back(child.tunnel);
+  std::ranges::sort(tunnels);
+  const auto same = std::ranges::unique(tunnels);
+  tunnels.erase(same.begin(), same.end());
   return tunnels;
 }
 
@@ -73,6 +77,16 @@ uint64_t TunnelGroup::capacity() const {
   const uint8_t wanted = parts_.group->active_isa_number;
   if (parts_.pool != nullptr) return each * parts_.pool->room_for(id(), wanted);
   return each * std::clamp<uint64_t>(wanted, 1, std::max<size_t>(parts_.group->isas.size(), 1));
+}
+
+uint64_t TunnelGroup::tunnel_count() const { return tunnels_of(state_).size(); }
+
+// Without counting tunnels as long as there are fewer CHILD SAs than room.
+uint64_t TunnelGroup::failed_tunnels() const {
+  const uint64_t room = capacity();
+  if (state_.child_sas.size() <= room) return 0;
+  const uint64_t tunnels = tunnel_count();
+  return tunnels > room ? tunnels - room : 0;
 }
 
 TunnelStatistics TunnelGroup::statistics() const {
@@ -145,8 +159,7 @@ void TunnelGroup::fill_domain(Status& status) const {
   for (uint8_t i = 0; i < peers(); ++i) row.adjacencies.push_back(adjacency(PeerIndex{i}));
   const auto& counters = mimp_->counters().all();
   row.counters.insert(counters.begin(), counters.end());
-  const auto& entries = mimp_->history().entries();
-  row.history.assign(entries.begin(), entries.end());
+  row.history = merged(mimp_->history(), events_.history());
   status.domains.push_back(std::move(row));
 }
 

@@ -120,12 +120,10 @@ void TunnelGroup::moved(const ike::IkeSa& sa) {
 }
 
 void TunnelGroup::on_tunnel_state(uint32_t tunnel, bool up) {
-  const std::string_view state = up ? "up" : "down";
   if (!ike::is_dynamic(tunnel)) {
     const config::IpsecTunnel* known = configured(tunnel);
     const std::string name = known != nullptr ? known->name : std::to_string(tunnel);
-    platform_.log.event(platform::Severity::Minor, "IPSEC_TUNNEL_STATE",
-                        fmt::format("ipsec tunnel \"{}\" is {}", name, state));
+    events_.tunnel(name, up);
     return;
   }
   const auto at = std::ranges::find_if(
@@ -133,10 +131,12 @@ void TunnelGroup::on_tunnel_state(uint32_t tunnel, bool up) {
   if (at == state_.ike_sas.end()) return;
   const auto& dynamic = at->second.dynamic;
   if (!dynamic) return;
-  platform_.log.event(platform::Severity::Minor, "IPSEC_DYNAMIC_TUNNEL_STATE",
-                      fmt::format("tunnel of {} at {} to ipsec gateway \"{}\" is {}",
-                                  ike::text(at->second.remote_id), at->second.remote.text(),
-                                  gateway_name(dynamic->gateway), state));
+  const std::string client =
+      fmt::format("{} at {}", ike::text(at->second.remote_id), at->second.remote.text());
+  const std::string gateway = gateway_name(dynamic->gateway);
+  if (!up) return events_.client_removed(client, gateway);
+  platform_.log.event(platform::Severity::Minor, "IPSEC_CLIENT_TUNNEL_UP",
+                      fmt::format("tunnel of {} to ipsec gateway \"{}\" is up", client, gateway));
 }
 
 void TunnelGroup::on_isa_ready() {
@@ -145,13 +145,16 @@ void TunnelGroup::on_isa_ready() {
     if (isa_->restarts() > 0) lose_position(spi, kSkip);  // its counters went with the old process
     isa_->send(install_message(sa, true));
   }
+  events_.isa_ready(isa_->name());
+  tell_gateways(true);
   give_isa_its_role();
   update_eligibility();
 }
 
 void TunnelGroup::on_isa_down(std::string_view why) {
   counters_.add("isa-down");
-  platform_.log.event(platform::Severity::Major, "TUNNEL_GROUP_DOWN", std::string(why));
+  events_.isa_down(why);
+  tell_gateways(false);
   update_eligibility();
 }
 

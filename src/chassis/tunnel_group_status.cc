@@ -61,8 +61,7 @@ std::string TunnelGroup::not_nominal_reason() const {
   if (!mimp_) return why_not_nominal(facts);
   const bool active = mimp::acting(role_);
   facts.in_sync = mimp_->in_sync();
-  const TunnelStatistics tunnels = statistics();
-  facts.failed = tunnels.configured.failed + tunnels.on_demand.failed;
+  facts.failed = failed_tunnels();
   for (uint8_t i = 0; i < peers(); ++i) {
     const PeerIndex peer{i};
     const mimp::PeerInfo info = mimp_->peer_info(peer);
@@ -110,9 +109,36 @@ void TunnelGroup::fill(PeerStatus& status, const config::McPeer& config) const {
                       .counters = plain(mimp_->counters()),
                       .history = {}};
   row.nominal = row.not_nominal_reason.empty();
-  const auto& entries = mimp_->history().entries();
-  row.history.assign(entries.begin(), entries.end());
+  row.history = merged(mimp_->history(), events_.history());
   status.groups.push_back(std::move(row));
+}
+
+void TunnelGroup::add_to(PeerFacts& facts, const config::McPeer& config) const {
+  const auto at = std::ranges::find(parts_.peers, &config, &GroupPeer::config);
+  if (at == parts_.peers.end() || !mimp_) return;
+  const PeerIndex peer{static_cast<uint8_t>(at - parts_.peers.begin())};
+  facts.reachable = facts.reachable || mimp_->reachable(peer);
+  if (sync_ && at->link != nullptr) {
+    facts.add_sync(sync_->sync_state(peer));
+    facts.unusable += sync_->peer_unusable(peer);
+  }
+  if (mimp_->active_peer() == peer) facts.unusable += awaiting_config_.size();
+}
+
+// At every keep-alive, and where something may have changed.
+void TunnelGroup::tell_changes() {
+  constexpr uint64_t kFullEnough = 10;  // a tenth of the room: below it nothing is counted
+  if (mimp_) events_.protection(platform_.clock.now(), not_nominal_reason());
+  const uint64_t room = capacity();
+  const bool few = state_.child_sas.size() < room - room / kFullEnough;
+  events_.tunnels(few ? state_.child_sas.size() : tunnel_count(), room);
+  parts_.peers_changed();
+}
+
+void TunnelGroup::tell_gateways(bool up) {
+  for (const config::IpsecGateway& gateway : parts_.config->gateways) {
+    if (gateway.group == id() && gateway.enabled) events_.gateway(gateway.name, up);
+  }
 }
 
 // While another chassis acts, a record's age goes on from its arrival.

@@ -37,6 +37,7 @@ void TunnelGroup::on_peer_synced(PeerIndex peer, bool synced) {
     for (auto& [spi, sa] : state_.child_sas) hold_keys(sa.holders);
   }
   if (mimp_) mimp_->set_peer_synced(peer, synced);
+  tell_changes();
 }
 
 void TunnelGroup::on_handover(PeerIndex from, const mcs::Handover& message) {

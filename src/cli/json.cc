@@ -119,6 +119,7 @@ Json to_json(const chassis::PeerStatus& peer) {
               {"alarm-entries", peer.alarms},
               {"remote-alarm-entries", peer.remote_alarms},
               {"mcs-counters", peer.mcs_counters},
+              {"history", history_json(peer.history)},
               {"tunnel-groups", std::move(groups)},
               {"domains", list(peer.domains)}};
 }
@@ -191,6 +192,9 @@ Json to_json(const chassis::LogEntry& entry) {
   return Json{{"number", entry.number},
               {"at", utc_timestamp(entry.at)},
               {"severity", entry.severity},
+              {"application", entry.application},
+              {"id", entry.id},
+              {"subject", entry.subject},
               {"name", entry.name},
               {"text", entry.text}};
 }

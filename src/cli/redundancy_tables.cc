@@ -127,7 +127,7 @@ std::string peer_detail(const chassis::PeerStatus& peer) {
   std::string text = peer_table(peer) + "\n" + thick_line();
   for (const chassis::PeerGroupStatus& group : peer.groups) text += group_detail(group);
   text += "MCS Counters\n" + counter_lines(peer.mcs_counters, 2);
-  return text + thick_line();
+  return text + history_lines(peer.history) + thick_line();
 }
 
 std::string multi_chassis_table(const Snapshot& snapshot) {

@@ -115,8 +115,12 @@ std::string log_table(const chassis::Status& status) {
   table += fmt::format("Memory Log contents  [size={}   next event={}  ({})]\n", kLogEntriesMax,
                        newest + 1, wrapped ? "wrapped" : "not wrapped");
   for (const chassis::LogEntry& entry : status.log) {
-    table += fmt::format("\n{} {} {}: {} Base\n\"{}\"\n", entry.number, utc_timestamp(entry.at),
-                         entry.severity, entry.name, entry.text);
+    // An event that the guide does not have is named in place of a number.
+    const std::string kind =
+        entry.application.empty() ? entry.name : fmt::format("{} #{}", entry.application, entry.id);
+    table += fmt::format("\n{} {} {}: {} Base{}{}\n\"{}\"\n", entry.number, utc_timestamp(entry.at),
+                         entry.severity, kind, entry.subject.empty() ? "" : " ", entry.subject,
+                         entry.text);
   }
   return table;
 }

@@ -89,6 +89,7 @@ class Link final : public PeerLink, public GroupLink {
   void close(Connection& connection, const std::string& why);
 
  private:
+  void report_skew(bool skewed);
   [[nodiscard]] bool we_connect() const { return settings_.local < settings_.peer; }
   [[nodiscard]] std::string identity_text() const {
     const auto [low, high] = std::minmax(settings_.local, settings_.peer);
@@ -108,6 +109,7 @@ class Link final : public PeerLink, public GroupLink {
   std::list<Connection> connections_;
   Connection* current_ = nullptr;
   bool listening_ = false;
+  bool skewed_ = false;  // the peer's clock, as last told
   std::optional<esp::Holder> identity_;
   std::string down_reason_ = "not connected yet";
   Duration retry_ = kRetryMin;
@@ -206,11 +208,7 @@ void Link::on_hello(Connection& connection, const pb::Hello& hello) {
   }
   const auto wall = platform_.clock.wall().time_since_epoch();
   const int64_t wall_ms = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
-  if (hello.wall_ms() < wall_ms - kSkewMaxMs || hello.wall_ms() > wall_ms + kSkewMaxMs) {
-    platform_.log.event(
-        platform::Severity::Warning, "MCS_CLOCK_SKEW",
-        fmt::format("the clock of peer {} differs by more than 60 s", settings_.peer.text()));
-  }
+  report_skew(hello.wall_ms() < wall_ms - kSkewMaxMs || hello.wall_ms() > wall_ms + kSkewMaxMs);
   Connection* before = current_;
   if (before != nullptr && before != &connection) close(*before, "replaced by a new session");
   identity_ = identity;
@@ -221,6 +219,15 @@ void Link::on_hello(Connection& connection, const pb::Hello& hello) {
   platform_.log.event(platform::Severity::Info, "MCS_PEER_UP",
                       "MCS session with peer " + settings_.peer.text());
   for (LinkUser* user : users_) user->on_link(true);
+}
+
+void Link::report_skew(bool skewed) {
+  if (skewed == skewed_) return;
+  skewed_ = skewed;
+  platform_.log.event(platform::Severity::Warning,
+                      skewed ? "tmnxMcSyncClockSkewRaised" : "tmnxMcSyncClockSkewCleared",
+                      fmt::format("the clock of peer {} differs by {} than 60 s",
+                                  settings_.peer.text(), skewed ? "more" : "less"));
 }
 
 void Link::on_frame(Connection& connection, const pb::Frame& frame) {
@@ -257,9 +264,9 @@ void Link::on_closed(Connection& connection, std::string_view why) {
   if (was_current) {
     current_ = nullptr;
     note(fmt::format("session ended: {}", why));
-    platform_.log.event(platform::Severity::Warning, "MCS_PEER_DOWN",
-                        fmt::format("The Sync status of peer {} changed to outOfSync: {}",
-                                    settings_.peer.text(), why));
+    platform_.log.event(
+        platform::Severity::Warning, "MCS_PEER_DOWN",
+        fmt::format("MCS session with peer {} ended: {}", settings_.peer.text(), why));
     for (LinkUser* user : users_) user->on_link(false);
   }
   post_([this] { sweep(); });  // a stream is not destroyed within its own callback

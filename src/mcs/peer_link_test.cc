@@ -21,7 +21,7 @@ TEST(Session, TheLowerAddressConnectsAndBothKnowWhoTheOtherIs) {
     EXPECT_TRUE(node->link().connected());
     EXPECT_EQ(node->link().down_reason(), "");
     EXPECT_TRUE(node->logged("MCS_PEER_UP"));
-    EXPECT_FALSE(node->logged("MCS_CLOCK_SKEW"));
+    EXPECT_FALSE(node->logged("tmnxMcSyncClockSkewRaised"));
     const Node& other = node == &pair.a ? pair.b : pair.a;
     const esp::Holder expected{.slot = other.settings.slot,
                                .incarnation = other.settings.incarnation};
@@ -162,7 +162,13 @@ TEST(Session, AClockThatIsFarOffIsReportedAndNoFault) {
     pair.raw.send(frame);
     pair.run(10ms);
     EXPECT_TRUE(pair.node.link().connected()) << wall;
-    EXPECT_TRUE(pair.node.logged("MCS_CLOCK_SKEW")) << wall;
+    EXPECT_TRUE(pair.node.logged("tmnxMcSyncClockSkewRaised")) << wall;
+    EXPECT_FALSE(pair.node.logged("tmnxMcSyncClockSkewCleared")) << wall;
+    pair.raw.connect();
+    pair.run(10ms);
+    pair.raw.send(RawPeer::hello());
+    pair.run(10ms);
+    EXPECT_TRUE(pair.node.logged("tmnxMcSyncClockSkewCleared")) << wall;
   }
   RawPair pair;
   pair.node.boot();
@@ -172,7 +178,7 @@ TEST(Session, AClockThatIsFarOffIsReportedAndNoFault) {
   frame.mutable_hello()->set_wall_ms(60'000);
   pair.raw.send(frame);
   pair.run(10ms);
-  EXPECT_FALSE(pair.node.logged("MCS_CLOCK_SKEW"));
+  EXPECT_FALSE(pair.node.logged("tmnxMcSyncClockSkewRaised"));
 }
 
 TEST(Session, NothingIsTakenBeforeHello) {

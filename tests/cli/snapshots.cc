@@ -51,6 +51,9 @@ chassis::PeerStatus peer() {
   peer.sync_state = mcs::SyncState::InSync;
   peer.entries = 2;
   peer.mcs_counters = {{"records-in", 0}, {"records-out", 17}};
+  peer.history = {
+      History::Entry{.at = Instant(milliseconds(62750)), .text = "peer is up"},
+      History::Entry{.at = Instant(milliseconds(63000)), .text = "session with 192.0.2.2"}};
   peer.groups = {group()};
   return peer;
 }
@@ -264,18 +267,33 @@ chassis::Status master_snapshot() {
   status.isas = {isa};
   status.counters = {{"ike tunnel-group 1", {{"malformed-length", 2}, {"unknown-spi", 1}}},
                      {"mimp tunnel-group 1", {{"hello-bad-hmac", 0}}}};
-  status.log = {chassis::LogEntry{
-                    .number = 2,
-                    .at = wall(12),
-                    .severity = "WARNING",
-                    .name = "MIMP_MASTER_CHANGED",
-                    .text = "Master state for the multi-chassis ipsec peer 192.0.2.2 tunnel-group "
-                            "1 changed from eligible to master because higher priority"},
-                chassis::LogEntry{.number = 1,
-                                  .at = wall(11),
-                                  .severity = "INFO",
-                                  .name = "MCS_PEER_UP",
-                                  .text = "MCS session with peer 192.0.2.2"}};
+  status.log = {
+      chassis::LogEntry{
+          .number = 3,
+          .at = wall(12),
+          .severity = "WARNING",
+          .application = "MC_REDUNDANCY",
+          .id = 2035,
+          .subject = "TUNNEL-GROUP 1",
+          .name = "tMcPeerIPsecTnlGrpMasterStateChg",
+          .text = "Master state for the multi-chassis ipsec peer 192.0.2.2 tunnel-group 1 changed "
+                  "from eligible to master because of an election"},
+      chassis::LogEntry{.number = 2,
+                        .at = wall(12),
+                        .severity = "WARNING",
+                        .application = "MC_REDUNDANCY",
+                        .id = 2004,
+                        .subject = {},
+                        .name = "tmnxMcPeerSyncStatusChanged",
+                        .text = "The Sync status of peer 192.0.2.2 changed to inSync"},
+      chassis::LogEntry{.number = 1,
+                        .at = wall(11),
+                        .severity = "INFO",
+                        .application = {},
+                        .id = 0,
+                        .subject = {},
+                        .name = "MCS_PEER_UP",
+                        .text = "MCS session with peer 192.0.2.2"}};
   return status;
 }
 

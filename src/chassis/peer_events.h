@@ -1,0 +1,40 @@
+#pragma once
+
+// What of a multi-chassis peer is an event (chassis/events.h), told once for each change, over all
+// groups that are shared with it.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/history.h"
+#include "base/ip_address.h"
+#include "chassis/event_log.h"
+#include "mcs/mcs_service.h"
+
+namespace segw::chassis {
+
+struct PeerFacts {
+  bool reachable = false;              // by MIMP of any group
+  std::optional<mcs::SyncState> sync;  // the worst of all groups; nothing: none is synchronised
+  uint64_t unusable = 0;               // records, here or there
+
+  void add_sync(mcs::SyncState state) { sync = sync ? std::max(*sync, state) : state; }
+};
+
+class PeerEvents {
+ public:
+  PeerEvents(EventLog& log, IpAddress peer) : log_(log), peer_(peer) {}
+  void look(Instant now, const PeerFacts& facts);
+  [[nodiscard]] const History& history() const { return history_; }
+
+ private:
+  EventLog& log_;
+  IpAddress peer_;
+  bool reachable_ = false;
+  mcs::SyncState sync_ = mcs::SyncState::OutOfSync;
+  bool unusable_ = false;
+  History history_;
+};
+
+}  // namespace segw::chassis

@@ -11,7 +11,6 @@ namespace segw::sim {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::ElementsAre;
 
 class Events : public Scenario {
  protected:

@@ -54,23 +54,30 @@ class ToldMeansKept final : public Checker {
 
   void on_isa_told(HostId host, const isa::ToIsa& message) override {
     // A role that is renewed while acting (the winner of a split) is no takeover.
+    if (makes_act(message)) to_merge_.erase(host);  // it holds what it told itself
     if (makes_act(message) && acting_.insert(host).second) check(host);
     if (!ends_acting(message)) return;
     acting_.erase(host);
-    // Of two that acted at once, one loses what it told (rule 17 is for them).
+    // Of two that acted at once, what the one told is merged (rule 17): looked at when it is in
+    // sync.
     for (const SimHost* other : view().hosts) {
-      if (other->id() != host && view().roles.acting(other->id())) forget(host);
+      if (other->id() != host && view().roles.acting(other->id())) to_merge_.insert(host);
     }
   }
 
   void on_isa_stopped(HostId host) override { acting_.erase(host); }
+  void on_boot(HostId host) override {
+    if (to_merge_.erase(host) != 0) forget(host);  // lost with its memory
+  }
 
   // What its owner forgot without a message (time-outs) is nobody's duty any more.
   void after_event() override {
     if (told_.empty() || view().world.now() < next_look_) return;
     next_look_ = view().world.now() + std::chrono::milliseconds(1);
+    for (const HostId host : std::set<HostId>(to_merge_)) check_merge(host);
     for (auto at = told_.begin(); at != told_.end();) {
-      const auto* state = state_of(at->first.first);
+      const auto* state =
+          to_merge_.contains(at->first.first) ? nullptr : state_of(at->first.first);
       if (state != nullptr && !state->ike_sas.contains(at->first.second)) {
         at = told_.erase(at);
         continue;
@@ -169,6 +176,19 @@ class ToldMeansKept final : public Checker {
     told_ = std::move(kept);
   }
 
+  // The loser of a split is in sync with the winner: nothing of what it told is missing there.
+  void check_merge(HostId loser) {
+    const HostId winner = loser == 0 ? 1 : 0;
+    if (!acting_.contains(winner) || state_of(winner) == nullptr || !in_sync(winner, true)) return;
+    to_merge_.erase(loser);
+    for (auto [key, told] : std::map<Key, Told>(told_)) {
+      if (key.first != loser) continue;
+      told.answer_hash = 0;  // both may have answered the same request
+      check_one(winner, key, told);
+      told_.erase(key);
+    }
+  }
+
   void check_one(HostId next, const Key& key, const Told& told) {
     const auto* state = state_of(next);
     const std::string who = fmt::format("{} acts next, but of what {} told on IKE SA {:016x} it ",
@@ -183,7 +203,7 @@ class ToldMeansKept final : public Checker {
       violate(fmt::format("{}misses answer {}", who, told.answer));
     }
     if (told.answered && sa.last_answer && sa.last_answer->message_id == told.answer &&
-        !sa.last_answer->response.empty() &&
+        told.answer_hash != 0 && !sa.last_answer->response.empty() &&
         hash_of(sa.last_answer->response.back()) != told.answer_hash) {
       violate(fmt::format("{}holds another answer {}", who, told.answer));
     }
@@ -199,6 +219,7 @@ class ToldMeansKept final : public Checker {
 
   std::map<Key, Told> told_;
   std::set<HostId> acting_;
+  std::set<HostId> to_merge_;  // they acted beside the other one, and have stopped
   std::map<HostId, std::pair<Instant, uint64_t>> seen_unclean_;
   Instant next_look_{};
   uint64_t clean_ = 0;

@@ -53,6 +53,7 @@ SteeringState decide_steering(const SteeringFacts& facts) {
       // A recorded deviation (rule 24): the original black-holes here even if a master is at hand.
       return shunting_state(facts);
     case mimp::MasterState::Standby:
+      if (facts.serving) return kActing;
       return facts.handover == HandoverPhase::Buffering ? kBuffering : shunting_state(facts);
     case mimp::MasterState::Eligible:
     case mimp::MasterState::Master:

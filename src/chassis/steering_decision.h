@@ -12,6 +12,7 @@ struct SteeringFacts {
   mimp::MasterState role = mimp::MasterState::Discovery;
   HandoverPhase handover = HandoverPhase::Idle;
   PeerIndex counterpart;            // of the handover
+  bool serving = false;             // outranked after a split, and not merged yet (rule 6)
   std::optional<PeerIndex> active;  // the peer that acts, or as a standby did when last heard
 };
 

@@ -57,6 +57,15 @@ INSTANTIATE_TEST_SUITE_P(
         Row{MasterState::Master, HandoverPhase::Unknown, false, Target::Shunt, Target::Blackhole,
             true}));
 
+TEST(Steering, WhoWasOutrankedGoesOnAsBeforeUntilItIsMerged) {
+  for (const bool peer_acts : {false, true}) {
+    SteeringFacts serving = facts(MasterState::Standby, HandoverPhase::Idle, peer_acts);
+    serving.serving = true;
+    EXPECT_EQ(decide_steering(serving),
+              decide_steering(facts(MasterState::Master, HandoverPhase::Idle, peer_acts)));
+  }
+}
+
 TEST(Steering, NeverSendsBackWhatCameInByAShunt) {
   for (const auto role : {MasterState::Discovery, MasterState::NotEligible, MasterState::Eligible,
                           MasterState::Standby, MasterState::Master}) {

@@ -15,6 +15,7 @@ constexpr Duration kAskedSwitchoverLimit = std::chrono::seconds(3);
 constexpr Duration kEligibilityPoll = std::chrono::milliseconds(100);
 // Without a peer nobody's keep-alives pace the vouching for the ISA.
 constexpr Duration kAloneVouch = std::chrono::seconds(1);
+constexpr Duration kServingLimit = std::chrono::seconds(5);  // redundancy rule 6
 
 GroupEvents::Names names_of(const TunnelGroupParts& parts) {
   GroupEvents::Names names{.group = parts.group->id, .domain = {}, .peer = {}};
@@ -42,6 +43,7 @@ TunnelGroup::TunnelGroup(platform::Platform& platform, TunnelGroupParts parts)
                    }),
       eligibility_timer_(platform, [this] { update_eligibility(); }),
       alone_timer_(platform, [this] { stand_alone(); }),
+      serving_timer_(platform, [this] { end_serving("it was not merged in time"); }),
       post_(platform),
       handover_(platform, *this) {}
 
@@ -164,9 +166,10 @@ void TunnelGroup::on_role(const mimp::RoleChange& change) {
   role_ = change.to;
   if (renewed) store_activation(change.activation);
   events_.role(change, mimp_ ? mimp_->current_active() : std::nullopt);
+  if (change.to != mimp::MasterState::Standby) end_serving("the role changed");
   if (is_acting && !was_acting) start_acting(change.clean);
   if (is_acting && was_acting && renewed) renew_activation(change.clean);
-  if (was_acting && !is_acting) stop_acting();
+  if (was_acting && !is_acting) stop_acting(change.outranked);
   steer();
   if (is_acting && !was_acting) handover_.on_acting();
   end_asked_switchover();
@@ -215,16 +218,29 @@ void TunnelGroup::renew_activation(bool clean) {
   engine_->activate(clean);
 }
 
-void TunnelGroup::stop_acting() {
+// Redundancy rule 6: "The loser serves until the merge is acknowledged or 5 s have passed." It opens
+// and seals as before, and tells clients nothing new.
+void TunnelGroup::stop_acting(bool outranked) {
   handover_.on_role_lost("the role changed");
   engine_->deactivate();
+  serving_ = outranked && role_ == mimp::MasterState::Standby && sync_ && isa_->up() &&
+             !mimp_->blocked();
   const Instant now = platform_.clock.now();
   for (const auto& [spi, sa] : state_.ike_sas) ike_arrivals_[spi] = now;
   for (const auto& [spi, sa] : state_.child_sas) child_arrivals_[spi] = now;
-  give_isa_its_role();
-  fall_asleep();
+  if (serving_) {
+    serving_timer_.arm(kServingLimit);
+    vouch();
+  } else {
+    close();
+  }
   if (sync_) sync_->become_reader();
   grants_asked_.clear();
+}
+
+void TunnelGroup::close() {
+  give_isa_its_role();
+  fall_asleep();
 }
 
 void TunnelGroup::give_isa_its_role() {
@@ -258,6 +274,7 @@ void TunnelGroup::steer() {
   const auto state = decide_steering(SteeringFacts{.role = role_,
                                                    .handover = handover_.phase(),
                                                    .counterpart = handover_.counterpart(),
+                                                   .serving = serving_,
                                                    .active = active});
   if (state == steering_) return;
   steering_ = state;
@@ -290,9 +307,9 @@ void TunnelGroup::on_members_changed() {
 }
 
 void TunnelGroup::on_keep_alive() {
-  if (mimp::acting(role_)) {
-    vouch();
-  } else if (activation_ < mimp_->activation()) {
+  if (serving_ && mimp_->blocked()) end_serving("the active is heard by other peers only");
+  if (mimp::acting(role_) || serving_) vouch();
+  if (!mimp::acting(role_) && activation_ < mimp_->activation()) {
     // Rule 2. After a crash as standby this says that the group has acted before: a takeover then
     // is not the first ever.
     store_activation(mimp_->activation());

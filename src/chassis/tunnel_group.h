@@ -101,6 +101,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void on_handover(PeerIndex from, const mcs::Handover& message) override;
   void on_peer_synced(PeerIndex peer, bool synced) override;
   void before_copy() override { engine_->note_ages(); }
+  void on_offer(PeerIndex from, mcs::Offer offer) override;
+  [[nodiscard]] std::vector<mcs::Record> tombstones() const override { return tombstones_.all(); }
   [[nodiscard]] bool in_sync_set(PeerIndex peer) const override;
 
   // ike::Host
@@ -138,7 +140,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void count_ages_on();
   void start_acting(bool clean);
   void renew_activation(bool clean);
-  void stop_acting();
+  void stop_acting(bool outranked);
+  void close();
   void give_isa_its_role();
   void vouch();
   void steer();
@@ -163,6 +166,14 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void merge_window(const esp::SaWindow& window);
   void note_awaiting_config(const ike::IkeSa& sa, const std::string& unusable);
   void apply_child(const esp::ChildSa& sa, bool known, mcs::Origin origin);
+  void skip_used(const esp::ChildSa& sa, bool known, mcs::Origin origin);
+  // tunnel_group_merge.cc: after a split
+  void end_serving(std::string_view why);
+  void install_all();
+  void refuse_unserved(mcs::Offer& offer);
+  void take_merged(const mcs::Merged& merged);
+  void commit_merged(const mcs::Merged& merged);
+  void send_where_heard(Spi heard);
   void hold_keys(std::vector<esp::Holder>& holders) const;
   void fill_tunnels(Status& status) const;
   void fill_domain(Status& status) const;
@@ -216,6 +227,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   std::map<IkeSpi, Instant> ike_arrivals_;
   std::map<Spi, Instant> child_arrivals_;
   bool positions_exact_ = true;             // of what this chassis sealed: it handed over since
+  bool serving_ = false;                    // outranked, and what was done here is not merged yet
+  mcs::Tombstones tombstones_;              // what clients deleted
   bool awake_ = false;                      // a designated standby: its SAs are in the ISA
   std::map<IkeSpi, bool> awaiting_config_;  // not configured here -> made on demand
   uint64_t clean_takeovers_ = 0;
@@ -234,6 +247,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   platform::Timer asked_timer_;
   platform::Timer eligibility_timer_;
   platform::Timer alone_timer_;
+  platform::Timer serving_timer_;
   platform::Post post_;
   std::unique_ptr<IsaPort> isa_;
   std::unique_ptr<ike::Engine> engine_;

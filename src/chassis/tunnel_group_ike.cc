@@ -153,6 +153,7 @@ void TunnelGroup::on_isa_ready() {
 
 void TunnelGroup::on_isa_down(std::string_view why) {
   counters_.add("isa-down");
+  end_serving("its ISA is down");
   events_.isa_down(why);
   tell_gateways(false);
   update_eligibility();
@@ -179,6 +180,7 @@ void TunnelGroup::on_activity(const isa::Activity& activity) {
     activity_[spi] = sa;
     // RFC 7296 2.4: protected traffic is evidence that the other endpoint lives.
     if (heard && mimp::acting(role_)) engine_->heard(child->second.ike_sa);
+    if (heard && mimp::acting(role_) && mcs::only_receives(child->second)) send_where_heard(spi);
     merge_window(sa.window);
     if (sa.packets_out > 0) note_position(spi, sa.window.outbound_next);
     windows.push_back(state_.windows.at(spi));

@@ -61,6 +61,8 @@ std::string TunnelGroup::not_nominal_reason() const {
   if (!mimp_) return why_not_nominal(facts);
   const bool active = mimp::acting(role_);
   facts.in_sync = mimp_->in_sync();
+  facts.blocked = mimp_->blocked();
+  facts.merging = active && sync_ && sync_->merging();
   facts.failed = failed_tunnels();
   for (uint8_t i = 0; i < peers(); ++i) {
     const PeerIndex peer{i};

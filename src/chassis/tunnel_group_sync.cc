@@ -97,11 +97,12 @@ isa::InstallSa TunnelGroup::install_message(const esp::ChildSa& sa, bool outboun
       .sa = sa,
       .options = tunnel_options(*parts_.config, configured(sa.tunnel), dynamic, behind_nat),
       .outbound = outbound,
-      .may_seal = may_seal(sa.holders)};
+      .may_seal = may_seal(sa.holders) && !mcs::only_receives(sa)};
   const auto window = state_.windows.find(sa.inbound_spi);
   const uint64_t reported = window == state_.windows.end() ? 1 : window->second.outbound_next;
   const auto floor = floors_.find(sa.inbound_spi);
-  message.outbound_next = std::max(reported, sa.outbound_floor);
+  message.outbound_next = reported;
+  if (!mcs::only_receives(sa)) message.outbound_next = std::max(reported, sa.outbound_floor);
   if (floor != floors_.end())
     message.outbound_next = std::max(message.outbound_next, floor->second);
   if (window != state_.windows.end()) message.inbound_edge = window->second.inbound_highest;
@@ -142,10 +143,12 @@ std::string TunnelGroup::apply_record(const mcs::Record& record, mcs::Origin ori
       group.remove(gone.inbound_spi);
     }
     void operator()(const mcs::GrantChange& change) const {
+      if (group.serving_) return;
       group.isa_->send(isa::SetGrants{.inbound_spi = change.inbound_spi, .grants = change.grants});
     }
   };
   std::visit(Visitor{.group = *this, .known = known, .origin = origin}, record);
+  tombstones_.note(record);
   return {};
 }
 
@@ -158,7 +161,8 @@ void TunnelGroup::note_awaiting_config(const ike::IkeSa& sa, const std::string& 
   }
 }
 
-void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known, mcs::Origin origin) {
+// What this slot may have sealed before it lost the SA.
+void TunnelGroup::skip_used(const esp::ChildSa& sa, bool known, mcs::Origin origin) {
   const Spi spi = sa.inbound_spi;
   const esp::Holder own{.slot = parts_.slot, .incarnation = parts_.identity->incarnation()};
   const bool listed = std::ranges::find(sa.holders, own) != sa.holders.end();
@@ -169,15 +173,23 @@ void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known, mcs::Origin or
     // may never have been reported.
     lose_position(spi, kRestartSkip * (1 + parts_.identity->start_number() % kRestartsApart));
   }
+}
+
+void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known, mcs::Origin origin) {
+  const Spi spi = sa.inbound_spi;
+  skip_used(sa, known, origin);
   esp::ChildSa& held = state_.child_sas.at(spi);
   hold_keys(held.holders);
   child_arrivals_[spi] = platform_.clock.now();
-  if (!dormant()) isa_->send(install_message(held, true));
+  // One who serves on after a split uses what it had: the new active may be given its blocks of
+  // what it made itself.
+  if (!dormant() && !serving_) isa_->send(install_message(held, true));
   reverse_routes_.add(held);
 }
 
 void TunnelGroup::on_full_copy(const std::set<IkeSpi>& ike_sas, const std::set<Spi>& child_sas) {
   if (mimp::acting(role_)) return;
+  end_serving("what was done here is merged");
   std::erase_if(state_.ike_sas, [&](const auto& entry) { return !ike_sas.contains(entry.first); });
   std::erase_if(awaiting_config_,
                 [&](const auto& entry) { return !ike_sas.contains(entry.first); });
@@ -240,6 +252,7 @@ void TunnelGroup::commit(const ike::Changes& changes, platform::Callback then) {
     records.emplace_back(mcs::DeleteIkeSa{.our_spi = gone.spi, .by_client = gone.by_client});
     ike_ivs_.forget(gone.spi);  // its last words are sealed
   }
+  for (const mcs::Record& record : records) tombstones_.note(record);
   commit_records(std::move(records), std::move(then));
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -151,6 +152,9 @@ class Engine {
   virtual void deactivate() = 0;
   // Ages in the tables are as of their last record; this makes them as of now.
   virtual void note_ages() = 0;
+  // The tables were merged with those of a chassis that acted beside us (redundancy rule 17): these
+  // IKE SAs have changed or are gone. `served`: their clients spoke to the other chassis last.
+  virtual void merged(const std::set<IkeSpi>& changed, const std::set<IkeSpi>& served) = 0;
   // Never throws, never aborts, bounded: the bytes are a stranger's.
   virtual void on_datagram(const Datagram& datagram) = 0;
   // ESP of this client was authenticated here: it lives (liveness, redundancy rule 18).

@@ -17,6 +17,7 @@
 //   engine_fragments.cc  messages in parts (RFC 7383)
 //   engine_sync.cc       message IDs after a takeover (RFC 6311), both roles
 //   engine_mobike.cc     clients that move (RFC 4555)
+//   engine_merge.cc      what another chassis did meanwhile
 //
 // Every step: change the tables, commit the changes, and in `then` let the message leave and the
 // outbound SA be used. What a step needs beyond the tables is in Runtime, and can be made anew.
@@ -47,6 +48,7 @@ class EngineImpl final : public Engine {
   void activate(bool clean) override;
   void deactivate() override;
   void note_ages() override;
+  void merged(const std::set<IkeSpi>& changed, const std::set<IkeSpi>& served) override;
   void on_datagram(const Datagram& datagram) override;
   void heard(IkeSpi ike_sa) override;
   void client_moved(IkeSpi ike_sa, const Endpoint& remote) override;
@@ -399,6 +401,10 @@ class EngineImpl final : public Engine {
   void begin_replay_sync(IkeSa& sa);
   void raise_edges(const IkeSa& sa);
   void on_replay_sync(IkeSa& sa, const std::vector<Payload>& payloads, Changes& changes);
+
+  // engine_merge.cc
+  void forget_what_is_gone();
+  void begin_anew(IkeSa& sa, bool served);
 
   // engine_mobike.cc
   void on_addresses(IkeSa& sa, const Request& request, std::vector<Payload>& answers);

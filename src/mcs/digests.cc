@@ -1,6 +1,12 @@
 #include "mcs/digests.h"
 
 namespace segw::mcs {
+namespace {
+
+constexpr size_t kOfferBytes = size_t{64} << 10;
+constexpr int kWindowsPerOffer = 1024;
+
+}  // namespace
 
 std::string text(const GroupName& name) {
   if (const auto* domain = std::get_if<DomainId>(&name)) {
@@ -74,6 +80,52 @@ void DigestSender::send_some() {
   digests.set_last(keys_.empty());
   link_.send(out);
   if (!keys_.empty()) timer_.arm(kBreath);
+}
+
+void OfferSender::begin() {
+  busy_ = true;
+  const std::vector<Record> gone = host_.tombstones();
+  gone_.assign(gone.begin(), gone.end());
+  for (const auto& [spi, window] : host_.state().windows) windows_.push_back(window);
+  send_some();
+}
+
+void OfferSender::stop() {
+  busy_ = false;
+  keys_.clear();
+  gone_.clear();
+  windows_.clear();
+  timer_.cancel();
+}
+
+// False: nothing is left.
+bool OfferSender::fill(pb::Offer& offer) {
+  size_t size = 0;
+  const auto add = [&](const Record& record) {
+    pb::Record* added = offer.add_records();
+    encode(record, *added);
+    size += added->ByteSizeLong();
+  };
+  for (; !keys_.empty() && size < kOfferBytes; keys_.pop_front()) {
+    const auto record = record_of(host_.state(), keys_.front());
+    if (record) add(*record);
+  }
+  for (; !gone_.empty() && size < kOfferBytes; gone_.pop_front()) add(gone_.front());
+  for (; !windows_.empty() && offer.windows_size() < kWindowsPerOffer; windows_.pop_front()) {
+    encode(windows_.front(), *offer.add_windows());
+  }
+  return !keys_.empty() || !gone_.empty() || !windows_.empty();
+}
+
+void OfferSender::send_some() {
+  while (busy_) {
+    if (link_.unsent() > kUnsentMax) return timer_.arm(kUnsentPoll);
+    pb::Frame out = frame_for(name_);
+    pb::Offer& offer = *out.mutable_group()->mutable_offer();
+    busy_ = fill(offer);
+    offer.set_last(!busy_);
+    link_.send(out);
+  }
 }
 
 }  // namespace segw::mcs

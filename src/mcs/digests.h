@@ -47,4 +47,30 @@ class DigestSender {
   platform::Timer timer_;
 };
 
+// Answers Fetch: the records that were asked for, what clients deleted, and all edges.
+class OfferSender {
+ public:
+  OfferSender(platform::Platform& platform, GroupLink& link, const GroupName& name, GroupHost& host)
+      : link_(link), name_(name), host_(host), timer_(platform, [this] { send_some(); }) {}
+
+  void want(const DigestKey& key) { keys_.push_back(key); }
+  [[nodiscard]] size_t wanted() const { return keys_.size(); }
+  void begin();
+  void stop();
+  [[nodiscard]] bool busy() const { return busy_; }
+
+ private:
+  void send_some();
+  bool fill(pb::Offer& offer);
+
+  GroupLink& link_;
+  const GroupName& name_;
+  GroupHost& host_;
+  bool busy_ = false;
+  std::deque<DigestKey> keys_;
+  std::deque<Record> gone_;
+  std::deque<esp::SaWindow> windows_;
+  platform::Timer timer_;
+};
+
 }  // namespace segw::mcs

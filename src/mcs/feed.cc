@@ -9,6 +9,7 @@ constexpr size_t kBatchBytes = size_t{64} << 10;  // rule 15
 constexpr size_t kStepBytes = size_t{384} << 10;  // and one record: below what a frame holds
 constexpr Duration kWindowInterval = std::chrono::milliseconds(100);  // rule 20
 constexpr size_t kWindowsPerFlush = 1024;                             // about 64 KiB
+constexpr Duration kCompareAgain = std::chrono::seconds(10);  // what was unusable may be no more
 constexpr size_t kReasonMax = 64;
 constexpr size_t kReasonsMax = 32;
 
@@ -21,8 +22,10 @@ Feed::Feed(platform::Platform& platform, GroupLink& link, PeerIndex peer, GroupN
       name_(std::move(name)),
       group_(group),
       digest_sender_(platform, link, name_, group.host()),
+      offer_sender_(platform, link, name_, group.host()),
       timer_(platform, [this] { on_timer(); }),
-      window_timer_(platform, [this] { flush_windows(); }) {
+      window_timer_(platform, [this] { flush_windows(); }),
+      again_timer_(platform, [this] { compare_again(); }) {
   link_.join(*this);
 }
 
@@ -40,6 +43,7 @@ void Feed::restart() {
   unusable_ = 0;
   synced_ = false;
   digest_sender_.stop();
+  offer_sender_.stop();
   forget_comparison();
 }
 
@@ -52,6 +56,9 @@ void Feed::stop() {
 
 void Feed::forget_comparison() {
   timer_.cancel();
+  again_timer_.cancel();
+  tail_.reset();
+  offer_ = {};
   peer_digests_.clear();
   to_compare_.clear();
   to_copy_.clear();
@@ -60,7 +67,10 @@ void Feed::forget_comparison() {
 void Feed::announce() {
   if (!group_.writes() || !up()) return;
   pb::Frame out = frame();
-  out.mutable_group()->mutable_base()->set_activation(group_.journal().end().activation.value);
+  pb::Base& base = *out.mutable_group()->mutable_base();
+  base.set_activation(group_.journal().end().activation.value);
+  base.set_held_activation(group_.held().activation.value);
+  base.set_held_number(group_.held().number);
   link_.send(out);
 }
 
@@ -84,6 +94,11 @@ void Feed::on_want(const pb::Want& want) {
   if (!group_.writes()) return;
   const Position from{.activation = Activation{want.activation()}, .number = want.number()};
   forget_comparison();
+  if (want.tail_activation() != 0) {
+    tail_ = Position{.activation = Activation{want.tail_activation()},
+                     .number = want.tail_number()};
+    return compare();
+  }
   // What the peer could not use is not in the journal's tail: only a comparison finds it.
   if (unusable_ == 0 && group_.journal().can_resume(from)) return resume(from.number);
   compare();
@@ -143,6 +158,7 @@ void Feed::on_ack(const pb::Ack& ack) {
   unusable_ += std::min<uint64_t>(ack.copy_unusable(), UINT32_MAX);
   if (unusable_ > 0) {
     set_synced(false);
+    if (!again_timer_.armed()) again_timer_.arm(kCompareAgain);
   } else if (flushed()) {
     set_synced(true);
   }
@@ -194,7 +210,9 @@ void Feed::flush_windows() {
 void Feed::on_link(bool up) {
   state_ = State::Idle;
   announced_ = {};
+  announced_held_ = {};
   digest_sender_.stop();
+  offer_sender_.stop();
   forget_comparison();
   if (!up) {
     acked_ = 0;
@@ -211,6 +229,8 @@ void Feed::on_message(const pb::Group& message) {
       return on_digests(message.digests());
     case pb::Group::kAck:
       return on_ack(message.ack());
+    case pb::Group::kOffer:
+      return on_offer(message.offer());
     case pb::Group::BODY_NOT_SET:
       return count("group-message-unknown");
     case pb::Group::kBase:
@@ -221,6 +241,7 @@ void Feed::on_message(const pb::Group& message) {
     case pb::Group::kStale:
     case pb::Group::kWindows:
     case pb::Group::kHandover:
+    case pb::Group::kFetch:
       return group_.on_message(*this, message);
   }
 }

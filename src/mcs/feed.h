@@ -27,6 +27,10 @@ class FeedGroup {
   [[nodiscard]] virtual const Journal& journal() const = 0;
   // After a copy that is made now, the journal goes on after this number.
   [[nodiscard]] virtual uint64_t copy_base() const = 0;
+  // The end of another writer's journal, all of which we hold.
+  [[nodiscard]] virtual Position held() const = 0;
+  virtual void set_held(Position held) = 0;
+  [[nodiscard]] virtual TunnelGroupId id() const = 0;
   [[nodiscard]] virtual GroupHost& host() = 0;
   virtual void on_progress() = 0;  // a peer may hold more than before
   virtual void on_link(Feed& feed, bool up) = 0;
@@ -59,11 +63,18 @@ class Feed final : public LinkUser {
   [[nodiscard]] bool synced() const { return synced_; }
   [[nodiscard]] uint64_t unusable() const { return unusable_; }
   void set_synced(bool synced);  // the host hears of a change
+  [[nodiscard]] bool merging() const { return tail_.has_value(); }  // it offers what it did
 
   // Reader: the activation that the peer said it writes under, in this session.
   [[nodiscard]] Activation announced() const { return announced_; }
-  void set_announced(Activation activation) { announced_ = activation; }
+  // … and whose journal it holds all of.
+  [[nodiscard]] Position announced_held() const { return announced_held_; }
+  void set_announced(Activation activation, Position held) {
+    announced_ = activation;
+    announced_held_ = held;
+  }
   DigestSender& digests() { return digest_sender_; }
+  OfferSender& offers() { return offer_sender_; }
 
   // LinkUser
   [[nodiscard]] const GroupName& name() const override { return name_; }
@@ -71,7 +82,7 @@ class Feed final : public LinkUser {
   void on_message(const pb::Group& message) override;
 
  private:
-  enum class State : uint8_t { Idle, Comparing, Copying, Streaming };
+  enum class State : uint8_t { Idle, Comparing, Fetching, Copying, Streaming };
 
   void on_timer();
   void on_want(const pb::Want& want);
@@ -79,6 +90,11 @@ class Feed final : public LinkUser {
   void compare();
   void on_digests(const pb::Digests& digests);
   void compare_some();
+  void end_comparison();
+  void fetch();
+  void on_offer(const pb::Offer& offer);
+  void take_offered(const pb::Record& record);
+  void compare_again();
   void copy_some();
   void end_copy();
   void on_ack(const pb::Ack& ack);
@@ -101,6 +117,8 @@ class Feed final : public LinkUser {
   std::map<DigestKey, uint64_t> peer_digests_;
   std::deque<DigestKey> to_compare_;
   std::deque<DigestKey> to_copy_;
+  std::optional<Position> tail_;  // the end of what it wrote itself; it is merged first
+  Offer offer_;                   // as far as it came
   uint64_t copy_from_ = 0;  // the journal goes on after this number
   std::set<IkeSpi> copy_ike_;
   std::set<Spi> copy_children_;
@@ -108,9 +126,12 @@ class Feed final : public LinkUser {
   Spi windows_sent_;  // the last one that left: the others come first
 
   Activation announced_;
+  Position announced_held_;
   DigestSender digest_sender_;
+  OfferSender offer_sender_;
   platform::Timer timer_;
   platform::Timer window_timer_;
+  platform::Timer again_timer_;  // while something is unusable
 };
 
 }  // namespace segw::mcs

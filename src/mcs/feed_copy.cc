@@ -16,6 +16,13 @@ void Feed::compare() {
   link_.send(out);
 }
 
+// Of a peer that could not use something: it may have been configured meanwhile.
+void Feed::compare_again() {
+  if (!group_.writes() || state_ != State::Streaming || !up()) return;
+  count("compared-again");
+  compare();
+}
+
 void Feed::on_digests(const pb::Digests& digests) {
   if (!group_.writes() || state_ != State::Comparing || !to_compare_.empty()) return;
   for (const pb::Digest& each : digests.entries()) {
@@ -40,9 +47,86 @@ void Feed::compare_some() {
     const auto ours = digest_of(group_.host().state(), key);
     if (!ours) continue;  // gone meanwhile: the journal says so
     const auto theirs = peer_digests_.find(key);
-    if (theirs == peer_digests_.end() || theirs->second != *ours) to_copy_.push_back(key);
+    if (theirs == peer_digests_.end() || theirs->second != *ours) {
+      to_copy_.push_back(key);
+    } else {
+      peer_digests_.erase(theirs);
+    }
   }
   if (!to_compare_.empty()) return timer_.arm(kBreath);
+  if (tail_) return fetch();
+  end_comparison();
+}
+
+// Redundancy rule 16: the tail "is offered for merge, then digests are compared". What is left of
+// the peer's digests we lack or have otherwise.
+void Feed::fetch() {
+  state_ = State::Fetching;
+  to_copy_.clear();
+  offer_ = {};
+  count("fetches");
+  auto key = peer_digests_.begin();
+  for (bool last = false; !last;) {
+    pb::Frame out = frame();
+    pb::Fetch& fetch = *out.mutable_group()->mutable_fetch();
+    for (size_t i = 0; i < kKeysPerFrame && key != peer_digests_.end(); ++i, ++key) {
+      if (key->first.first) {
+        fetch.add_child_sas(static_cast<uint32_t>(key->first.second));
+      } else {
+        fetch.add_ike_sas(key->first.second);
+      }
+    }
+    last = key == peer_digests_.end();
+    fetch.set_last(last);
+    link_.send(out);
+  }
+  peer_digests_.clear();
+}
+
+void Feed::take_offered(const pb::Record& in) {
+  auto record = decode(in, group_.id());
+  if (!record) {
+    count("offered-record-" + record.error().field);
+    ++offer_.unusable;
+    return;
+  }
+  if (offer_.ike_sas.size() >= kKeysMax || offer_.child_sas.size() >= kKeysMax) {
+    ++offer_.unusable;
+    return count("offer-too-large");
+  }
+  if (auto* sa = std::get_if<ike::IkeSa>(&*record)) {
+    offer_.ike_sas.insert_or_assign(sa->our_spi(), std::move(*sa));
+  } else if (auto* child = std::get_if<esp::ChildSa>(&*record)) {
+    offer_.child_sas.insert_or_assign(child->inbound_spi, std::move(*child));
+  } else {
+    offer_.gone.note(*record);
+  }
+}
+
+void Feed::on_offer(const pb::Offer& offer) {
+  if (!group_.writes() || state_ != State::Fetching || !tail_) return count("offer-unasked");
+  for (const pb::Record& each : offer.records()) take_offered(each);
+  for (const pb::Window& each : offer.windows()) {
+    auto window = decode(each);
+    if (!window) {
+      count("window-" + window.error().field);
+    } else if (offer_.windows.size() < kKeysMax) {
+      offer_.windows.insert_or_assign(window->inbound_spi, std::move(*window));
+    }
+  }
+  if (!offer.last()) return;
+  const Position tail = *tail_;
+  tail_.reset();
+  count("merges");
+  link_.note("group " + text(name_) + ": what the peer did is merged");
+  state_ = State::Comparing;
+  group_.host().on_offer(peer_, std::exchange(offer_, {}));
+  if (!group_.writes() || state_ != State::Comparing) return;
+  group_.set_held(tail);
+  compare();
+}
+
+void Feed::end_comparison() {
   peer_digests_.clear();
   count(to_copy_.size() == copy_ike_.size() + copy_children_.size() ? "full-copies"
                                                                     : "part-copies");

@@ -59,7 +59,13 @@ uint64_t GroupSyncImpl::peer_unusable(PeerIndex peer) const {
   return of_peer != nullptr ? of_peer->unusable() : 0;
 }
 
+bool GroupSyncImpl::merging() const {
+  if (!writer_) return tail_.number != 0;
+  return std::ranges::any_of(feeds_, [](const auto& feed) { return feed->merging(); });
+}
+
 void GroupSyncImpl::become_writer(Activation activation) {
+  if (!writer_) base_ = copying_ || lacks_something_ ? Position{} : held_;
   writer_ = true;
   highest_ = std::max(highest_, activation);
   journal_.restart(activation);
@@ -73,6 +79,8 @@ void GroupSyncImpl::become_writer(Activation activation) {
 }
 
 void GroupSyncImpl::become_reader() {
+  if (writer_ && journal_.end().number != 0) tail_ = journal_.end();
+  lacks_something_ = false;
   writer_ = false;
   waiting_.clear();
   for (const auto& feed : feeds_) feed->stop();
@@ -159,6 +167,7 @@ void GroupSyncImpl::on_link(Feed& feed, bool up) {
 void GroupSyncImpl::on_message(Feed& feed, const pb::Group& message) {
   if (message.has_base()) return on_base(feed, message.base());
   if (message.has_need_digests()) return on_need_digests(feed);
+  if (message.has_fetch()) return on_fetch(feed, message.fetch());
   if (message.has_copy()) return on_copy(feed, message.copy());
   if (message.has_copy_end()) return on_copy_end(feed, message.copy_end());
   if (message.has_records()) return on_records(feed, message.records());

@@ -8,6 +8,8 @@
 //     |   can resume: Records from there           |
 //     |   else: NeedDigests ---------------------> |
 //     | <--------------------------------- Digests |
+//     |   a reader that wrote itself: Fetch{keys} > |
+//     | <---------------- Offer{records, edges} … |  merged; NeedDigests again
 //     |   Copy{what differs} … CopyEnd{keys} ----> |  forgets what is not among the keys
 //     | Records{n…} -----------------------------> |  applied in order
 //     | <------------------------ Ack{n, unusable} |
@@ -40,12 +42,16 @@ class GroupSyncImpl final : public GroupSync, FeedGroup {
   [[nodiscard]] bool journal_flushed(PeerIndex peer) const override;
   [[nodiscard]] Position position() const override;
   [[nodiscard]] uint64_t peer_unusable(PeerIndex peer) const override;
+  [[nodiscard]] bool merging() const override;
 
  private:
   // FeedGroup
   [[nodiscard]] bool writes() const override { return writer_; }
   [[nodiscard]] const Journal& journal() const override { return journal_; }
   [[nodiscard]] uint64_t copy_base() const override;
+  [[nodiscard]] Position held() const override { return base_; }
+  void set_held(Position held) override { base_ = held; }
+  [[nodiscard]] TunnelGroupId id() const override { return group_; }
   [[nodiscard]] GroupHost& host() override { return host_; }
   void on_progress() override { drain(); }
   void on_link(Feed& feed, bool up) override;
@@ -64,6 +70,7 @@ class GroupSyncImpl final : public GroupSync, FeedGroup {
   void forget_copy();
   void send_stale(Feed& to) const;
   void on_need_digests(Feed& from);
+  void on_fetch(Feed& from, const pb::Fetch& fetch);
   void on_copy(Feed& from, const pb::Copy& copy);
   void on_copy_end(Feed& from, const pb::CopyEnd& end);
   void on_records(Feed& from, const pb::Records& records);
@@ -80,6 +87,7 @@ class GroupSyncImpl final : public GroupSync, FeedGroup {
   bool writer_ = false;
   Activation highest_;  // activation seen, of any writer
 
+  Position base_;  // writer: the end of another's journal, all of which we hold
   Journal journal_;
   struct Waiting {
     uint64_t number;
@@ -92,6 +100,8 @@ class GroupSyncImpl final : public GroupSync, FeedGroup {
   Feed* source_ = nullptr;           // reader: the writer that we follow
   bool copying_ = false;             // reader: between Base and CopyEnd
   uint64_t copy_unusable_ = 0;
+  bool lacks_something_ = false;  // of what is held: a record could not be used
+  Position tail_;                 // the end of what we wrote, until a copy has taken its place
   std::set<IkeSpi> keep_ike_;  // keys that CopyEnd named so far
   std::set<Spi> keep_children_;
 

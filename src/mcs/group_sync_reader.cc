@@ -25,7 +25,8 @@ void GroupSyncImpl::on_base(Feed& from, const pb::Base& base) {
     return send_stale(from);
   }
   highest_ = theirs;
-  from.set_announced(theirs);
+  from.set_announced(theirs, {.activation = Activation{base.held_activation()},
+                              .number = base.held_number()});
   if (writer_) return;
   // Two that took the same number while they did not hear each other: one of them will renew it.
   const bool followed = source_ != nullptr && source_->announced() == highest_;
@@ -47,7 +48,10 @@ void GroupSyncImpl::follow_newest() {
 }
 
 void GroupSyncImpl::follow(Feed* writer) {
-  if (source_ != nullptr) source_->digests().stop();
+  if (source_ != nullptr) {
+    source_->digests().stop();
+    source_->offers().stop();
+  }
   source_ = writer;
   forget_copy();
   if (source_ != nullptr) want();
@@ -58,13 +62,21 @@ bool GroupSyncImpl::holds_of_source() const {
          held_.activation.value != 0;
 }
 
+// Redundancy rule 16: what the writer does not hold of our own journal "is offered for merge".
 void GroupSyncImpl::want() {
   source_->digests().stop();
-  copying_ = !holds_of_source() || held_.number == 0;
-  const Position from = held_from_ == source_ ? held_ : Position{};
+  source_->offers().stop();
+  copying_ = !holds_of_source() || held_.number == 0 || lacks_something_;
+  const bool goes_on = held_from_ == source_ && !lacks_something_;
+  const Position from = goes_on ? held_ : Position{};
   pb::Frame out = source_->frame();
-  out.mutable_group()->mutable_want()->set_activation(from.activation.value);
-  out.mutable_group()->mutable_want()->set_number(from.number);
+  pb::Want& want = *out.mutable_group()->mutable_want();
+  want.set_activation(from.activation.value);
+  want.set_number(from.number);
+  if (tail_.number != 0 && source_->announced_held() != tail_) {
+    want.set_tail_activation(tail_.activation.value);
+    want.set_tail_number(tail_.number);
+  }
   source_->send(out);
 }
 
@@ -81,6 +93,19 @@ void GroupSyncImpl::on_need_digests(Feed& from) {
   forget_copy();
   copying_ = true;
   from.digests().begin();
+}
+
+// What the writer asks for is not more than what it was told of.
+void GroupSyncImpl::on_fetch(Feed& from, const pb::Fetch& fetch) {
+  if (writer_ || source_ != &from || tail_.number == 0 || from.offers().busy()) {
+    return from.count("fetch-unasked");
+  }
+  const auto size = static_cast<size_t>(fetch.ike_sas_size()) +
+                    static_cast<size_t>(fetch.child_sas_size());
+  if (from.offers().wanted() + size > 2 * kKeysMax) return from.count("fetch-too-large");
+  for (const uint64_t spi : fetch.ike_sas()) from.offers().want({false, spi});
+  for (const uint32_t spi : fetch.child_sas()) from.offers().want({true, spi});
+  if (fetch.last()) from.offers().begin();
 }
 
 bool GroupSyncImpl::take(Feed& from, const pb::Record& record, Origin origin,
@@ -117,6 +142,8 @@ void GroupSyncImpl::on_copy_end(Feed& from, const pb::CopyEnd& end) {
   host_.on_full_copy(keep_ike_, keep_children_);
   const uint64_t unusable = copy_unusable_;
   forget_copy();
+  lacks_something_ = unusable != 0;
+  tail_ = {};
   held_ = Position{.activation = Activation{end.activation()}, .number = end.number()};
   held_from_ = &from;
   pb::Frame out = from.frame();
@@ -149,6 +176,7 @@ void GroupSyncImpl::on_records(Feed& from, const pb::Records& records) {
     ++held_.number;
     std::string unusable;
     if (take(from, record, Origin::Journal, unusable)) continue;
+    lacks_something_ = true;
     pb::Unusable* entry = ack.add_unusable();
     entry->set_number(held_.number);
     entry->set_reason(unusable);

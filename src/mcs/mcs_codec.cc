@@ -171,7 +171,6 @@ uint64_t digest(const esp::ChildSa& sa) {
   encode_child(sa, message);
   message.clear_age_ns();
   message.clear_holders();
-  message.clear_grants();
   return digest_of(message);
 }
 

@@ -31,7 +31,8 @@ wire::Decoded<esp::SaWindow> decode(const pb::Window& in);
 void encode(const Handover& message, pb::Handover& out);
 wire::Decoded<Handover> decode(const pb::Handover& in);
 
-// What two chassis compare: everything but what may differ on them (age, holders, grants).
+// What two chassis compare: everything but what may differ on them (age, holders). Grants are in
+// it: a standby that lacks one would begin below what was sealed (redundancy rule 11).
 uint64_t digest(const ike::IkeSa& sa);
 uint64_t digest(const esp::ChildSa& sa);
 

@@ -22,6 +22,7 @@
 #include "base/ip_address.h"
 #include "base/result.h"
 #include "base/secret_bytes.h"
+#include "mcs/merge.h"
 #include "mcs/records.h"
 #include "platform/platform.h"
 
@@ -79,6 +80,11 @@ class GroupHost {
   [[nodiscard]] virtual const GroupState& state() const = 0;
   // Writer: state() is about to be copied; ages are as of now.
   virtual void before_copy() {}
+  // Writer: what the peer did while it acted as well, beyond what we hold of it (rule 16). Make it
+  // part of state() and commit that, before this returns.
+  virtual void on_offer(PeerIndex from, Offer offer) = 0;
+  // Reader: what clients deleted here, to be offered with the rest.
+  [[nodiscard]] virtual std::vector<Record> tombstones() const = 0;
 };
 
 // One group of chassis that back each other up. One journal for all peers; each is brought up to
@@ -103,6 +109,8 @@ class GroupSync {
   [[nodiscard]] virtual bool journal_flushed(PeerIndex peer) const = 0;  // it holds everything
   [[nodiscard]] virtual Position position() const = 0;
   [[nodiscard]] virtual uint64_t peer_unusable(PeerIndex peer) const = 0;  // that it could not use
+  // Writer: a peer is offering what it did. Reader: what we wrote is not merged yet.
+  [[nodiscard]] virtual bool merging() const = 0;
 };
 
 std::unique_ptr<GroupSync> make_group_sync(platform::Platform& platform, TunnelGroupId group,

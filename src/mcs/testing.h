@@ -278,7 +278,10 @@ class Node final : platform::Streams, GroupHost {
   }
 
   // As the engine does it: the state first, then its record.
-  void set(const Record& record) { EXPECT_EQ(apply(group_state, record), ""); }
+  void set(const Record& record) {
+    EXPECT_EQ(apply(group_state, record), "");
+    gone.note(record);
+  }
   void commit(std::vector<Record> records, std::string what) {
     for (const Record& record : records) set(record);
     sync_->commit(std::move(records), [this, what = std::move(what)] { note("then " + what); });
@@ -289,6 +292,8 @@ class Node final : platform::Streams, GroupHost {
   Settings settings;           // for the next boot
   std::vector<Settings> more;  // of further peers
   GroupState group_state;
+  Tombstones gone;            // what clients deleted here
+  std::vector<Offer> offers;  // that came
   std::set<PeerIndex> members;  // peers in the in-sync set
   bool admits = true;           // a peer that is in sync becomes a member
   bool expels = false;          // one that is not is none at once, inside the call
@@ -353,6 +358,18 @@ class Node final : platform::Streams, GroupHost {
     members.erase(peer);
     sync_->members_changed();
   }
+  void on_offer(PeerIndex /*from*/, Offer offer) override {
+    note("offer");
+    Merged merged = merge(group_state, gone, offer, settings.slot);
+    offers.push_back(std::move(offer));
+    std::vector<Record> records;
+    for (const IkeSpi spi : merged.ike_sas) records.emplace_back(group_state.ike_sas.at(spi));
+    for (const Spi spi : merged.child_sas) records.emplace_back(group_state.child_sas.at(spi));
+    for (const auto& each : merged.gone_ike_sas) records.emplace_back(each);
+    for (const auto& each : merged.gone_child_sas) records.emplace_back(each);
+    sync_->commit(std::move(records), [this] { note("then merged"); });
+  }
+  [[nodiscard]] std::vector<Record> tombstones() const override { return gone.all(); }
   [[nodiscard]] bool in_sync_set(PeerIndex peer) const override { return members.contains(peer); }
   [[nodiscard]] const GroupState& state() const override { return group_state; }
 

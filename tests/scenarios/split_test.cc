@@ -1,0 +1,162 @@
+// Both chassis act while their links are cut, each with clients of its own; then the links heal.
+#include "scenario.h"
+
+namespace segw::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Split : public Scenario {
+ protected:
+  // Both act. The clients reach the one that took over: it announced itself last.
+  Cluster& cut(const ClusterOptions& options = {.clients = 2}) {
+    Cluster& c = converged(options);
+    c.run_for(1s);
+    c.net().cut(A, B);
+    EXPECT_TRUE(c.run_until([&] { return c.master_count() == 2; }, c.hold_time() + 2s))
+        << c.report();
+    c.run_for(1s);
+    return c;
+  }
+  // From here on clients and core hosts reach this chassis.
+  void move_all_to(HostId host) {
+    cluster().packets().announce(host, platform::Side::Public);
+    cluster().packets().announce(host, platform::Side::Private);
+  }
+  void does(size_t client, Chore chore) {
+    Cluster& c = cluster();
+    ASSERT_TRUE(c.run_until([&] { return c.client(client).idle(); }, 2s));
+    ASSERT_TRUE(c.client(client).do_chore(chore));
+    ASSERT_TRUE(c.run_until([&] { return c.client(client).idle(); }, 2s)) << c.report();
+    c.run_for(500ms);
+  }
+  void heal() {
+    Cluster& c = cluster();
+    c.net().heal();
+    EXPECT_TRUE(c.run_until([&] { return c.master_count() == 1; }, c.hold_time() + 8s))
+        << c.report();
+    EXPECT_TRUE(c.run_until([&] { return c.redundant(); }, 20s)) << c.report();
+  }
+  // What every client sends in comes back out, by the SAs that it has now.
+  void all_flows() {
+    Cluster& c = cluster();
+    c.run_for(2s);
+    for (size_t i = 0; i < c.clients(); ++i) {
+      const uint64_t probes = c.client(i).counts().probes;
+      const uint64_t echoes = c.client(i).counts().echoes;
+      c.run_for(3s);
+      EXPECT_GE(c.client(i).counts().echoes - echoes + 2, c.client(i).counts().probes - probes)
+          << i << c.report();
+      EXPECT_EQ(c.client(i).counts().reauthentications, 0U) << i;
+    }
+  }
+};
+
+// By turns: which of the two goes on does not matter.
+TEST_F(Split, EachChassisKeepsTheClientsOfTheOther) {
+  Cluster& c = cut();
+  does(0, Chore::RekeyChild);
+  does(0, Chore::RekeyIke);
+  move_all_to(A);
+  does(1, Chore::RekeyIke);
+  does(1, Chore::RekeyChild);
+  heal();
+  all_flows();
+  for (size_t i = 0; i < c.clients(); ++i) EXPECT_EQ(c.client(i).counts().authentications, 1U);
+  // Its own numbers are in step.
+  for (size_t i = 0; i < c.clients(); ++i) does(i, Chore::Liveness);
+  all_flows();
+}
+
+TEST_F(Split, TunnelsThatWereMadeInItAreKept) {
+  Cluster& c = cut();
+  does(0, Chore::NewTunnel);
+  ASSERT_TRUE(c.run_until([&] { return c.client(0).has_tunnel(); }, 5s));
+  move_all_to(A);
+  does(1, Chore::NewTunnel);
+  ASSERT_TRUE(c.run_until([&] { return c.client(1).has_tunnel(); }, 5s));
+  c.run_for(1s);
+  heal();
+  all_flows();
+  for (size_t i = 0; i < c.clients(); ++i) EXPECT_EQ(c.client(i).counts().authentications, 2U);
+}
+
+TEST_F(Split, WhatWasMergedSurvivesTheNextFailover) {
+  Cluster& c = cut();
+  does(0, Chore::RekeyIke);
+  move_all_to(A);
+  does(1, Chore::RekeyChild);
+  heal();
+  c.run_for(2s);
+  const HostId active = c.master().value_or(A);
+  c.host(active).crash();
+  ASSERT_TRUE(c.run_until([&] { return c.master() == (active == A ? B : A); }, 5s)) << c.report();
+  all_flows();
+}
+
+TEST_F(Split, OneAfterTheOther) {
+  Cluster& c = converged({.clients = 2});
+  for (int round = 0; round < 4; ++round) {
+    c.net().cut(A, B);
+    ASSERT_TRUE(c.run_until([&] { return c.master_count() == 2; }, c.hold_time() + 2s));
+    c.run_for(1s);
+    does(round % 2, Chore::RekeyChild);
+    does(1 - (round % 2), Chore::RekeyIke);
+    heal();
+    all_flows();
+  }
+}
+
+// Redundancy rule 6: no probe is lost because the links came back.
+TEST_F(Split, TheLoserServesUntilItIsMerged) {
+  Cluster& c = cut();
+  does(0, Chore::RekeyChild);
+  does(1, Chore::RekeyIke);
+  c.run_for(1s);
+  const uint64_t before = lost();
+  c.net().heal();
+  EXPECT_TRUE(c.run_until([&] { return c.master_count() == 1; }, c.hold_time() + 8s));
+  c.run_for(3s);
+  EXPECT_LE(lost() - before, 1U) << c.report();
+}
+
+TEST_F(Split, ALoserWithoutItsIsaStopsAtOnce) {
+  Cluster& c = cut();
+  does(0, Chore::RekeyChild);
+  c.net().heal();
+  const auto loser = [&]() -> std::optional<HostId> {
+    for (const HostId id : {A, B}) {
+      if (c.role_of(id).mastership == mimp::MasterState::Standby) return id;
+    }
+    return {};
+  };
+  ASSERT_TRUE(c.run_until([&] { return loser().has_value(); }, 5s)) << c.report();
+  ASSERT_EQ(c.master_count(), 2U) << "it serves on";
+  c.host(*loser()).crash_isa();
+  EXPECT_EQ(c.master_count(), 1U);
+  c.run_for(2s);
+  EXPECT_EQ(c.master_count(), 1U);
+  EXPECT_TRUE(c.run_until([&] { return c.redundant(); }, 20s)) << c.report();
+  all_flows();
+}
+
+// The winner dies before it has what the loser did.
+TEST_F(Split, ALoserThatLosesTheWinnerGoesOnActing) {
+  Cluster& c = cut();
+  does(0, Chore::RekeyIke);
+  c.net().heal();
+  const auto standby = [&] {
+    return c.role_of(A).mastership == mimp::MasterState::Standby ||
+           c.role_of(B).mastership == mimp::MasterState::Standby;
+  };
+  ASSERT_TRUE(c.run_until(standby, 5s)) << c.report();
+  const HostId winner = c.role_of(A).mastership == mimp::MasterState::Standby ? B : A;
+  c.host(winner).crash();
+  EXPECT_TRUE(c.run_until([&] { return c.master() == (winner == A ? B : A); }, 8s)) << c.report();
+  c.run_for(3s);
+  c.host(winner).boot();
+  EXPECT_TRUE(c.run_until([&] { return c.redundant(); }, 20s)) << c.report();
+}
+
+}  // namespace
+}  // namespace segw::sim

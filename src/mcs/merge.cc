@@ -92,7 +92,8 @@ class Merger {
   }
   // It has a successor, or had one and is deleted.
   static bool over(const ike::IkeSa* sa, bool deleted) {
-    return deleted || (sa != nullptr && sa->state == ike::IkeState::Rekeyed);
+    return deleted || (sa != nullptr && (sa->state == ike::IkeState::Rekeyed ||
+                                         sa->state == ike::IkeState::Closed));
   }
 
   // An IKE SA that was rekeyed on one side: its CHILD SAs are the successor's, those as well that

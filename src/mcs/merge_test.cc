@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "esp/sequence_plan.h"
 #include "mcs/testing_records.h"
 
@@ -169,25 +171,26 @@ TEST(Merge, AClosedOneStaysClosedWhateverWasSaidOnTheOtherSide) {
 
 // The client rekeyed its IKE SA at the loser, and had made a CHILD SA at the winner before.
 TEST(Merge, ASuccessorInheritsTheChildSasOfBothSides) {
-  for (const bool old_is_deleted : {false, true}) {
+  using ike::IkeState;
+  for (const auto old : {std::optional(IkeState::Rekeyed), std::optional(IkeState::Closed),
+                         std::optional<IkeState>()}) {
     Split split;
     split.add(child_sa(310));
     split.ike().authenticated_count = 9;
-    split.their_ike(2).authenticated_count = 4;
+    split.their_ike(2).authenticated_count = 9;
     split.their_child(300).ike_sa = IkeSpi{2};
-    if (old_is_deleted) {
-      split.theirs.gone.note(DeleteIkeSa{.our_spi = IkeSpi{1}, .by_client = true});
+    if (old) {
+      split.their_ike(1).state = *old;
     } else {
-      split.their_ike(1).state = ike::IkeState::Rekeyed;
+      split.theirs.gone.note(DeleteIkeSa{.our_spi = IkeSpi{1}, .by_client = true});
     }
-    split.heal();
-    EXPECT_THAT(split.children(2), ElementsAre(300, 310)) << old_is_deleted;
-    EXPECT_EQ(split.ours.ike_sas.contains(IkeSpi{1}), !old_is_deleted);
-    if (!old_is_deleted) {
-      EXPECT_THAT(split.children(1), IsEmpty());
-      EXPECT_EQ(split.ike(1).state, ike::IkeState::Rekeyed);
-      EXPECT_GT(split.ike(1).delete_after.count(), 0);
-    }
+    const Merged merged = split.heal();
+    EXPECT_THAT(split.children(2), ElementsAre(300, 310));
+    EXPECT_THAT(merged.gone_child_sas, IsEmpty());
+    ASSERT_EQ(split.ours.ike_sas.contains(IkeSpi{1}), old.has_value());
+    if (!old) continue;
+    EXPECT_THAT(split.children(1), IsEmpty());
+    EXPECT_EQ(split.ike(1).state, *old);
   }
 }
 

@@ -21,6 +21,7 @@ struct Told {
   bool answered = false;  // `answer` and `answer_hash` are set
   uint32_t answer = 0;
   uint64_t answer_hash = 0;
+  bool begun = false;  // a tunnel that the gateway begins: after a split it is begun anew
   bool asked = false;
   uint32_t request = 0;
   std::vector<Spi> children;
@@ -57,27 +58,33 @@ class ToldMeansKept final : public Checker {
     if (makes_act(message)) to_merge_.erase(host);  // it holds what it told itself
     if (makes_act(message) && acting_.insert(host).second) check(host);
     if (!ends_acting(message)) return;
-    acting_.erase(host);
+    const bool acted = acting_.erase(host) != 0;
     // Of two that acted at once, what the one told is merged (rule 17): looked at when it is in
-    // sync.
+    // sync. What was lost with a crash is nobody's.
     for (const SimHost* other : view().hosts) {
-      if (other->id() != host && view().roles.acting(other->id())) to_merge_.insert(host);
+      if (other->id() == host || !view().roles.acting(other->id())) continue;
+      if (acted) {
+        to_merge_.insert(host);
+      } else if (!to_merge_.contains(host)) {
+        forget(host);
+      }
     }
   }
 
   void on_isa_stopped(HostId host) override { acting_.erase(host); }
   void on_boot(HostId host) override {
+    had_[host] = {};
     if (to_merge_.erase(host) != 0) forget(host);  // lost with its memory
   }
 
   // What its owner forgot without a message (time-outs) is nobody's duty any more.
   void after_event() override {
-    if (told_.empty() || view().world.now() < next_look_) return;
+    if (view().world.now() < next_look_) return;
     next_look_ = view().world.now() + std::chrono::milliseconds(1);
     for (const HostId host : std::set<HostId>(to_merge_)) check_merge(host);
+    if (to_merge_.empty()) note_held();
     for (auto at = told_.begin(); at != told_.end();) {
-      const auto* state =
-          to_merge_.contains(at->first.first) ? nullptr : state_of(at->first.first);
+      const auto* state = to_merge_.contains(at->first.first) ? nullptr : state_of(at->first.first);
       if (state != nullptr && !state->ike_sas.contains(at->first.second)) {
         at = told_.erase(at);
         continue;
@@ -121,8 +128,23 @@ class ToldMeansKept final : public Checker {
       told.asked = true;
       told.request = header.message_id;
     }
+    told.begun = sa.state == ike::IkeState::Connecting || sa.state == ike::IkeState::Authenticating;
     told.children = sa.children;
     told.peer_had = holds(host == 0 ? 1 : 0, sa);
+  }
+
+  // Of what a chassis held since its boot, and holds no more, a client or time-out has had the end.
+  struct Had {
+    std::set<IkeSpi> ike_sas;
+    std::set<Spi> child_sas;
+  };
+  void note_held() {
+    for (const SimHost* host : view().hosts) {
+      const auto* state = state_of(host->id());
+      if (state == nullptr) continue;
+      for (const auto& [spi, sa] : state->ike_sas) had_[host->id()].ike_sas.insert(spi);
+      for (const auto& [spi, sa] : state->child_sas) had_[host->id()].child_sas.insert(spi);
+    }
   }
 
   [[nodiscard]] bool holds(HostId host, const ike::IkeSa& sa) const {
@@ -165,7 +187,8 @@ class ToldMeansKept final : public Checker {
     std::map<Key, Told> kept;
     for (const auto& [key, told] : told_) {
       const bool own = key.first == next;
-      if (own && told.at < booted) continue;  // lost with its memory
+      if (!own && acting_.contains(key.first)) kept[key] = told;  // a split: it tells more
+      if (own && told.at < booted) continue;                      // lost with its memory
       if (own) {
         kept[key] = told;
       } else if (clean && told.peer_counts && told.at >= booted) {
@@ -182,10 +205,19 @@ class ToldMeansKept final : public Checker {
     if (!acting_.contains(winner) || state_of(winner) == nullptr || !in_sync(winner, true)) return;
     to_merge_.erase(loser);
     for (auto [key, told] : std::map<Key, Told>(told_)) {
-      if (key.first != loser) continue;
+      if (key.first != loser || told.begun) continue;
       told.answer_hash = 0;  // both may have answered the same request
-      check_one(winner, key, told);
+      const auto at = state_of(winner)->ike_sas.find(key.second);
+      const bool there = at != state_of(winner)->ike_sas.end();
       told_.erase(key);
+      // Deleted by the client there, whatever it had said here before.
+      if (there ? at->second.state == ike::IkeState::Closed
+                : had_[winner].ike_sas.contains(key.second)) {
+        continue;
+      }
+      std::erase_if(told.children,
+                    [&](const Spi& spi) { return had_[winner].child_sas.contains(spi); });
+      check_one(winner, key, told);
     }
   }
 
@@ -218,6 +250,7 @@ class ToldMeansKept final : public Checker {
   }
 
   std::map<Key, Told> told_;
+  std::map<HostId, Had> had_;
   std::set<HostId> acting_;
   std::set<HostId> to_merge_;  // they acted beside the other one, and have stopped
   std::map<HostId, std::pair<Instant, uint64_t>> seen_unclean_;

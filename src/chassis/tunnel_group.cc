@@ -218,13 +218,13 @@ void TunnelGroup::renew_activation(bool clean) {
   engine_->activate(clean);
 }
 
-// Redundancy rule 6: "The loser serves until the merge is acknowledged or 5 s have passed." It opens
-// and seals as before, and tells clients nothing new.
+// Redundancy rule 6: "The loser serves until the merge is acknowledged or 5 s have passed." It
+// opens and seals as before, and tells clients nothing new.
 void TunnelGroup::stop_acting(bool outranked) {
   handover_.on_role_lost("the role changed");
   engine_->deactivate();
-  serving_ = outranked && role_ == mimp::MasterState::Standby && sync_ && isa_->up() &&
-             !mimp_->blocked();
+  serving_ =
+      outranked && role_ == mimp::MasterState::Standby && sync_ && isa_->up() && !mimp_->blocked();
   const Instant now = platform_.clock.now();
   for (const auto& [spi, sa] : state_.ike_sas) ike_arrivals_[spi] = now;
   for (const auto& [spi, sa] : state_.child_sas) child_arrivals_[spi] = now;

@@ -18,9 +18,9 @@ void TunnelGroup::end_serving(std::string_view why) {
   if (!std::exchange(serving_, false)) return;
   serving_timer_.cancel();
   if (!mimp::acting(role_)) {
-    platform_.log.event(platform::Severity::Minor, "MIMP_OUTRANKED_STOPPED",
-                        fmt::format("tunnel-group {} is served by the other chassis alone: {}",
-                                    id().value, why));
+    platform_.log.event(
+        platform::Severity::Minor, "MIMP_OUTRANKED_STOPPED",
+        fmt::format("tunnel-group {} is served by the other chassis alone: {}", id().value, why));
     close();
   }
   install_all();  // what came meanwhile
@@ -46,8 +46,7 @@ void TunnelGroup::on_offer(PeerIndex from, mcs::Offer offer) {
   refuse_unserved(offer);
   std::vector<Spi> moved;
   for (const auto& [spi, window] : offer.windows) moved.push_back(spi);
-  const mcs::Merged merged =
-      mcs::merge(state_, tombstones_, std::move(offer), parts_.slot);
+  const mcs::Merged merged = mcs::merge(state_, tombstones_, std::move(offer), parts_.slot);
   counters_.add("merges");
   counters_.add("merged-child-sas", merged.came.size());
   counters_.add("merge-orphans", merged.orphans);
@@ -104,8 +103,8 @@ void TunnelGroup::send_where_heard(Spi heard) {
   for (auto& [spi, other] : state_.child_sas) {
     if (spi == heard || !mcs::rivals(sa, other) || mcs::only_receives(other)) continue;
     engine_->note_ages();
-    const uint64_t used = std::max({position(spi).outbound_next, position(heard).outbound_next,
-                                    other.outbound_floor});
+    const uint64_t used = std::max(
+        {position(spi).outbound_next, position(heard).outbound_next, other.outbound_floor});
     mcs::settle_rivals(sa, other, used, parts_.slot);
     counters_.add("rivals-changed");
     isa_->send(install_message(other, false));  // first: never two senders
@@ -113,6 +112,11 @@ void TunnelGroup::send_where_heard(Spi heard) {
     engine_->merged({sa.ike_sa, other.ike_sa}, {});
     return commit_records({sa, other}, [] {});
   }
+  engine_->note_ages();
+  mcs::send_above(sa, position(heard).outbound_next, parts_.slot);
+  isa_->send(install_message(sa, true));
+  engine_->merged({sa.ike_sa}, {});
+  commit_records({sa}, [] {});
 }
 
 }  // namespace segw::chassis

@@ -95,8 +95,8 @@ void Feed::on_want(const pb::Want& want) {
   const Position from{.activation = Activation{want.activation()}, .number = want.number()};
   forget_comparison();
   if (want.tail_activation() != 0) {
-    tail_ = Position{.activation = Activation{want.tail_activation()},
-                     .number = want.tail_number()};
+    tail_ =
+        Position{.activation = Activation{want.tail_activation()}, .number = want.tail_number()};
     return compare();
   }
   // What the peer could not use is not in the journal's tail: only a comparison finds it.

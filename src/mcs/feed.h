@@ -62,7 +62,7 @@ class Feed final : public LinkUser {
   [[nodiscard]] bool flushed() const;
   [[nodiscard]] bool synced() const { return synced_; }
   [[nodiscard]] uint64_t unusable() const { return unusable_; }
-  void set_synced(bool synced);  // the host hears of a change
+  void set_synced(bool synced);                                     // the host hears of a change
   [[nodiscard]] bool merging() const { return tail_.has_value(); }  // it offers what it did
 
   // Reader: the activation that the peer said it writes under, in this session.
@@ -119,7 +119,7 @@ class Feed final : public LinkUser {
   std::deque<DigestKey> to_copy_;
   std::optional<Position> tail_;  // the end of what it wrote itself; it is merged first
   Offer offer_;                   // as far as it came
-  uint64_t copy_from_ = 0;  // the journal goes on after this number
+  uint64_t copy_from_ = 0;        // the journal goes on after this number
   std::set<IkeSpi> copy_ike_;
   std::set<Spi> copy_children_;
   std::map<Spi, esp::SaWindow> windows_;

@@ -102,7 +102,7 @@ class GroupSyncImpl final : public GroupSync, FeedGroup {
   uint64_t copy_unusable_ = 0;
   bool lacks_something_ = false;  // of what is held: a record could not be used
   Position tail_;                 // the end of what we wrote, until a copy has taken its place
-  std::set<IkeSpi> keep_ike_;  // keys that CopyEnd named so far
+  std::set<IkeSpi> keep_ike_;     // keys that CopyEnd named so far
   std::set<Spi> keep_children_;
 
   platform::Post post_;

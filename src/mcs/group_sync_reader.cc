@@ -25,8 +25,8 @@ void GroupSyncImpl::on_base(Feed& from, const pb::Base& base) {
     return send_stale(from);
   }
   highest_ = theirs;
-  from.set_announced(theirs, {.activation = Activation{base.held_activation()},
-                              .number = base.held_number()});
+  from.set_announced(
+      theirs, {.activation = Activation{base.held_activation()}, .number = base.held_number()});
   if (writer_) return;
   // Two that took the same number while they did not hear each other: one of them will renew it.
   const bool followed = source_ != nullptr && source_->announced() == highest_;
@@ -100,8 +100,8 @@ void GroupSyncImpl::on_fetch(Feed& from, const pb::Fetch& fetch) {
   if (writer_ || source_ != &from || tail_.number == 0 || from.offers().busy()) {
     return from.count("fetch-unasked");
   }
-  const auto size = static_cast<size_t>(fetch.ike_sas_size()) +
-                    static_cast<size_t>(fetch.child_sas_size());
+  const auto size =
+      static_cast<size_t>(fetch.ike_sas_size()) + static_cast<size_t>(fetch.child_sas_size());
   if (from.offers().wanted() + size > 2 * kKeysMax) return from.count("fetch-too-large");
   for (const uint64_t spi : fetch.ike_sas()) from.offers().want({false, spi});
   for (const uint32_t spi : fetch.child_sas()) from.offers().want({true, spi});

@@ -40,8 +40,12 @@ ike::IkeSa merge_ike(const ike::IkeSa& ours, const ike::IkeSa& theirs) {
   const bool later = theirs_is_later(ours, theirs);
   ike::IkeSa sa = later ? theirs : ours;
   const ike::IkeSa& other = later ? ours : theirs;
-  // A request below the numbers that were used since would be taken for an old one.
-  if (other.next_request_out > sa.next_request_out) sa.pending.reset();
+  // What goes with a number comes from the side that used it: the client waits for the request
+  // with the last one, and may ask for the last answer again.
+  if (other.next_request_out > sa.next_request_out) sa.pending = other.pending;
+  if (other.next_request_in > sa.next_request_in) sa.last_answer = other.last_answer;
+  // Answered on one side: it would not be answered to the other.
+  if (other.next_request_out == sa.next_request_out && !other.pending) sa.pending.reset();
   sa.next_request_in = std::max(ours.next_request_in, theirs.next_request_in);
   sa.next_request_out = std::max(ours.next_request_out, theirs.next_request_out);
   sa.highest_m1 = std::max(ours.highest_m1, theirs.highest_m1);
@@ -49,6 +53,12 @@ ike::IkeSa merge_ike(const ike::IkeSa& ours, const ike::IkeSa& theirs) {
   sa.group = ours.group;
   add_holders(sa.holders, other.holders);
   return sa;
+}
+
+void end_unused(esp::ChildSa& sa) {
+  sa.outbound_floor = esp::kPositionMax;
+  sa.rekey_after = {};
+  sa.delete_after = kLeast + sa.age + kRivalKept;
 }
 
 bool begun_by_us(const ike::IkeSa& sa) {
@@ -64,7 +74,8 @@ class Merger {
     std::erase_if(theirs_.ike_sas, [&](const auto& entry) {
       return gone_.contains(entry.first) || begun_by_us(entry.second);
     });
-    std::erase_if(theirs_.child_sas, [&](const auto& entry) { return gone_.contains(entry.first); });
+    std::erase_if(theirs_.child_sas,
+                  [&](const auto& entry) { return gone_.contains(entry.first); });
     find_heirs();
     for (const auto& [spi, sa] : theirs_.ike_sas) take_ike(spi, sa);
     for (const auto& [spi, sa] : theirs_.child_sas) take_child(spi, sa);
@@ -92,8 +103,8 @@ class Merger {
   }
   // It has a successor, or had one and is deleted.
   static bool over(const ike::IkeSa* sa, bool deleted) {
-    return deleted || (sa != nullptr && (sa->state == ike::IkeState::Rekeyed ||
-                                         sa->state == ike::IkeState::Closed));
+    return deleted || (sa != nullptr &&
+                       (sa->state == ike::IkeState::Rekeyed || sa->state == ike::IkeState::Closed));
   }
 
   // An IKE SA that was rekeyed on one side: its CHILD SAs are the successor's, those as well that
@@ -165,6 +176,11 @@ class Merger {
     if (is_new) {
       result_.came.insert(spi);
       if (!only_receives(merged)) raise_floor(merged, sa.grants, their_next + kMergeSkip);
+      // An answer that did not reach the client, which then went on with us: it is not used unless
+      // it is heard.
+      const auto known = later_.find(sa.ike_sa);
+      const bool we_know_more = known != later_.end() && !known->second;
+      if (we_know_more && heard_of(theirs_.windows, spi) == 0) end_unused(merged);
       return;
     }
     const esp::ChildSa here = merged;
@@ -247,9 +263,13 @@ class Merger {
       result_.ike_sas.erase(gone->our_spi);
       result_.gone_ike_sas.push_back({.our_spi = gone->our_spi, .by_client = true});
     }
-    for (const IkeSpi spi : result_.served) {
-      const ike::IkeSa* sa = ours(spi);
-      if (sa != nullptr && sa->state == ike::IkeState::Closed) drop_children_of(spi);
+    for (const auto& [spi, theirs] : theirs_.ike_sas) {
+      const ike::IkeSa* merged = ours(spi);
+      if (merged != nullptr && merged->state == ike::IkeState::Closed) drop_children_of(spi);
+    }
+    for (const Spi spi : std::set<Spi>(result_.came)) {
+      const ike::IkeSa* owner = ours(state_.child_sas.at(spi).ike_sa);
+      if (owner != nullptr && owner->state == ike::IkeState::Closed) drop_child(spi, true);
     }
   }
 
@@ -280,9 +300,8 @@ class Merger {
       const auto later = later_.find(other.ike_sa);
       const bool came_later = later != later_.end() && later->second;
       const bool came_sends = came_heard != other_heard ? came_heard : came_later;
-      const uint64_t used =
-          std::max({next_of(state_.windows, came), next_of(state_.windows, spi), sa.outbound_floor,
-                    other.outbound_floor});
+      const uint64_t used = std::max({next_of(state_.windows, came), next_of(state_.windows, spi),
+                                      sa.outbound_floor, other.outbound_floor});
       if (came_sends) {
         settle_rivals(sa, other, used, own_);
       } else {
@@ -384,14 +403,16 @@ bool rivals(const esp::ChildSa& a, const esp::ChildSa& b) {
 
 bool only_receives(const esp::ChildSa& sa) { return sa.outbound_floor >= esp::kPositionMax; }
 
-void settle_rivals(esp::ChildSa& sender, esp::ChildSa& other, uint64_t used, Slot own) {
+void send_above(esp::ChildSa& sender, uint64_t used, Slot own) {
   // The client sees one row of numbers for an SPI, whichever of the two they come from.
   const uint64_t start = esp::takeover_start(sender.grants, own, used + kMergeSkip);
   if (only_receives(sender)) sender.delete_after = {};
   sender.outbound_floor = std::min(start, esp::kPositionMax - 1);
-  other.outbound_floor = esp::kPositionMax;
-  other.rekey_after = {};
-  other.delete_after = kLeast + other.age + kRivalKept;
+}
+
+void settle_rivals(esp::ChildSa& sender, esp::ChildSa& other, uint64_t used, Slot own) {
+  send_above(sender, used, own);
+  end_unused(other);
 }
 
 Merged merge(GroupState& state, const Tombstones& gone, Offer theirs, Slot own) {

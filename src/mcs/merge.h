@@ -68,6 +68,8 @@ Merged merge(GroupState& state, const Tombstones& gone, Offer theirs, Slot own);
 [[nodiscard]] bool rivals(const esp::ChildSa& a, const esp::ChildSa& b);
 // It only receives: its floor is the end of the space.
 [[nodiscard]] bool only_receives(const esp::ChildSa& sa);
+// It sends (again), above everything that was used.
+void send_above(esp::ChildSa& sender, uint64_t used, Slot own);
 // `sender` goes on above what either can have used, and `other` receives until it is deleted.
 void settle_rivals(esp::ChildSa& sender, esp::ChildSa& other, uint64_t used, Slot own);
 

@@ -39,14 +39,16 @@ struct Split {
   }
   // The loser's, as it was before the split; to be changed.
   ike::IkeSa& their_ike(uint64_t spi = 1) {
-    return theirs.ike_sas.try_emplace(IkeSpi{spi}, ours.ike_sas.contains(IkeSpi{spi})
-                                                       ? ours.ike_sas.at(IkeSpi{spi})
-                                                       : ike_sa(spi)).first->second;
+    return theirs.ike_sas
+        .try_emplace(IkeSpi{spi}, ours.ike_sas.contains(IkeSpi{spi}) ? ours.ike_sas.at(IkeSpi{spi})
+                                                                     : ike_sa(spi))
+        .first->second;
   }
   esp::ChildSa& their_child(uint32_t spi = 300) {
-    return theirs.child_sas.try_emplace(Spi{spi}, ours.child_sas.contains(Spi{spi})
-                                                      ? ours.child_sas.at(Spi{spi})
-                                                      : child_sa(spi)).first->second;
+    return theirs.child_sas
+        .try_emplace(Spi{spi}, ours.child_sas.contains(Spi{spi}) ? ours.child_sas.at(Spi{spi})
+                                                                 : child_sa(spi))
+        .first->second;
   }
   void they_know(uint32_t spi, uint64_t next, uint64_t highest = 0) {
     theirs.windows[Spi{spi}] =
@@ -90,13 +92,65 @@ TEST(Merge, TheLaterProgressIsTheBaseAndNumbersTakeTheMaximum) {
   theirs.last_answer->message_id = 4;
   theirs.pending.emplace();
   theirs.pending->message_id = 1;
+  split.ike().pending.emplace();
+  split.ike().pending->message_id = 8;
   const Merged merged = split.heal();
   EXPECT_EQ(split.ike().authenticated_count, 6U);
   EXPECT_EQ(split.ike().next_request_in, 5U);
   EXPECT_EQ(split.ike().next_request_out, 9U);
   EXPECT_TRUE(split.ike().last_answer);
-  EXPECT_FALSE(split.ike().pending) << "a request below the numbers that were used since";
+  ASSERT_TRUE(split.ike().pending);
+  EXPECT_EQ(split.ike().pending->message_id, 8U) << "the client waits for it";
   EXPECT_THAT(merged.served, ElementsAre(IkeSpi{1}));
+}
+
+TEST(Merge, TheLastAnswerIsOfWhoGaveIt) {
+  Split split;
+  split.ike().authenticated_count = 9;
+  split.ike().next_request_in = 3;
+  split.their_ike().next_request_in = 5;
+  split.their_ike().last_answer.emplace();
+  split.their_ike().last_answer->message_id = 4;
+  split.heal();
+  EXPECT_EQ(split.ike().next_request_in, 5U);
+  ASSERT_TRUE(split.ike().last_answer);
+  EXPECT_EQ(split.ike().last_answer->message_id, 4U);
+}
+
+TEST(Merge, ARequestThatWasAnsweredOnOneSideDoesNotWaitAnyMore) {
+  for (const bool answered_here : {false, true}) {
+    Split split;
+    split.their_ike();
+    ike::IkeSa& waits = answered_here ? split.their_ike() : split.ike();
+    split.ike().next_request_out = 4;
+    split.their_ike().next_request_out = 4;
+    split.their_ike().authenticated_count = 1;
+    split.their_ike().next_request_in = 1;
+    waits.pending.emplace();
+    waits.pending->message_id = 3;
+    split.heal();
+    EXPECT_EQ(split.ike().next_request_out, 4U);
+    EXPECT_FALSE(split.ike().pending);
+  }
+}
+
+// The loser's answer did not reach the client, which asked the winner again and went on with that.
+TEST(Merge, AnAnswerThatTheClientDidNotGetIsNotUsed) {
+  Split split;
+  split.their_child(320);
+  split.their_ike().authenticated_count = 2;
+  split.ike().authenticated_count = 5;
+  split.heal();
+  EXPECT_TRUE(only_receives(split.child(320)));
+  EXPECT_GT(split.child(320).delete_after.count(), 0);
+  Split closed;
+  closed.their_child(320);
+  closed.their_ike().authenticated_count = 2;
+  closed.ike().state = ike::IkeState::Closed;
+  closed.ours.child_sas.clear();
+  closed.gone.note(DeleteChildSa{.inbound_spi = Spi{300}, .by_client = true});
+  closed.heal();
+  EXPECT_THAT(closed.ours.child_sas, IsEmpty());
 }
 
 TEST(Merge, WhomTheLoserDidNotServeStaysAsItIs) {
@@ -374,8 +428,8 @@ TEST(Merge, AnyTwoStatesBecomeOneThatIsWhole) {
       return sa;
     };
     const auto draw_child = [&] {
-      esp::ChildSa sa = child_sa(300 + static_cast<uint32_t>(random.below(12)),
-                                 1 + random.below(7));
+      esp::ChildSa sa =
+          child_sa(300 + static_cast<uint32_t>(random.below(12)), 1 + random.below(7));
       sa.outbound_spi = Spi{0x4711 + static_cast<uint32_t>(random.below(6))};
       sa.replaces = Spi{random.flip() ? 0 : 300 + static_cast<uint32_t>(random.below(3))};
       sa.grants = random.grants();

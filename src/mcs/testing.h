@@ -292,8 +292,8 @@ class Node final : platform::Streams, GroupHost {
   Settings settings;           // for the next boot
   std::vector<Settings> more;  // of further peers
   GroupState group_state;
-  Tombstones gone;            // what clients deleted here
-  std::vector<Offer> offers;  // that came
+  Tombstones gone;              // what clients deleted here
+  std::vector<Offer> offers;    // that came
   std::set<PeerIndex> members;  // peers in the in-sync set
   bool admits = true;           // a peer that is in sync becomes a member
   bool expels = false;          // one that is not is none at once, inside the call

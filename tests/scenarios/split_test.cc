@@ -163,9 +163,7 @@ TEST_F(Outranked, AnswersNoRequestOfAClient) {
   does(0, Chore::RekeyChild);
   heal_slowly(100ms);
   ASSERT_EQ(loser(), B);
-  const auto held = [&] {
-    return c.host(B).chassis()->group_state(kGroup)->ike_sas;
-  };
+  const auto held = [&] { return c.host(B).chassis()->group_state(kGroup)->ike_sas; };
   const auto before = held();
   ASSERT_TRUE(c.client(0).do_chore(Chore::Liveness));
   c.run_for(100ms);

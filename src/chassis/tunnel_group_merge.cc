@@ -45,6 +45,7 @@ void TunnelGroup::on_offer(PeerIndex from, mcs::Offer offer) {
   engine_->note_ages();
   refuse_unserved(offer);
   std::vector<Spi> moved;
+  moved.reserve(offer.windows.size());
   for (const auto& [spi, window] : offer.windows) moved.push_back(spi);
   const mcs::Merged merged = mcs::merge(state_, tombstones_, std::move(offer), parts_.slot);
   counters_.add("merges");
@@ -86,6 +87,8 @@ void TunnelGroup::take_merged(const mcs::Merged& merged) {
 
 void TunnelGroup::commit_merged(const mcs::Merged& merged) {
   std::vector<mcs::Record> records;
+  records.reserve(merged.ike_sas.size() + merged.child_sas.size() + merged.gone_ike_sas.size() +
+                  merged.gone_child_sas.size());
   for (const IkeSpi spi : merged.ike_sas) records.emplace_back(state_.ike_sas.at(spi));
   for (const Spi spi : merged.child_sas) records.emplace_back(state_.child_sas.at(spi));
   for (const auto& gone : merged.gone_child_sas) records.emplace_back(gone);

@@ -360,9 +360,10 @@ class Node final : platform::Streams, GroupHost {
   }
   void on_offer(PeerIndex /*from*/, Offer offer) override {
     note("offer");
-    Merged merged = merge(group_state, gone, offer, settings.slot);
+    const Merged merged = merge(group_state, gone, offer, settings.slot);
     offers.push_back(std::move(offer));
     std::vector<Record> records;
+    records.reserve(merged.ike_sas.size() + merged.child_sas.size());
     for (const IkeSpi spi : merged.ike_sas) records.emplace_back(group_state.ike_sas.at(spi));
     for (const Spi spi : merged.child_sas) records.emplace_back(group_state.child_sas.at(spi));
     for (const auto& each : merged.gone_ike_sas) records.emplace_back(each);

@@ -1,4 +1,5 @@
 // Both chassis act while their links are cut, each with clients of its own; then the links heal.
+#include "mcs/merge.h"
 #include "scenario.h"
 
 namespace segw::sim {
@@ -104,6 +105,62 @@ TEST_F(Split, OneAfterTheOther) {
     does(1 - (round % 2), Chore::RekeyIke);
     heal();
     all_flows();
+  }
+}
+
+// ---- one request that both chassis answered ----
+
+class TwinSas : public Split {
+ protected:
+  // The client asks the first, whose answer is lost, and then the second.
+  void rekey_at_both(HostId first, HostId second) {
+    Cluster& c = cluster();
+    move_all_to(first);
+    ASSERT_TRUE(c.run_until([&] { return c.client().idle(); }, 2s));
+    ASSERT_TRUE(c.client().do_chore(Chore::RekeyChild));
+    const LinkQuality good{.delay_min = 4ms, .delay_max = 5ms};
+    c.packets().set_client_quality({.loss_per_mille = 1000, .delay_min = 4ms, .delay_max = 5ms});
+    c.run_for(20ms);
+    c.packets().set_client_quality(good);
+    move_all_to(second);
+    ASSERT_TRUE(c.run_until([&] { return c.client().idle(); }, 5s)) << c.report();
+    c.run_for(1s);
+  }
+  // CHILD SAs at this chassis: those that may send, those that only receive.
+  std::pair<size_t, size_t> held(HostId id) {
+    std::pair<size_t, size_t> counts{0, 0};
+    for (const auto& [spi, sa] : cluster().host(id).chassis()->group_state(kGroup)->child_sas) {
+      ++(mcs::only_receives(sa) ? counts.second : counts.first);
+    }
+    return counts;
+  }
+};
+
+TEST_F(TwinSas, OnlyTheOneThatTheClientUsesSends) {
+  for (const HostId used : {A, B}) {
+    Cluster& c = cut({.clients = 1});
+    rekey_at_both(used == A ? B : A, used);
+    heal();
+    all_flows();
+    const HostId active = c.master().value_or(A);
+    EXPECT_EQ(held(active), std::pair(size_t{1}, size_t{1})) << int{used};
+    c.run_for(181s);
+    EXPECT_EQ(held(active), std::pair(size_t{1}, size_t{0})) << int{used};
+    all_flows();
+  }
+}
+
+TEST_F(TwinSas, WhatIsHeardAfterTheMergeDecides) {
+  for (const HostId used : {A, B}) {
+    Cluster& c = cut({.clients = 1});
+    c.client().set_probes(false);
+    c.run_for(500ms);
+    rekey_at_both(used == A ? B : A, used);
+    heal();
+    c.client().set_probes(true);
+    c.run_for(1s);
+    all_flows();
+    EXPECT_EQ(held(c.master().value_or(A)).first, 1U) << int{used};
   }
 }
 

@@ -41,10 +41,11 @@ struct ClusterOptions {
   Duration probe_interval = std::chrono::milliseconds(50);
   Duration chore_min{};
   Duration chore_max{};
-  Duration gateway_liveness{};  // zero: the gateway sends no liveness checks
-  bool dynamic = false;         // an ipsec-gateway with a client-db instead of configured tunnels
-  bool responder_only = true;   // false: the gateway rekeys as well
-  uint8_t gateway_begins = 0;   // bit n: client n's tunnel; not for one behind a NAT
+  Duration gateway_liveness{};    // zero: the gateway sends no liveness checks
+  bool dynamic = false;           // an ipsec-gateway with a client-db instead of configured tunnels
+  bool responder_only = true;     // false: the gateway rekeys as well
+  bool rekeys_taken_over = true;  // every CHILD SA, after a takeover
+  uint8_t gateway_begins = 0;     // bit n: client n's tunnel; not for one behind a NAT
   Duration ike_lifetime = std::chrono::hours(24);
   Duration child_lifetime = std::chrono::hours(1);
 };

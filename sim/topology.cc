@@ -214,6 +214,7 @@ std::shared_ptr<const config::Config> chassis_config(const ClusterOptions& optio
   config->tunnel_groups = {config::TunnelGroup{.id = kGroup,
                                                .enabled = true,
                                                .responder_only = options.responder_only,
+                                               .rekeys_taken_over = options.rekeys_taken_over,
                                                .spi_range_index = {},
                                                .isas = {kIsa}}};
   config->services = services(host);

@@ -231,6 +231,51 @@ TEST(Chassis, CountsByGatewayAndClearsOneClient) {
   EXPECT_NE(Client::find<ike::payload::Delete>(*told), nullptr);
 }
 
+// Redundancy rule 11: "Without ESN: rekey at 2^31".
+TEST(Chassis, AsksForARekeyOfAnSaThatIsWorn) {
+  Bench bench(with_tunnel());
+  Client client;
+  ASSERT_TRUE(connect(bench, client));
+  const Spi spi = bench.isas.take<isa::InstallSa>().at(0).sa.inbound_spi;
+  const auto report = [&](uint64_t next) {
+    bench.isas.take<isa::SendIke>();
+    bench.isas.say(isa::Activity{
+        .sas = {isa::SaActivity{.window = {.inbound_spi = spi, .outbound_next = next, .seen = {}},
+                                .packets_out = 1}}});
+    bench.fake.scheduler.run_for(std::chrono::milliseconds(10));
+    return bench.isas.take<isa::SendIke>();
+  };
+  EXPECT_TRUE(report((uint64_t{1} << 31) - 1).empty());
+  const auto asked = report(uint64_t{1} << 31);
+  ASSERT_EQ(asked.size(), 1U);
+  const auto payloads = client.open(asked[0].datagram.message);
+  ASSERT_TRUE(payloads);
+  const auto* rekeys = Client::find_notify(*payloads, ike::NotifyType::RekeySa);
+  ASSERT_NE(rekeys, nullptr);
+  EXPECT_EQ(rekeys->spi, Client::spi_bytes(spi.value));
+  EXPECT_TRUE(report((uint64_t{1} << 31) + 1).empty()) << "once";
+}
+
+// Redundancy rule 22.
+TEST(Chassis, TellsOfUnknownSpisWhenItHasKnownAllForAMinute) {
+  Bench bench(with_tunnel());
+  const auto hints = [&] {
+    bench.isas.take<isa::SendIke>();
+    bench.isas.say(isa::UnknownEsp{.local = gateway_at().address,
+                                   .remote = {.address = client_at().address, .port = 0},
+                                   .spi = {0x1234},
+                                   .size = 100});
+    return bench.isas.take<isa::SendIke>();
+  };
+  bench.fake.scheduler.run_for(std::chrono::seconds(55));
+  EXPECT_TRUE(hints().empty());
+  bench.fake.scheduler.run_for(std::chrono::seconds(10));
+  const auto sent = hints();
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].datagram.remote, client_at());
+  EXPECT_EQ(sent[0].datagram.local, gateway_at());
+}
+
 // ---- certificates, read anew ----
 
 // The client proves itself by certificate, we by pre-shared key.

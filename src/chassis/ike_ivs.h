@@ -13,18 +13,22 @@ namespace segw::chassis {
 
 class IkeIvs {
  public:
-  explicit IkeIvs(Slot slot) : slot_(slot) {}
+  // `first`: where each SA's counter begins; another one than 0 in tests only.
+  explicit IkeIvs(Slot slot, uint64_t first = 0) : slot_(slot), first_(first) {}
 
   void begin(uint32_t epoch);
   // Without an epoch of our own nothing is sealed: the one before may have been used.
   void stop();
   [[nodiscard]] std::optional<uint64_t> next(IkeSpi spi);
+  // So many are used that the SA is to be rekeyed: half of them (rule 12).
+  [[nodiscard]] bool worn(IkeSpi spi) const;
   // The SA has gone, and its keys with it.
   void forget(IkeSpi spi) { counters_.erase(spi); }
   [[nodiscard]] size_t kept() const { return counters_.size(); }
 
  private:
   Slot slot_;
+  uint64_t first_;
   std::optional<uint32_t> epoch_;
   std::map<IkeSpi, uint64_t> counters_;  // of this epoch
 };

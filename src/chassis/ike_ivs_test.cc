@@ -43,5 +43,20 @@ TEST(IkeIvs, NothingIsKeptOfAnSaThatHasGone) {
   EXPECT_EQ(ivs.kept(), 0U);
 }
 
+TEST(IkeIvs, AnSaIsWornWhenHalfOfThemAreUsedAndDeadWhenAllAre) {
+  constexpr uint64_t kHalf = uint64_t{1} << 39;
+  IkeIvs young(Slot{1}, kHalf - 2);
+  young.begin(1);
+  EXPECT_TRUE(young.next(IkeSpi{1}));
+  EXPECT_FALSE(young.worn(IkeSpi{1}));
+  EXPECT_TRUE(young.next(IkeSpi{1}));
+  EXPECT_TRUE(young.worn(IkeSpi{1}));
+  EXPECT_FALSE(young.worn(IkeSpi{2}));
+  IkeIvs old(Slot{1}, 2 * kHalf - 1);
+  old.begin(1);
+  EXPECT_TRUE(old.next(IkeSpi{1}));
+  EXPECT_FALSE(old.next(IkeSpi{1}));
+}
+
 }  // namespace
 }  // namespace segw::chassis

@@ -67,6 +67,7 @@ void IsaPort::on_isa_message(ByteView message) {
     void operator()(const isa::Activity& activity) const { port.listener_.on_activity(activity); }
     void operator()(const isa::SequenceLow& low) const { port.listener_.on_sequence_low(low); }
     void operator()(const isa::Frozen& frozen) const { port.listener_.on_frozen(frozen); }
+    void operator()(const isa::UnknownEsp& packet) const { port.listener_.on_unknown_esp(packet); }
     void operator()(const isa::Drops& drops) const {
       for (const isa::DropCount& drop : drops.counts) {
         uint64_t& told = port.told_[drop.reason];  // by this process: it counts from 0

@@ -24,6 +24,7 @@ class IsaListener {
   virtual void on_activity(const isa::Activity& activity) = 0;
   virtual void on_sequence_low(const isa::SequenceLow& low) = 0;
   virtual void on_frozen(const isa::Frozen& frozen) = 0;
+  virtual void on_unknown_esp(const isa::UnknownEsp& packet) = 0;
 };
 
 class IsaPort final : platform::IsaHandler {

@@ -18,6 +18,10 @@ std::string lacking(const PeerProtection& peer) {
     return fmt::format("peer {} is being synchronised", peer.name);
   }
   if (peer.unusable > 0) return fmt::format("peer {} could not use all records", peer.name);
+  if (peer.unsealable > 0) {
+    return fmt::format("peer {} lost its state folder, and {} SAs are not rekeyed yet", peer.name,
+                       peer.unsealable);
+  }
   return {};
 }
 
@@ -35,6 +39,10 @@ std::string as_active(const ProtectionFacts& facts) {
 std::string as_standby(const ProtectionFacts& facts) {
   if (facts.blocked) return "the active is heard by other peers only";
   if (!facts.in_sync) return "this chassis is not in sync";
+  if (facts.unsealable > 0) {
+    return fmt::format("this chassis lost its state folder, and {} SAs are not rekeyed yet",
+                       facts.unsealable);
+  }
   if (facts.failed > 0) return fmt::format("{} tunnels do not fit into the ISAs", facts.failed);
   for (const PeerProtection& peer : facts.peers) {
     const bool other = peer.reachable && peer.state == mimp::MasterState::Standby;

@@ -332,6 +332,8 @@ ike::GroupSettings ike_settings(const config::Config& config, const config::Tunn
   settings.incarnation = incarnation;
   settings.tunnels_max = group.tunnels_max;
   settings.responder_only = group.responder_only;
+  settings.rekey_taken_over = group.rekeys_taken_over;
+  settings.rekeys_per_second = kRekeysPerSecond;
   for (const config::IpsecTunnel& tunnel : config.tunnels) {
     if (tunnel.group != group.id) continue;
     settings.tunnels.push_back(tunnel_settings(tunnel, group.responder_only));

@@ -17,6 +17,8 @@ namespace segw::chassis {
 
 constexpr uint8_t kPairSlots = 2;
 constexpr uint8_t kDomainSlots = 4;
+// After a takeover, for each tunnel group (docs/decisions/0098).
+constexpr uint32_t kRekeysPerSecond = 50;
 
 // The base router with every IES, then each VPRN.
 std::vector<platform::ServiceSpec> service_specs(const config::Config& config);

@@ -67,11 +67,7 @@ Result<void> TunnelGroup::start() {
   isa->mtu = std::max(public_mtu, platform_.services.mtu(isa->private_service));
   isa_ = std::make_unique<IsaPort>(
       platform_, *isa, isa_setup(config, *parts_.group, parts_.slot, public_mtu), listener);
-  ike::GroupSettings ike_group =
-      ike_settings(config, *parts_.group, parts_.slot, parts_.identity->incarnation(),
-                   *parts_.credentials, slots());
-  ike_group.cookie_key = protocol_key(common_key(), "ike cookie 1");
-  engine_ = ike::make_engine(platform_, std::move(ike_group),
+  engine_ = ike::make_engine(platform_, ike_group_settings(),
                              ike::Tables{.ike_sas = state_.ike_sas, .child_sas = state_.child_sas},
                              *this);
   if (!parts_.peers.empty()) {
@@ -91,6 +87,15 @@ Result<void> TunnelGroup::start() {
   update_eligibility();
   if (!mimp_) stand_alone();
   return {};
+}
+
+ike::GroupSettings TunnelGroup::ike_group_settings() const {
+  ike::GroupSettings settings =
+      ike_settings(*parts_.config, *parts_.group, parts_.slot, parts_.identity->incarnation(),
+                   *parts_.credentials, slots());
+  settings.cookie_key = protocol_key(common_key(), "ike cookie 1");
+  if (parts_.peers.empty()) settings.rekey_taken_over = false;  // nobody to take over from
+  return settings;
 }
 
 void TunnelGroup::attach_links() {
@@ -155,6 +160,7 @@ void TunnelGroup::update_eligibility() {
 
 void TunnelGroup::stand_alone() {
   if (mimp::acting(role_)) vouch();
+  update_completeness();
   tell_changes();
   alone_timer_.arm(kAloneVouch);
 }
@@ -188,6 +194,10 @@ void TunnelGroup::start_acting(bool clean) {
   awaiting_config_.clear();
   wake();
   positions_exact_ = false;
+  worn_.clear();
+  worn_ike_.clear();
+  doubtful_ = !clean;
+  complete_since_.reset();
   vouch();  // first: what the ISA kept for this moment is worked off at once
   give_isa_its_role();
   count_ages_on();
@@ -213,6 +223,10 @@ void TunnelGroup::renew_activation(bool clean) {
   handover_.on_role_lost("another chassis acted");
   if (sync_) sync_->become_writer(activation_);
   grants_asked_.clear();  // their commits were forgotten with the old base
+  worn_.clear();
+  worn_ike_.clear();
+  doubtful_ = true;
+  complete_since_.reset();
   vouch();
   give_isa_its_role();
   engine_->activate(clean);
@@ -321,14 +335,13 @@ void TunnelGroup::on_keep_alive() {
   steer();
   end_asked_switchover();
   take_back();
+  update_completeness();
   tell_changes();
 }
 
 void TunnelGroup::renew_credentials(std::shared_ptr<const Credentials> credentials) {
   parts_.credentials = std::move(credentials);
-  engine_->renew_authentication(ike_settings(*parts_.config, *parts_.group, parts_.slot,
-                                             parts_.identity->incarnation(), *parts_.credentials,
-                                             slots()));
+  engine_->renew_authentication(ike_group_settings());
 }
 
 // Wherever it is asked for: MIMP brings it to the active, which chooses the target.

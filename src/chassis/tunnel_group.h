@@ -100,7 +100,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void on_windows(const std::vector<esp::SaWindow>& windows) override;
   void on_handover(PeerIndex from, const mcs::Handover& message) override;
   void on_peer_synced(PeerIndex peer, bool synced) override;
-  void before_copy() override { engine_->note_ages(); }
+  void before_copy() override;
   void on_offer(PeerIndex from, mcs::Offer offer) override;
   [[nodiscard]] std::vector<mcs::Record> tombstones() const override { return tombstones_.all(); }
   [[nodiscard]] bool in_sync_set(PeerIndex peer) const override;
@@ -124,6 +124,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void on_activity(const isa::Activity& activity) override;
   void on_sequence_low(const isa::SequenceLow& low) override;
   void on_frozen(const isa::Frozen& frozen) override;
+  void on_unknown_esp(const isa::UnknownEsp& packet) override;
 
   // HandoverActions
   [[nodiscard]] bool journal_flushed(PeerIndex target) const override;
@@ -159,6 +160,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] uint8_t peers() const { return static_cast<uint8_t>(parts_.peers.size()); }
   void store_activation(Activation activation);
   void commit_records(std::vector<mcs::Record> records, platform::Callback then);
+  [[nodiscard]] ike::GroupSettings ike_group_settings() const;
+  [[nodiscard]] esp::Holder self() const;
   [[nodiscard]] bool may_seal(const std::vector<esp::Holder>& holders) const;
   [[nodiscard]] isa::InstallSa install_message(const esp::ChildSa& sa, bool outbound) const;
   void lose_position(Spi spi, uint64_t by);
@@ -175,6 +178,14 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void commit_merged(const mcs::Merged& merged);
   void send_where_heard(Spi heard);
   void hold_keys(std::vector<esp::Holder>& holders) const;
+  void hold_all_keys();
+  void rekey_for(PeerIndex peer);
+  [[nodiscard]] uint64_t unsealable_by(const esp::Holder& who) const;
+  void rekey_if_worn(const esp::ChildSa& sa, uint64_t next);
+  void rekey_if_worn(const ike::IkeSa& sa);
+  [[nodiscard]] bool knows_all() const;
+  void update_completeness();
+  void note_usable(const mcs::Record& record, bool usable);
   void fill_tunnels(Status& status) const;
   void fill_domain(Status& status) const;
   [[nodiscard]] DomainAdjacency adjacency(PeerIndex peer) const;
@@ -223,6 +234,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   std::map<Spi, uint64_t> floors_;
   std::deque<Spi> floors_age_;
   std::map<Spi, isa::SaActivity> activity_;
+  std::set<Spi> worn_;         // the engine was told to rekey them for their numbers
+  std::set<IkeSpi> worn_ike_;  // and these for their IVs
   // While another chassis acts: when the records that we hold came. Their ages go on from there.
   std::map<IkeSpi, Instant> ike_arrivals_;
   std::map<Spi, Instant> child_arrivals_;
@@ -231,6 +244,10 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   mcs::Tombstones tombstones_;              // what clients deleted
   bool awake_ = false;                      // a designated standby: its SAs are in the ISA
   std::map<IkeSpi, bool> awaiting_config_;  // not configured here -> made on demand
+  // Redundancy rule 22: what may be missing of all that clients were told.
+  std::set<std::pair<bool, uint64_t>> unusable_;  // records: of a CHILD SA, SPI
+  bool doubtful_ = false;  // taken over without a grant, or beside another one that acted
+  std::optional<Instant> complete_since_;
   uint64_t clean_takeovers_ = 0;
   uint64_t unclean_takeovers_ = 0;
   uint64_t alarms_ = 0;

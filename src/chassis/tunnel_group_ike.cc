@@ -50,6 +50,7 @@ void TunnelGroup::remove(Spi inbound_spi) {
   state_.windows.erase(inbound_spi);
   activity_.erase(inbound_spi);
   own_blocks_only_.erase(inbound_spi);
+  worn_.erase(inbound_spi);
   grants_asked_.erase(inbound_spi);
 }
 
@@ -91,7 +92,9 @@ std::optional<uint64_t> TunnelGroup::next_iv(const ike::IkeSa& sa) {
     counters_.add("ike-not-sealed");
     return std::nullopt;
   }
-  return ike_ivs_.next(sa.our_spi());
+  const auto iv = ike_ivs_.next(sa.our_spi());
+  rekey_if_worn(sa);
+  return iv;
 }
 
 TunnelGroup::Position TunnelGroup::position(Spi inbound_spi) const {
@@ -182,6 +185,7 @@ void TunnelGroup::on_activity(const isa::Activity& activity) {
     if (heard && mimp::acting(role_)) engine_->heard(child->second.ike_sa);
     if (heard && mimp::acting(role_) && mcs::only_receives(child->second)) send_where_heard(spi);
     merge_window(sa.window);
+    rekey_if_worn(child->second, sa.window.outbound_next);
     if (sa.packets_out > 0) note_position(spi, sa.window.outbound_next);
     windows.push_back(state_.windows.at(spi));
     if (!sa.moved_to || !mimp::acting(role_)) continue;

@@ -63,6 +63,7 @@ std::string TunnelGroup::not_nominal_reason() const {
   facts.in_sync = mimp_->in_sync();
   facts.blocked = mimp_->blocked();
   facts.merging = active && sync_ && sync_->merging();
+  if (!active) facts.unsealable = unsealable_by(self());
   facts.failed = failed_tunnels();
   for (uint8_t i = 0; i < peers(); ++i) {
     const PeerIndex peer{i};
@@ -75,6 +76,9 @@ std::string TunnelGroup::not_nominal_reason() const {
       protection.sync = sync_->sync_state(peer);
       protection.unusable = sync_->peer_unusable(peer);
     }
+    const mcs::PeerLink* const link = parts_.peers[i].link;
+    const auto identity = link != nullptr ? link->peer_identity() : std::nullopt;
+    if (active && identity) protection.unsealable = unsealable_by(*identity);
     facts.peers.push_back(std::move(protection));
   }
   return why_not_nominal(facts);
@@ -417,6 +421,9 @@ void TunnelGroup::fill(Status& status) const {
   const std::string suffix = fmt::format(" tunnel-group {}", id().value);
   status.counters["ike" + suffix] = plain(engine_->counters());
   status.counters["chassis" + suffix] = plain(counters_);
+  if (const size_t waiting = engine_->rekeys_waiting(); waiting > 0) {
+    status.counters["ike" + suffix]["rekeys-waiting"] = waiting;  // a level, not a count
+  }
   status.counters["isa" + suffix] = plain(isa_->drops());
   if (mimp_) {
     status.counters["mimp" + suffix] = plain(mimp_->counters());

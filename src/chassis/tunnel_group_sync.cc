@@ -3,6 +3,7 @@
 
 #include "chassis/specs.h"
 #include "chassis/tunnel_group.h"
+#include "esp/holders.h"
 
 namespace segw::chassis {
 namespace {
@@ -33,8 +34,8 @@ std::set<Slot> TunnelGroup::slots_in_sync_set() const {
 void TunnelGroup::on_peer_synced(PeerIndex peer, bool synced) {
   if (synced) {
     // It holds every key now, and may have used them should it come back with another disk.
-    for (auto& [spi, sa] : state_.ike_sas) hold_keys(sa.holders);
-    for (auto& [spi, sa] : state_.child_sas) hold_keys(sa.holders);
+    hold_all_keys();
+    rekey_for(peer);
   }
   if (mimp_) mimp_->set_peer_synced(peer, synced);
   tell_changes();
@@ -48,17 +49,19 @@ void TunnelGroup::on_handover(PeerIndex from, const mcs::Handover& message) {
   handover_.on_message(from, message, {.may_be_target = may_be_target, .acting = acting});
 }
 
+esp::Holder TunnelGroup::self() const {
+  return {.slot = parts_.slot, .incarnation = parts_.identity->incarnation()};
+}
+
 bool TunnelGroup::may_seal(const std::vector<esp::Holder>& holders) const {
-  return std::ranges::none_of(holders, [&](const esp::Holder& holder) {
-    return holder.slot == parts_.slot && holder.incarnation != parts_.identity->incarnation();
-  });
+  return !esp::held_in_another_life(holders, self());
 }
 
 void TunnelGroup::hold_keys(std::vector<esp::Holder>& holders) const {
   const auto add = [&](const esp::Holder& holder) {
     if (std::ranges::find(holders, holder) == holders.end()) holders.push_back(holder);
   };
-  add({.slot = parts_.slot, .incarnation = parts_.identity->incarnation()});
+  add(self());
   for (const GroupPeer& peer : parts_.peers) {
     if (peer.link == nullptr || !peer.link->connected()) continue;
     if (const auto identity = peer.link->peer_identity()) add(*identity);
@@ -121,6 +124,7 @@ std::string TunnelGroup::apply_record(const mcs::Record& record, mcs::Origin ori
   if (unusable.empty() && full) unusable = "table-full";
   if (unusable.empty()) unusable = mcs::apply(state_, record);
   if (client != nullptr) note_awaiting_config(*client, unusable);
+  note_usable(record, unusable.empty());
   if (!unusable.empty()) {
     ++alarms_;
     return unusable;
@@ -164,8 +168,7 @@ void TunnelGroup::note_awaiting_config(const ike::IkeSa& sa, const std::string& 
 // What this slot may have sealed before it lost the SA.
 void TunnelGroup::skip_used(const esp::ChildSa& sa, bool known, mcs::Origin origin) {
   const Spi spi = sa.inbound_spi;
-  const esp::Holder own{.slot = parts_.slot, .incarnation = parts_.identity->incarnation()};
-  const bool listed = std::ranges::find(sa.holders, own) != sa.holders.end();
+  const bool listed = std::ranges::find(sa.holders, self()) != sa.holders.end();
   if (!known && floors_.contains(spi)) {
     lose_position(spi, kSkip);  // we gave it up, and it comes back
   } else if (!known && listed && origin == mcs::Origin::Copy) {
@@ -190,6 +193,10 @@ void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known, mcs::Origin or
 void TunnelGroup::on_full_copy(const std::set<IkeSpi>& ike_sas, const std::set<Spi>& child_sas) {
   if (mimp::acting(role_)) return;
   end_serving("what was done here is merged");
+  std::erase_if(unusable_, [&](const auto& key) {
+    return key.first ? !child_sas.contains(Spi{static_cast<uint32_t>(key.second)})
+                     : !ike_sas.contains(IkeSpi{key.second});
+  });
   std::erase_if(state_.ike_sas, [&](const auto& entry) { return !ike_sas.contains(entry.first); });
   std::erase_if(awaiting_config_,
                 [&](const auto& entry) { return !ike_sas.contains(entry.first); });
@@ -251,6 +258,7 @@ void TunnelGroup::commit(const ike::Changes& changes, platform::Callback then) {
   for (const auto& gone : changes.deleted_ike_sas) {
     records.emplace_back(mcs::DeleteIkeSa{.our_spi = gone.spi, .by_client = gone.by_client});
     ike_ivs_.forget(gone.spi);  // its last words are sealed
+    worn_ike_.erase(gone.spi);
   }
   for (const mcs::Record& record : records) tombstones_.note(record);
   commit_records(std::move(records), std::move(then));

@@ -70,6 +70,7 @@ struct TunnelGroup {  // isa tunnel-group
   bool enabled = false;
   uint32_t tunnels_max = 2048;  // isa-scale-mode
   bool responder_only = false;
+  bool rekeys_taken_over = true;           // after a takeover; the guide has no leaf for it
   std::optional<uint8_t> spi_range_index;  // 1..4
   uint8_t active_isa_number = 1;
   // Engines that may serve the group: its own or, by `member_pool`, those of the pool, which other

@@ -40,6 +40,13 @@ uint64_t takeover_start(const SequenceGrants& grants, Slot own, uint64_t reporte
   return std::max<uint64_t>(block << kBlockBits, 1);
 }
 
+bool worn(uint64_t next, bool extended) { return next >= (extended ? kLongRekey : kShortRekey); }
+
+uint64_t numbers_left(uint64_t next, bool extended) {
+  const uint64_t end = extended ? kLongEnd : kShortEnd;
+  return next < end ? end - next : 0;
+}
+
 uint64_t unhindered(const SequenceGrants& grants, Slot own, uint64_t next) {
   if (grants.grantee != own) return 0;
   uint64_t lowest = UINT64_MAX;

@@ -20,6 +20,9 @@ constexpr uint64_t kBlockSize = uint64_t{1} << kBlockBits;
 constexpr uint64_t kShortEnd = (uint64_t{1} << 32) - (uint64_t{1} << 24);
 // Redundancy rule 12: an SA is dead at 2^40, where its IVs would repeat.
 constexpr uint64_t kLongEnd = uint64_t{1} << 40;
+// Redundancy rules 11 and 12: an SA is rekeyed from here on, without and with extended numbers.
+constexpr uint64_t kShortRekey = uint64_t{1} << 31;
+constexpr uint64_t kLongRekey = uint64_t{1} << 39;
 // No position or bound is beyond: skips and grants go somewhat above the end of the space.
 constexpr uint64_t kPositionMax = uint64_t{1} << 48;
 
@@ -31,6 +34,10 @@ constexpr uint64_t kPositionMax = uint64_t{1} << 48;
 // Where a chassis that begins to act goes on: its first own block above every bound it knows and
 // above the position last reported.
 [[nodiscard]] uint64_t takeover_start(const SequenceGrants& grants, Slot own, uint64_t reported);
+// Numbers have been used or jumped over until an SA is to be rekeyed.
+[[nodiscard]] bool worn(uint64_t next, bool extended);
+// Numbers from `next` to where the space ends.
+[[nodiscard]] uint64_t numbers_left(uint64_t next, bool extended);
 // How many more numbers may be used before a block is in the way whose owner gave what was asked
 // until now; 0: nobody gives anything.
 [[nodiscard]] uint64_t unhindered(const SequenceGrants& grants, Slot own, uint64_t next);

@@ -86,5 +86,15 @@ TEST(SequencePlan, IvsOfDifferentSlotsEpochsAndNumbersDiffer) {
   }
 }
 
+TEST(SequencePlan, AnSaIsWornAtHalfOfItsSpace) {
+  EXPECT_FALSE(worn((uint64_t{1} << 31) - 1, false));
+  EXPECT_TRUE(worn(uint64_t{1} << 31, false));
+  EXPECT_FALSE(worn((uint64_t{1} << 39) - 1, true));
+  EXPECT_TRUE(worn(uint64_t{1} << 39, true));
+  EXPECT_EQ(numbers_left(kShortEnd - 5, false), 5U);
+  EXPECT_EQ(numbers_left(kShortEnd + 5, false), 0U);
+  EXPECT_EQ(numbers_left(kLongEnd - 7, true), 7U);
+}
+
 }  // namespace
 }  // namespace segw::esp

@@ -41,6 +41,7 @@ EngineImpl::EngineImpl(platform::Platform& platform, GroupSettings settings, Tab
       set_up_timer_(platform, [this] { on_set_up_timer(); }),
       init_timer_(platform, [this] { on_init_turn(); }),
       fragment_timer_(platform, [this] { on_fragments_expired(); }),
+      turn_timer_(platform, [this] { on_turn(); }),
       work_(platform) {
   if (cookie_key_.empty()) {
     constexpr size_t kKeySize = 32;
@@ -77,6 +78,8 @@ void EngineImpl::activate(bool clean) {
   reserved_.clear();
   init_queue_.clear();
   reassembler_.clear();
+  complete_ = false;
+  begin_turns();
   std::vector<IkeSpi> doubtful;
   for (const auto& [spi, sa] : tables_.ike_sas) {
     if (sa.state == IkeState::HalfOpen) half_open_[{sa.initiator_spi, sa.remote}] = spi;
@@ -85,6 +88,7 @@ void EngineImpl::activate(bool clean) {
     if (sa.pending) reserved_.insert(sa.pending->new_child);
     for (const Spi child : sa.children) child_born(child);
     schedule(sa);
+    if (clean) want_taken_over(sa);
   }
   // A renewed activation starts from these tables; commits of the one before never come back.
   const std::set<Spi> awaiting = std::exchange(awaiting_outbound_, {});
@@ -120,6 +124,8 @@ void EngineImpl::deactivate() {
   init_queue_.clear();
   fragment_timer_.cancel();
   reassembler_.clear();
+  begin_turns();
+  ended_.clear();
 }
 
 void EngineImpl::pause() {
@@ -127,6 +133,7 @@ void EngineImpl::pause() {
   timer_.cancel();
   set_up_timer_.cancel();
   init_timer_.cancel();
+  turn_timer_.cancel();
 }
 
 void EngineImpl::resume() {
@@ -134,6 +141,7 @@ void EngineImpl::resume() {
   if (!due_.empty()) timer_.arm_at(due_.begin()->first);
   if (!wanted_.empty()) set_up_timer_.arm_at(wanted_.begin()->first);
   if (!init_queue_.empty()) init_timer_.arm_at(platform_.clock.now());
+  arm_turns();
 }
 
 void EngineImpl::heard(IkeSpi ike_sa) {
@@ -141,7 +149,7 @@ void EngineImpl::heard(IkeSpi ike_sa) {
   if (!active_ || at == tables_.ike_sas.end()) return;
   Runtime& run = runtime(at->second);
   run.last_heard = platform_.clock.now();
-  if (!std::exchange(run.heard, true)) schedule(at->second);
+  if (!std::exchange(run.heard, true)) first_heard(at->second);
 }
 
 const TunnelSettings* EngineImpl::tunnel(uint32_t index) const {
@@ -235,7 +243,8 @@ void EngineImpl::on_unknown(const Datagram& datagram, const Header& header) {
   const auto word = std::ranges::find(last_words_, ours, &LastWord::spi);
   if (word == last_words_.end() || word->remote != datagram.remote ||
       word->request_digest != crypto::digest(crypto::Hash::Sha256, {datagram.message})) {
-    return drop("unknown-spi");
+    drop("unknown-spi");
+    return tell_unknown_ike_spi(datagram, header);
   }
   repeat_answer(word->response, datagram);
 }
@@ -262,7 +271,13 @@ void EngineImpl::on_protected(IkeSa& sa, const Datagram& datagram, const Header&
 void EngineImpl::note_heard(IkeSa& sa) {
   Runtime& run = runtime(sa);
   run.last_heard = platform_.clock.now();
-  if (!std::exchange(run.heard, true)) schedule(sa);
+  if (!std::exchange(run.heard, true)) first_heard(sa);
+}
+
+// Redundancy rule 18: from now on this client may be asked.
+void EngineImpl::first_heard(const IkeSa& sa) {
+  want_taken_over(sa);
+  schedule(sa);
 }
 
 void EngineImpl::on_authentic(IkeSa& sa, const Datagram& datagram, const Header& header,
@@ -443,6 +458,8 @@ void EngineImpl::remove_child(Spi spi, bool by_client, Changes& changes) {
   tables_.child_sas.erase(at);
   child_born_.erase(spi);
   awaiting_outbound_.erase(spi);
+  automatic_.erase(spi);
+  note_ended(spi);
   changes.deleted_child_sas.push_back({.spi = spi, .by_client = by_client});
   const bool up = std::ranges::any_of(
       tables_.child_sas, [&](const auto& entry) { return entry.second.tunnel == index; });

@@ -82,7 +82,9 @@ struct GroupSettings {
   std::array<uint8_t, 16> incarnation{};
   uint8_t slots = 2;
   uint32_t tunnels_max = 2048;
-  bool responder_only = false;                // no set-up and no rekeying of our own
+  bool responder_only = false;      // no set-up and no rekeying of our own
+  bool rekey_taken_over = false;    // every CHILD SA after activate() (redundancy rule 21)
+  uint32_t rekeys_per_second = 50;  // of those, and of rekey_in_turn(); at least 1
   uint32_t half_open_cookie_threshold = 100;  // above: cookies are demanded
   uint32_t half_open_max = 1000;              // dropped first, oldest first
   SecretBytes cookie_key;                     // the same on all chassis; empty: one is drawn
@@ -117,6 +119,15 @@ struct Datagram {  // an IKE message with its addresses; the non-ESP marker is n
   Endpoint local;
   Endpoint remote;
   Bytes message;
+};
+
+// ESP under an SPI that is not there. Ports: as IKE with that client would have them, 4500 where it
+// came in UDP.
+struct UnknownEsp {
+  Endpoint local;
+  Endpoint remote;
+  Spi spi;
+  size_t size = 0;  // bytes, all that was behind the IP header
 };
 
 class Host {
@@ -167,6 +178,12 @@ class Engine {
   // asked as soon as it can.
   virtual void rekey_child(Spi inbound_spi) = 0;
   virtual void rekey_ike(IkeSpi our_spi) = 0;
+  // The same for many, GroupSettings::rekeys_per_second of them a second: IKE SAs first, then the
+  // CHILD SAs with the fewest numbers left.
+  virtual void rekey_in_turn(const std::vector<IkeSpi>& ike_sas,
+                             const std::vector<Spi>& child_sas) = 0;
+  // How many wait for their turn, or to be asked again.
+  [[nodiscard]] virtual size_t rekeys_waiting() const = 0;
   virtual void delete_child(Spi inbound_spi) = 0;
   virtual void delete_ike(IkeSpi our_spi) = 0;
   virtual void ask_liveness(IkeSpi our_spi) = 0;
@@ -174,6 +191,10 @@ class Engine {
   virtual void pause() = 0;
   // The handover was given up: goes on as before pause(), with what waits for its commit.
   virtual void resume() = 0;
+  // Whether all that clients were told is known here: only then is anybody told that what it names
+  // is unknown (redundancy rule 22). False until it is said, and after activate().
+  virtual void set_complete(bool complete) = 0;
+  virtual void on_unknown_esp(const UnknownEsp& packet) = 0;
   // Certificates, authorities and revocation lists were read anew. `settings` are those given
   // before in everything else. SAs that stand stay; who authenticates from now on is judged by it.
   virtual void renew_authentication(const GroupSettings& settings) = 0;

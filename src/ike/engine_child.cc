@@ -288,6 +288,7 @@ void EngineImpl::on_new_child(IkeSa& sa, Request& request, const payload::Nonce&
   if (old != tables_.child_sas.end()) {
     if (old->second.rekeyed) drop_earlier_successors(sa, old->first, spi, changes);
     old->second.rekeyed = true;
+    automatic_is_done(old->first, "skipped");  // by the client
     changes.child_sas.push_back(old->first);
     counters_.add("child-rekeyed");
     // RFC 7296 2.8.1: we are rekeying it too; our answer will tell which of the two stays.

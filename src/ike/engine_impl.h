@@ -11,6 +11,7 @@
 //   engine_gateway.cc    tunnels on demand: whose settings, which addresses, who is replaced
 //   engine_child.cc      CREATE_CHILD_SA as responder; what both roles make of it
 //   engine_rekey.cc      CREATE_CHILD_SA as initiator: new and rekeyed CHILD SAs
+//   engine_turns.cc      rekeys of many SAs, a few a second
 //   engine_rekey_ike.cc  rekeying the IKE SA, both roles
 //   engine_info.cc       INFORMATIONAL, deletes
 //   engine_admission.cc  who may begin: cookies, limits, lock-out, the queue of beginners
@@ -18,15 +19,19 @@
 //   engine_sync.cc       message IDs after a takeover (RFC 6311), both roles
 //   engine_mobike.cc     clients that move (RFC 4555)
 //   engine_merge.cc      what another chassis did meanwhile
+//   engine_unknown.cc    who names an SA that is not there
 //
 // Every step: change the tables, commit the changes, and in `then` let the message leave and the
 // outbound SA be used. What a step needs beyond the tables is in Runtime, and can be made anew.
 
 #include <deque>
+#include <functional>
+#include <queue>
 #include <set>
 #include <string_view>
 #include <variant>
 
+#include "ike/answer_limit.h"
 #include "ike/authentication.h"
 #include "ike/client_db.h"
 #include "ike/engine.h"
@@ -55,11 +60,16 @@ class EngineImpl final : public Engine {
   void clear_tunnel(uint32_t tunnel) override;
   void rekey_child(Spi inbound_spi) override;
   void rekey_ike(IkeSpi our_spi) override;
+  void rekey_in_turn(const std::vector<IkeSpi>& ike_sas,
+                     const std::vector<Spi>& child_sas) override;
+  [[nodiscard]] size_t rekeys_waiting() const override { return turns_.size() + automatic_.size(); }
   void delete_child(Spi inbound_spi) override;
   void delete_ike(IkeSpi our_spi) override;
   void ask_liveness(IkeSpi our_spi) override;
   void pause() override;
   void resume() override;
+  void set_complete(bool complete) override { complete_ = complete; }
+  void on_unknown_esp(const UnknownEsp& packet) override;
   void renew_authentication(const GroupSettings& settings) override;
   [[nodiscard]] Duration age(const IkeSa& sa) const override;
   [[nodiscard]] Duration age(const esp::ChildSa& sa) const override;
@@ -164,6 +174,18 @@ class EngineImpl final : public Engine {
     SecretBytes shared;
     Nonces nonces;
   };
+  // A rekey that waits for its turn; of the IKE SA if there is no `child`.
+  struct Turn {
+    uint64_t left = 0;  // numbers, of a CHILD SA: who has the fewest comes first
+    IkeSpi ike;
+    Spi child;
+    bool lasting = false;  // wished for until it is done; else until it is refused
+    auto operator<=>(const Turn&) const = default;
+  };
+  struct Ended {
+    Instant at;
+    Spi spi;
+  };
   struct SetUp {  // of a tunnel that we begin
     std::optional<Instant> wanted_at;
     BackOff back_off;
@@ -179,6 +201,7 @@ class EngineImpl final : public Engine {
   void on_authentic(IkeSa& sa, const Datagram& datagram, const Header& header, Plain plain,
                     Bytes digest);
   void note_heard(IkeSa& sa);
+  void first_heard(const IkeSa& sa);
   void on_request(IkeSa& sa, const Datagram& datagram, const Header& header, Plain plain,
                   Bytes digest);
   [[nodiscard]] bool repeats_to(const IkeSa& sa, const Endpoint& remote);
@@ -359,6 +382,16 @@ class EngineImpl final : public Engine {
                           Changes& changes);
   void child_refused(IkeSa& sa, const PendingRequest& done, const payload::Notify* refusal);
 
+  // engine_turns.cc
+  void begin_turns();
+  void want_taken_over(const IkeSa& sa);
+  void arm_turns();
+  void on_turn();
+  bool take_turn(const Turn& turn);
+  [[nodiscard]] uint64_t numbers_left(const esp::ChildSa& child) const;
+  [[nodiscard]] bool held_in_another_life(const std::vector<esp::Holder>& holders) const;
+  void automatic_is_done(Spi old, std::string_view how);
+
   // engine_rekey_ike.cc
   void on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& offered);
   void begin_rekey_ike(IkeSa& sa, std::optional<Group> group = std::nullopt, uint8_t retold = 0);
@@ -417,6 +450,13 @@ class EngineImpl final : public Engine {
                  Changes& changes);
   static void note_gone(IkeSa& sa, const Bytes& theirs);
 
+  // engine_unknown.cc
+  void tell_unknown_ike_spi(const Datagram& datagram, const Header& header);
+  IkeSa* standing_with(const UnknownEsp& packet);
+  void tell_in_ike_sa(IkeSa& sa, Spi spi);
+  void note_ended(Spi spi);
+  [[nodiscard]] bool ended_lately(Spi spi) const;
+
   platform::Platform& platform_;
   std::shared_ptr<const Configured> configured_;  // another one after renew_authentication
   const GroupSettings* settings_;                 // of configured_
@@ -451,12 +491,20 @@ class EngineImpl final : public Engine {
   std::set<std::pair<Instant, uint32_t>> wanted_;  // tunnels to be begun, by time
   std::set<IkeSpi> connecting_;                    // Connecting or Authenticating
   std::set<Spi> reserved_;                         // inbound SPIs in requests of ours
+  Instant taken_over_at_{};
+  std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns_;
+  Instant next_turn_{};
+  std::set<Spi> automatic_;  // CHILD SAs whose turn has come, and that are not yet rekeyed
+  bool complete_ = false;    // redundancy rule 22
+  AnswerLimit answer_limit_;
+  std::deque<Ended> ended_;  // CHILD SAs, lately: packets of theirs may still be under way
   Instant version_answers_since_{};
   uint32_t version_answers_ = 0;
   platform::Timer timer_;
   platform::Timer set_up_timer_;
   platform::Timer init_timer_;
   platform::Timer fragment_timer_;
+  platform::Timer turn_timer_;
   platform::Work work_;
 };
 

@@ -149,6 +149,7 @@ void EngineImpl::finish_child(IkeSa& sa, const PendingRequest& done,
   if (!made) {
     commit(changes, [] {});
     counters_.add("child-answer-unusable");
+    automatic_is_done(done.child, "refused");
     back_off(done.kind == Kind::RekeyChild ? runtime(sa).child_rekeys[done.child]
                                            : runtime(sa).entries[done.entry],
              kRefusedFirst, kRefusedMost);
@@ -159,6 +160,7 @@ void EngineImpl::finish_child(IkeSa& sa, const PendingRequest& done,
     return commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
   }
   runtime(sa).child_rekeys.erase(done.child);
+  automatic_is_done(done.child, "done");
   runtime(sa).entries[done.entry].failures = 0;
   counters_.add(done.kind == Kind::RekeyChild ? "child-rekeyed-by-us" : "child-added");
   bool use = true;
@@ -287,6 +289,8 @@ void EngineImpl::child_refused(IkeSa& sa, const PendingRequest& done,
       return;
     }
   }
+  // Redundancy rule 21: "other refusals leave the SA alone". An answer to something else is none.
+  if (rekeys && refusal != nullptr) automatic_is_done(done.child, "refused");
   back_off(again, kRefusedFirst, kRefusedMost);
   if (is(refusal, NotifyType::NoAdditionalSas) && sa.children.empty()) {
     // An IKE SA that can carry nothing is of no use (RFC 7296 1.3): it is begun anew.

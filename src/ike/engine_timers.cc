@@ -166,11 +166,12 @@ void EngineImpl::add_rekeys(const IkeSa& sa, const Runtime& run, Instant now, Ta
   for (const Spi spi : sa.children) {
     const auto child = tables_.child_sas.find(spi);
     if (child == tables_.child_sas.end() || child->second.rekeyed) continue;
-    if (child->second.rekey_after.count() == 0) continue;
+    const bool turn = automatic_.contains(spi) && child->second.delete_after.count() == 0;
+    if (!turn && child->second.rekey_after.count() == 0) continue;
+    const Instant wanted = turn ? Instant{} : child_born(spi) + child->second.rekey_after - kAtOnce;
     const auto again = run.child_rekeys.find(spi);
     const Instant not_before = again == run.child_rekeys.end() ? Instant{} : again->second.until;
-    consider(std::max(child_born(spi) + child->second.rekey_after - kAtOnce, not_before), now,
-             next.at,
+    consider(std::max(wanted, not_before), now, next.at,
              [&] { next = {.kind = Task::Kind::RekeyChild, .at = next.at, .child = spi}; });
   }
 }

@@ -1,5 +1,6 @@
 #include "ike/replay_counter_sync.h"
 
+#include "esp/sequence_plan.h"
 #include "wire/writer.h"
 
 namespace segw::ike {
@@ -12,10 +13,10 @@ constexpr uint64_t kDelta = uint64_t{1} << 22;
 constexpr uint64_t kUnreported = uint64_t{1} << 20;
 // RFC 4303 A2.2: a receiver guesses the high half of a number right only if it is nearer than this.
 constexpr uint64_t kJumpMost = (uint64_t{1} << 31) - 1;
-// Redundancy rules 11 and 12: where an SA is rekeyed, and where it must end.
-constexpr uint64_t kShortRekey = uint64_t{1} << 31;
-constexpr uint64_t kShortEnd = (uint64_t{1} << 32) - (uint64_t{1} << 25);
-constexpr uint64_t kLongRekey = uint64_t{1} << 39;
+using esp::kLongRekey;
+using esp::kShortRekey;
+// Redundancy rule 11: before the SA must end, with room for a rekey.
+constexpr uint64_t kShortEnd = esp::kShortEnd - (uint64_t{1} << 24);
 
 }  // namespace
 

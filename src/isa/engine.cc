@@ -72,6 +72,7 @@ esp::SaWindow Engine::window_of(const Sa& sa) {
 void Engine::on_timer(Instant now, Output& out) {
   if (now < next_activity_) return;
   next_activity_ = now + kActivityInterval;
+  unknown_told_ = 0;
   reassembler_.expire(now, drops_);
   path_mtus_.expire(now);
   Activity activity;

@@ -39,6 +39,7 @@ namespace segw::isa {
 constexpr size_t kBatchMax = 32;       // packets for which the deadline is checked once
 constexpr size_t kBufferedMax = 4096;  // packets kept while Buffering
 constexpr Duration kActivityInterval = std::chrono::milliseconds(100);
+constexpr size_t kUnknownMost = 16;  // told of ESP under unknown SPIs, in an activity interval
 constexpr Duration kLowInterval = std::chrono::milliseconds(200);
 
 struct Output {
@@ -113,6 +114,8 @@ class Engine {
   void udp(const esp::IpPacket& packet, Instant now, Output& out);
   void esp(const esp::IpPacket& packet, ByteView payload, std::optional<uint16_t> udp_port,
            Instant now, Output& out);
+  void tell_unknown(const esp::IpPacket& packet, Spi spi, std::optional<uint16_t> udp_port,
+                    Output& out);
   void opened_packet(Sa& sa, Bytes inner, Instant now, Output& out);
   void punt(const esp::IpPacket& packet, const esp::UdpDatagram& udp, ByteView message,
             Output& out);
@@ -156,6 +159,7 @@ class Engine {
   Counters drops_;
   std::map<std::string, uint64_t> drops_told_;
   Instant next_activity_{};
+  size_t unknown_told_ = 0;  // in this activity interval
 };
 
 }  // namespace segw::isa

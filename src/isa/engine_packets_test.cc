@@ -371,5 +371,35 @@ TEST(EnginePackets, AnSaOfTwoFamiliesIsNotInstalled) {
   EXPECT_EQ(gateway.from_private(to_client(false, 40)).to_public.size(), 1U);
 }
 
+TEST(EnginePackets, EspUnderUnknownSpisIsToldAFewTimesAndByTheActiveOnly) {
+  Gateway gateway(false);
+  const auto told = [](const Output& out) {
+    std::vector<UnknownEsp> all;
+    for (const FromIsa& each : out.to_segwd) {
+      if (const auto* unknown = std::get_if<UnknownEsp>(&each)) all.push_back(*unknown);
+    }
+    return all;
+  };
+  const testing::Ends other = testing::make_ends(0x7777, 0x8888);
+  const auto sealer = esp::Sealer::make(other.client, *gateway.backend);
+  const Bytes packet =
+      sealer->seal(other.client, testing::inner_packet("192.168.1.1", "10.2.2.10", 40),
+                   {.sequence = 1, .iv = 1}, gateway.rng, {});
+  const auto first = told(gateway.from_public({packet}));
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].spi, Spi{0x7777});
+  EXPECT_EQ(first[0].local, gateway.ends.gateway.local);
+  EXPECT_EQ(first[0].remote, (Endpoint{.address = gateway.ends.client.local, .port = 4500}));
+  EXPECT_EQ(first[0].size, packet.size() - 20);
+  EXPECT_EQ(told(gateway.from_public(std::vector<Bytes>(100, packet))).size(), kUnknownMost - 1);
+  gateway.now += kActivityInterval;
+  Output tick;
+  gateway.engine.on_timer(gateway.now, tick);
+  EXPECT_EQ(told(gateway.from_public({packet})).size(), 1U);
+  gateway.tell(SetRole{.role = Role::Closed});
+  EXPECT_TRUE(told(gateway.from_public({packet})).empty());
+  EXPECT_EQ(gateway.dropped("esp-unknown-spi"), 102U);
+}
+
 }  // namespace
 }  // namespace segw::isa

@@ -100,8 +100,10 @@ void Engine::punt(const esp::IpPacket& packet, const esp::UdpDatagram& datagram,
 void Engine::esp(const esp::IpPacket& packet, ByteView payload, std::optional<uint16_t> udp_port,
                  Instant now, Output& out) {
   if (payload.size() < esp::kHeaderSize) return drop("esp-malformed");
-  const auto at = sas_.find(spi_at(payload));
-  if (at == sas_.end() || at->second.sa.local != packet.destination) return drop("esp-unknown-spi");
+  const Spi spi = spi_at(payload);
+  const auto at = sas_.find(spi);
+  if (at == sas_.end()) return tell_unknown(packet, spi, udp_port, out);
+  if (at->second.sa.local != packet.destination) return drop("esp-unknown-spi");
   Sa& sa = at->second;
   const auto dscp = sa.options.copy_traffic_class ? esp::Dscp::CopyOuter : esp::Dscp::KeepInner;
   esp::Opened opened = sa.opener->open(sa.sa, payload, packet.traffic_class, dscp);
@@ -139,6 +141,18 @@ void Engine::esp(const esp::IpPacket& packet, ByteView payload, std::optional<ui
     activity.moved_to = elsewhere ? std::optional(from) : std::nullopt;
   }
   opened_packet(sa, std::move(opened.inner), now, out);
+}
+
+void Engine::tell_unknown(const esp::IpPacket& packet, Spi spi, std::optional<uint16_t> udp_port,
+                          Output& out) {
+  drop("esp-unknown-spi");
+  if (unknown_told_ == kUnknownMost) return;
+  ++unknown_told_;
+  out.to_segwd.emplace_back(
+      UnknownEsp{.local = packet.destination,
+                 .remote = {.address = packet.source, .port = udp_port.value_or(0)},
+                 .spi = spi,
+                 .size = static_cast<uint32_t>(packet.payload.size())});
 }
 
 void Engine::opened_packet(Sa& sa, Bytes inner, Instant now, Output& out) {

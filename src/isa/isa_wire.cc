@@ -35,6 +35,7 @@ enum class Type : uint8_t {
   SequenceLow = 67,
   Frozen = 68,
   Drops = 69,
+  UnknownEsp = 70,
 };
 
 void write_text(wire::Writer& out, const std::string& text) {
@@ -180,6 +181,12 @@ struct Encoder {
       out.u64(drop.count);
     }
   }
+  void operator()(const UnknownEsp& m) const {
+    type(Type::UnknownEsp);
+    isa::write(out, m.local);
+    isa::write(out, m.remote);
+    out.u32(m.spi.value).u32(m.size);
+  }
 };
 
 Duration read_span(wire::Reader& in, Duration most, std::string_view field) {
@@ -312,6 +319,15 @@ Drops read_drops(wire::Reader& in) {
   return m;
 }
 
+UnknownEsp read_unknown_esp(wire::Reader& in) {
+  UnknownEsp m;
+  m.local = read_address(in);
+  m.remote = read_endpoint(in);
+  m.spi = Spi{in.u32("spi")};
+  m.size = in.u32("size");
+  return m;
+}
+
 SetGrants read_set_grants(wire::Reader& in) {
   const Spi spi{in.u32("spi")};
   return SetGrants{.inbound_spi = spi, .grants = read_grants(in)};
@@ -380,6 +396,8 @@ wire::Decoded<FromIsa> decode_from_isa(ByteView bytes) {
       return in.finish(FromIsa(read_frozen(in)));
     case static_cast<uint8_t>(Type::Drops):
       return in.finish(FromIsa(read_drops(in)));
+    case static_cast<uint8_t>(Type::UnknownEsp):
+      return in.finish(FromIsa(read_unknown_esp(in)));
     default:
       in.refuse("type");
       return in.finish(FromIsa(Ready{}));

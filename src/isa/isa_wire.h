@@ -112,6 +112,12 @@ struct SequenceLow {  // will run out of allowed numbers soon: `rate` packets a 
   uint64_t next = 0;
   uint64_t rate = 0;
 };
+struct UnknownEsp {  // an SPI that is not there; at most kUnknownMost in an activity interval
+  IpAddress local;
+  Endpoint remote;  // port 0: not encapsulated
+  Spi spi;
+  uint32_t size = 0;  // bytes behind the IP header
+};
 struct Frozen {  // windows of all SAs that moved, exact; the last message of a freeze has `last`
   uint64_t cookie = 0;
   std::vector<esp::SaWindow> windows;
@@ -125,7 +131,7 @@ struct Drops {
   std::vector<DropCount> counts;
 };
 
-using FromIsa = std::variant<Ready, PuntIke, Activity, SequenceLow, Frozen, Drops>;
+using FromIsa = std::variant<Ready, PuntIke, Activity, SequenceLow, Frozen, Drops, UnknownEsp>;
 
 Bytes encode(const ToIsa& message);
 Bytes encode(const FromIsa& message);

@@ -66,7 +66,11 @@ std::vector<FromIsa> every_report() {
                                       .moved_to = endpoint("1.2.3.4", 5)}}},
           SequenceLow{.inbound_spi = {1}, .next = 2, .rate = 3},
           Frozen{.cookie = 4, .windows = {window, window}, .last = true},
-          Drops{.counts = {DropCount{.reason = "fenced", .count = 3}}}};
+          Drops{.counts = {DropCount{.reason = "fenced", .count = 3}}},
+          UnknownEsp{.local = endpoint("10.10.20.1", 0).address,
+                     .remote = endpoint("10.10.10.1", 4500),
+                     .spi = {5},
+                     .size = 6}};
 }
 
 template <typename Message, typename Decode>

@@ -25,7 +25,9 @@ TEST_F(DynamicGateway, ClientsGetTheirTunnelsAndRoutesOnBothChassis) {
 }
 
 TEST_F(DynamicGateway, TheStandbyGoesOnWithTheSameSasAndTouchesNoRoute) {
-  Cluster& c = converged(two_clients());
+  ClusterOptions options = two_clients();
+  options.rekeys_taken_over = false;
+  Cluster& c = converged(options);
   c.run_for(2s);
   const auto spis = c.client(1).outbound_spis();
   c.host(A).crash();

@@ -1,0 +1,13 @@
+#include "esp/holders.h"
+
+#include <algorithm>
+
+namespace segw::esp {
+
+bool held_in_another_life(const std::vector<Holder>& holders, const Holder& self) {
+  return std::ranges::any_of(holders, [&](const Holder& holder) {
+    return holder.slot == self.slot && holder.incarnation != self.incarnation;
+  });
+}
+
+}  // namespace segw::esp

@@ -103,8 +103,8 @@ void TunnelGroup::note_usable(const mcs::Record& record, bool usable) {
 
 bool TunnelGroup::knows_all() const {
   if (!mimp::acting(role_) || handover_.is_old() || doubtful_ || !unusable_.empty()) return false;
-  for (uint8_t i = 0; i < peers(); ++i) {
-    const PeerIndex peer{i};
+  for (size_t i = 0; i < peers(); ++i) {
+    const PeerIndex peer{static_cast<uint8_t>(i)};
     if (mimp_->reachable(peer) && mimp::acting(mimp_->peer_state(peer))) return false;
   }
   return true;
@@ -112,7 +112,9 @@ bool TunnelGroup::knows_all() const {
 
 void TunnelGroup::update_completeness() {
   bool all = mimp_ != nullptr;
-  for (uint8_t i = 0; i < peers(); ++i) all = all && mimp_->in_sync_set(PeerIndex{i});
+  for (size_t i = 0; i < peers(); ++i) {
+    all = all && mimp_->in_sync_set(PeerIndex{static_cast<uint8_t>(i)});
+  }
   if (all) doubtful_ = false;  // whatever another chassis knew, it has been compared with us
   const Instant now = platform_.clock.now();
   if (!knows_all()) {

@@ -491,7 +491,6 @@ class EngineImpl final : public Engine {
   std::set<std::pair<Instant, uint32_t>> wanted_;  // tunnels to be begun, by time
   std::set<IkeSpi> connecting_;                    // Connecting or Authenticating
   std::set<Spi> reserved_;                         // inbound SPIs in requests of ours
-  Instant taken_over_at_{};
   std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns_;
   Instant next_turn_{};
   std::set<Spi> automatic_;  // CHILD SAs whose turn has come, and that are not yet rekeyed

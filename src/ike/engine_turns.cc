@@ -15,8 +15,7 @@ constexpr Duration kFirstTurn = std::chrono::seconds(1);
 }  // namespace
 
 void EngineImpl::begin_turns() {
-  taken_over_at_ = platform_.clock.now();
-  next_turn_ = taken_over_at_ + kFirstTurn;
+  next_turn_ = platform_.clock.now() + kFirstTurn;
   turns_ = {};
   automatic_.clear();
   turn_timer_.cancel();
@@ -33,13 +32,13 @@ uint64_t EngineImpl::numbers_left(const esp::ChildSa& child) const {
                            child.suite.extended_sequence_numbers);
 }
 
-// Which CHILD SAs those are need not be told to the next chassis: it takes over them all.
+// Before anything is made with this client here: all that it has is what was taken over. Which
+// CHILD SAs those are need not be told to the next chassis: it takes over them all.
 void EngineImpl::want_taken_over(const IkeSa& sa) {
   if (!settings_->rekey_taken_over) return;
   for (const Spi spi : sa.children) {
     const auto child = tables_.child_sas.find(spi);
     if (child == tables_.child_sas.end() || child->second.rekeyed) continue;
-    if (child_born(spi) > taken_over_at_) continue;
     turns_.push({.left = numbers_left(child->second), .ike = {}, .child = spi});
   }
   arm_turns();

@@ -11,7 +11,6 @@
 namespace segw::sim {
 namespace {
 
-constexpr size_t kHosts = 2;
 constexpr size_t kViolationsMax = 5;
 constexpr Duration kConvergeMax = std::chrono::seconds(30);
 constexpr Duration kHandoverMax = std::chrono::seconds(4);
@@ -68,30 +67,42 @@ Cluster::Cluster(uint64_t seed, const ClusterOptions& options)
       world_(seed),
       network_(world_),
       packets_(world_),
-      roles_(world_, kHosts),
+      roles_(world_, host_count(options)),
       fanout_(std::make_unique<Fanout>(*this)),
       streams_(
           world_, network_, [this](HostId id) { return hosts_[id]->powered(); },
-          [this](HostId id) { sent_message(id); }) {
+          [this](HostId id) { sent_message(id); }),
+      messages_(host_count(options)),
+      crash_at_(host_count(options)) {
+  add_hosts();
+  for (uint8_t index = 0; index < options_.clients; ++index) {
+    clients_.push_back(
+        std::make_unique<Client>(world_, packets_, *fanout_, client_spec(options_, index)));
+  }
+  packets_.set_core([this](Bytes packet) { core_receives(std::move(packet)); });
+  make_view();
+  checkers_ = make_checkers(*view_);
+  world_.on_event([this] { fanout_->after_event(); });
+}
+
+void Cluster::add_hosts() {
   const Surroundings around{.world = world_,
                             .network = network_,
                             .streams = streams_,
                             .packets = packets_,
                             .observer = *fanout_,
                             .hosts = host_list_};
-  for (HostId id = 0; id < kHosts; ++id) {
-    hosts_.push_back(std::make_unique<SimHost>(around, id == A ? "A" : "B", system_address(id),
+  for (HostId id = 0; id < host_count(options_); ++id) {
+    hosts_.push_back(std::make_unique<SimHost>(around, host_name(id), system_address(id),
                                                chassis_config(options_, id)));
     host_list_.push_back(hosts_.back().get());
     packets_.add_chassis(*hosts_.back());
+    network_.add_address(id, shunt_address(platform::Side::Public, id));
+    network_.add_address(id, shunt_address(platform::Side::Private, id));
   }
-  hosts_[A]->set_peer(*hosts_[B]);
-  hosts_[B]->set_peer(*hosts_[A]);
-  for (uint8_t index = 0; index < options_.clients; ++index) {
-    clients_.push_back(
-        std::make_unique<Client>(world_, packets_, *fanout_, client_spec(options_, index)));
-  }
-  packets_.set_core([this](Bytes packet) { core_receives(std::move(packet)); });
+}
+
+void Cluster::make_view() {
   view_ = std::make_unique<CheckerView>(
       CheckerView{.world = world_,
                   .network = network_,
@@ -106,8 +117,6 @@ Cluster::Cluster(uint64_t seed, const ClusterOptions& options)
                   .violate = [this](std::string_view checker,
                                     std::string text) { violate(checker, std::move(text)); },
                   .dynamic = options_.dynamic});
-  checkers_ = make_checkers(*view_);
-  world_.on_event([this] { fanout_->after_event(); });
 }
 
 Cluster::~Cluster() {
@@ -138,8 +147,7 @@ void Cluster::core_receives(Bytes packet) {
 }
 
 void Cluster::boot() {
-  hosts_[A]->boot();
-  hosts_[B]->boot();
+  for (const auto& host : hosts_) host->boot();
   for (const auto& client : clients_) client->start();
 }
 
@@ -163,26 +171,24 @@ bool Cluster::run_until(const std::function<bool()>& condition, Duration limit) 
 }
 
 std::optional<HostId> Cluster::master() const {
-  for (HostId id = 0; id < kHosts; ++id) {
+  for (HostId id = 0; id < hosts(); ++id) {
     if (roles_.acting(id)) return id;
   }
   return std::nullopt;
 }
 
-chassis::PeerGroupStatus Cluster::role_of(HostId id) const {
-  const chassis::Chassis* chassis = hosts_[id]->chassis();
-  if (chassis == nullptr) return {};
-  const chassis::Status status = chassis->status();
-  if (status.peers.empty() || status.peers.front().groups.empty()) return {};
-  return status.peers.front().groups.front();
-}
+GroupView Cluster::role_of(HostId id) const { return view_group(*hosts_[id], network_); }
 
 bool Cluster::redundant() const {
   if (master_count() != 1) return false;
   const HostId active = *master();
-  const HostId other = active == A ? B : A;
-  if (!hosts_[other]->started() || hosts_[other]->paused()) return false;
-  return role_of(active).in_sync && role_of(other).in_sync;
+  const GroupView of_active = role_of(active);
+  for (const auto& host : hosts_) {
+    if (host->id() == active || !host->running()) continue;
+    if (!host->started() || host->paused()) return false;
+    if (!of_active.members.contains(host->id()) || !role_of(host->id()).in_sync) return false;
+  }
+  return !of_active.members.empty();
 }
 
 bool Cluster::all_have_tunnels() const {
@@ -200,13 +206,29 @@ std::vector<ClientView> Cluster::client_views() const {
   return views;
 }
 
-bool Cluster::hand_over(HostId at) {
-  if (hosts_[at]->chassis() == nullptr) return false;
+void Cluster::ask_switchover(HostId at, std::optional<HostId> to, std::function<void(bool)> done) {
+  chassis::Chassis* chassis = hosts_[at]->chassis();
+  if (chassis == nullptr) {
+    if (done) done(false);
+    return;
+  }
+  world_.note("tools", fmt::format("force-switchover at {}{}", host_name(at),
+                                   to ? " to " + host_name(*to) : ""));
+  const auto told = [this, tell = std::move(done)](const Result<std::string>& result) {
+    world_.note("tools", result ? *result : result.error().text);
+    if (tell) tell(result.has_value());
+  };
+  if (options_.domain.empty()) {
+    chassis->force_switchover(kGroup, told);
+  } else {
+    chassis->force_switchover(kDomain, to ? std::optional(system_address(*to)) : std::nullopt,
+                              told);
+  }
+}
+
+bool Cluster::hand_over(HostId at, std::optional<HostId> to) {
   auto outcome = std::make_shared<std::optional<bool>>();
-  hosts_[at]->chassis()->force_switchover(kGroup, [this, outcome](const Result<std::string>& r) {
-    world_.note("tools", r ? *r : r.error().text);
-    *outcome = r.has_value();
-  });
+  ask_switchover(at, to, [outcome](bool moved) { *outcome = moved; });
   run_until([&] { return outcome->has_value(); }, kHandoverMax);
   return outcome->value_or(false);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// The test language: two chassis A and B with their clients and a core host, every checker running.
+// The test language: two chassis A and B, or a domain of up to four, with their clients and a core
+// host, every checker running.
 //
 //   Cluster c(seed());
 //   c.converge();
@@ -17,13 +18,24 @@
 
 #include "sim/checkers/checker.h"
 #include "sim/client.h"
+#include "sim/group_view.h"
 #include "sim/host.h"
 
 namespace segw::sim {
 
 constexpr HostId A = 0;
 constexpr HostId B = 1;
+constexpr HostId C = 2;
+constexpr HostId D = 3;
 constexpr TunnelGroupId kGroup{1};
+constexpr DomainId kDomain{1};
+
+struct DomainNode {
+  mimp::DesignatedRole role = mimp::DesignatedRole::Active;
+  uint8_t priority = 100;
+  bool revertive = false;
+  bool pooled = false;  // a designated standby: its ISA is one of a member pool
+};
 
 struct ClusterOptions {
   uint8_t clients = 1;
@@ -48,6 +60,7 @@ struct ClusterOptions {
   uint8_t gateway_begins = 0;     // bit n: client n's tunnel; not for one behind a NAT
   Duration ike_lifetime = std::chrono::hours(24);
   Duration child_lifetime = std::chrono::hours(1);
+  std::vector<DomainNode> domain = {};  // 2 to 4, by HostId; none: a pair
 };
 
 struct Violation {
@@ -63,8 +76,8 @@ class Cluster {
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
-  // Boots both chassis and their clients; true when one acts, the other is its in-sync standby, and
-  // every client has a tunnel.
+  // Boots all chassis and their clients; true when one acts, the others are its in-sync standbys,
+  // and every client has a tunnel.
   bool converge();
   void boot();  // the same without waiting
 
@@ -72,6 +85,7 @@ class Cluster {
   bool run_until(const std::function<bool()>& condition, Duration limit);
 
   SimHost& host(HostId id) { return *hosts_[id]; }
+  [[nodiscard]] HostId hosts() const { return static_cast<HostId>(hosts_.size()); }
   Client& client(size_t index = 0) { return *clients_[index]; }
   [[nodiscard]] size_t clients() const { return clients_.size(); }
   Network& net() { return network_; }
@@ -81,13 +95,16 @@ class Cluster {
   [[nodiscard]] Duration hold_time() const { return options_.keep_alive * options_.hold_count; }
   [[nodiscard]] size_t master_count() const { return roles_.acting_count(); }
   [[nodiscard]] std::optional<HostId> master() const;
-  [[nodiscard]] HostId standby() const { return master().value_or(A) == A ? B : A; }
-  [[nodiscard]] bool redundant() const;  // a master, and a standby in sync
+  // A master, and all others that run are its standbys in sync: one at least.
+  [[nodiscard]] bool redundant() const;
   [[nodiscard]] bool all_have_tunnels() const;
-  [[nodiscard]] chassis::PeerGroupStatus role_of(HostId id) const;
+  [[nodiscard]] GroupView role_of(HostId id) const;
 
-  // tools perform … force-switchover at this chassis; false if it refuses or does not in time.
-  bool hand_over(HostId at);
+  // tools perform … force-switchover at this chassis; in a domain also to a certain one. False if
+  // it refuses or does not in time.
+  bool hand_over(HostId at, std::optional<HostId> to = {});
+  // The same without waiting; `done` may be empty.
+  void ask_switchover(HostId at, std::optional<HostId> to, std::function<void(bool)> done);
   // Power-fails the host as its k-th message from now (IKE to a client, or MCS) has left.
   void crash_after_messages(HostId id, uint64_t count);
   [[nodiscard]] uint64_t messages_sent(HostId id) const { return messages_[id]; }
@@ -100,6 +117,8 @@ class Cluster {
 
  private:
   class Fanout;
+  void add_hosts();
+  void make_view();
   void sent_message(HostId id);
   void violate(std::string_view checker, std::string text);
   void core_receives(Bytes packet);
@@ -118,8 +137,8 @@ class Cluster {
   std::unique_ptr<CheckerView> view_;
   std::vector<std::unique_ptr<Checker>> checkers_;
   std::vector<Violation> violations_;
-  uint64_t messages_[2] = {0, 0};
-  std::optional<uint64_t> crash_at_[2];
+  std::vector<uint64_t> messages_;
+  std::vector<std::optional<uint64_t>> crash_at_;
   uint64_t injected_ = 0;
 };
 

@@ -15,9 +15,10 @@ struct Kind {
   Fault fault;
   std::string_view name;
 };
-constexpr std::array<Kind, 14> kKinds = {{{Fault::Crash, "crash"},
+constexpr size_t kFirstKinds = 14;
+constexpr std::array<Kind, 17> kKinds = {{{Fault::Crash, "crash"},
                                           {Fault::LostDisk, "lost-disk"},
-                                          {Fault::BothCrash, "both-crash"},
+                                          {Fault::AllCrash, "all-crash"},
                                           {Fault::KillSegwd, "kill"},
                                           {Fault::Pause, "pause"},
                                           {Fault::IsaCrash, "isa-crash"},
@@ -28,17 +29,24 @@ constexpr std::array<Kind, 14> kKinds = {{{Fault::Crash, "crash"},
                                           {Fault::BadClientLink, "bad-client-link"},
                                           {Fault::NatRebind, "nat-rebind"},
                                           {Fault::Handover, "handover"},
-                                          {Fault::ClearText, "clear-text"}}};
+                                          {Fault::ClearText, "clear-text"},
+                                          {Fault::SlowDisk, "slow-disk"},
+                                          {Fault::ClockStep, "clock-step"},
+                                          {Fault::RollingRestart, "rolling-restart"}}};
 constexpr uint32_t kKindChance = 450;
+constexpr uint32_t kLaterKindChance = 200;
 constexpr uint32_t kStaysDownChance = 300;
 
 }  // namespace
 
 Faults::Faults(Cluster& cluster, bool has_nat)
     : cluster_(cluster), rng_(cluster.world().stream("faults")) {
-  for (const Kind& kind : kKinds) {
-    const bool picked = rng_.chance_per_mille(kKindChance);
-    if (picked && (kind.fault != Fault::NatRebind || has_nat)) kinds_.push_back(kind.fault);
+  Rng later = cluster.world().stream("later faults");
+  for (size_t i = 0; i < kKinds.size(); ++i) {
+    const Fault fault = kKinds.at(i).fault;
+    const bool picked = i < kFirstKinds ? rng_.chance_per_mille(kKindChance)
+                                        : later.chance_per_mille(kLaterKindChance);
+    if (picked && (fault != Fault::NatRebind || has_nat)) kinds_.push_back(fault);
   }
   if (kinds_.empty()) kinds_.push_back(Fault::Crash);
   gap_min_ = milliseconds(rng_.from(200, 3000));
@@ -95,32 +103,48 @@ LinkQuality Faults::draw_quality(uint32_t loss_max, Duration delay_max) {
   return quality;
 }
 
+// In a pair at the master. In a domain at any, to any or to whom it chooses.
 void Faults::hand_over() {
   const auto master = cluster_.master();
   if (!master) return;
-  chassis::Chassis* chassis = cluster_.host(*master).chassis();
-  if (chassis == nullptr || cluster_.host(*master).paused()) return;
-  World& world = cluster_.world();
-  world.note("tools", fmt::format("force-switchover at {}", cluster_.host(*master).name()));
-  chassis->force_switchover(kGroup, [&world](const Result<std::string>& result) {
-    world.note("tools", result ? *result : result.error().text);
+  HostId at = *master;
+  std::optional<HostId> to;
+  if (cluster_.hosts() > 2) {
+    at = static_cast<HostId>(rng_.below(cluster_.hosts()));
+    const auto target = static_cast<HostId>(rng_.below(cluster_.hosts() + 1U));
+    if (target < cluster_.hosts()) to = target;
+  }
+  if (!cluster_.host(at).paused()) cluster_.ask_switchover(at, to, {});
+}
+
+// One after the other, as an upgrade does it; whether or not the one before is in sync again.
+void Faults::roll(HostId id) {
+  if (id >= cluster_.hosts()) return;
+  cluster_.host(id).crash();
+  later(milliseconds(500), seconds(3), [this, id] {
+    cluster_.host(id).boot();
+    later(seconds(2), seconds(6), [this, id] { roll(static_cast<HostId>(id + 1)); });
   });
 }
 
+HostId Faults::draw_other(HostId id) {
+  if (cluster_.hosts() == 2) return id == A ? B : A;
+  const auto step = static_cast<HostId>(1 + rng_.below(cluster_.hosts() - 1U));
+  return static_cast<HostId>((id + step) % cluster_.hosts());
+}
+
 void Faults::strike(Fault fault) {
-  const auto id = static_cast<HostId>(rng_.below(2));
-  const HostId other = id == A ? B : A;
+  const auto id = static_cast<HostId>(rng_.below(cluster_.hosts()));
+  const HostId other = draw_other(id);
   switch (fault) {
     case Fault::Crash:
     case Fault::LostDisk:
       cluster_.host(id).crash();
       boot_later(id, fault == Fault::LostDisk);
       return;
-    case Fault::BothCrash:
-      cluster_.host(A).crash();
-      cluster_.host(B).crash();
-      boot_later(A, false);
-      boot_later(B, false);
+    case Fault::AllCrash:
+      for (HostId each = 0; each < cluster_.hosts(); ++each) cluster_.host(each).crash();
+      for (HostId each = 0; each < cluster_.hosts(); ++each) boot_later(each, false);
       return;
     case Fault::KillSegwd:
       cluster_.host(id).kill_segwd();
@@ -137,19 +161,10 @@ void Faults::strike(Fault fault) {
       cluster_.host(id).crash_isa();
       return;
     case Fault::Cut:
-      cluster_.net().cut(A, B);
-      later(milliseconds(200), seconds(12), [this] { cluster_.net().heal(); });
-      return;
     case Fault::OneWayCut:
-      cluster_.net().cut_one_way(id, other);
-      later(milliseconds(200), seconds(12), [this] { cluster_.net().heal(); });
-      return;
     case Fault::Clog:
-      cluster_.net().clog(id, rng_.between(milliseconds(50), seconds(4)));
-      return;
     case Fault::BadLink:
-      cluster_.net().set_quality(A, B, draw_quality(300, milliseconds(30)));
-      cluster_.net().set_quality(B, A, draw_quality(300, milliseconds(30)));
+      strike_link(fault, id, other);
       return;
     case Fault::BadClientLink:
       cluster_.packets().set_client_quality(draw_quality(300, milliseconds(60)));
@@ -163,7 +178,38 @@ void Faults::strike(Fault fault) {
     case Fault::ClearText:
       cluster_.inject_clear_text();
       return;
+    case Fault::SlowDisk:
+      cluster_.host(id).set_disk_delay(rng_.between(milliseconds(20), seconds(3)));
+      later(seconds(1), seconds(20), [this, id] { cluster_.host(id).set_disk_delay({}); });
+      return;
+    case Fault::ClockStep:
+      cluster_.host(id).step_wall_clock(rng_.between(seconds(0), seconds(7200)) - seconds(3600));
+      return;
+    case Fault::RollingRestart:
+      roll(A);
+      return;
   }
+}
+
+void Faults::strike_link(Fault fault, HostId id, HostId other) {
+  Network& net = cluster_.net();
+  if (fault == Fault::Clog) {
+    net.clog(id, rng_.between(milliseconds(50), seconds(4)));
+    return;
+  }
+  if (fault == Fault::BadLink) {
+    net.set_quality(id, other, draw_quality(300, milliseconds(30)));
+    net.set_quality(other, id, draw_quality(300, milliseconds(30)));
+    return;
+  }
+  if (fault == Fault::Cut) {
+    net.cut(std::min(id, other), std::max(id, other));
+  } else {
+    net.cut_one_way(id, other);
+  }
+  // In a domain other links may stay cut.
+  later(milliseconds(200), seconds(12),
+        [this, &net, id, other] { cluster_.hosts() == 2 ? net.heal() : net.heal(id, other); });
 }
 
 void Faults::end() {
@@ -172,17 +218,17 @@ void Faults::end() {
   cluster_.net().heal();
   cluster_.packets().set_client_quality(
       LinkQuality{.delay_min = milliseconds(4), .delay_max = milliseconds(5)});
-  cluster_.host(A).go_on();
-  cluster_.host(B).go_on();
-  const auto stays_down = static_cast<HostId>(rng_.below(2));
-  const bool may_stay_down = std::ranges::find(kinds_, Fault::Crash) != kinds_.end();
-  if (may_stay_down && rng_.chance_per_mille(kStaysDownChance)) {
-    cluster_.host(stays_down).crash();
-    cluster_.host(stays_down == A ? B : A).boot();
-    return;
+  for (HostId id = 0; id < cluster_.hosts(); ++id) {
+    cluster_.host(id).go_on();
+    cluster_.host(id).set_disk_delay({});
   }
-  cluster_.host(A).boot();
-  cluster_.host(B).boot();
+  const auto stays_down = static_cast<HostId>(rng_.below(cluster_.hosts()));
+  const bool may_stay_down = std::ranges::find(kinds_, Fault::Crash) != kinds_.end();
+  const bool one_stays_down = may_stay_down && rng_.chance_per_mille(kStaysDownChance);
+  if (one_stays_down) cluster_.host(stays_down).crash();
+  for (HostId id = 0; id < cluster_.hosts(); ++id) {
+    if (!one_stays_down || id != stays_down) cluster_.host(id).boot();
+  }
 }
 
 }  // namespace segw::sim

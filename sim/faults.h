@@ -13,7 +13,7 @@ namespace segw::sim {
 enum class Fault : uint8_t {
   Crash,
   LostDisk,
-  BothCrash,
+  AllCrash,
   KillSegwd,
   Pause,
   IsaCrash,
@@ -25,6 +25,10 @@ enum class Fault : uint8_t {
   NatRebind,
   Handover,
   ClearText,
+  // Drawn apart from those above, so that seeds from before there were these keep theirs.
+  SlowDisk,
+  ClockStep,
+  RollingRestart,
 };
 
 class Faults {
@@ -38,6 +42,9 @@ class Faults {
  private:
   void happen();
   void strike(Fault fault);
+  void strike_link(Fault fault, HostId id, HostId other);
+  void roll(HostId id);
+  [[nodiscard]] HostId draw_other(HostId id);
   void boot_later(HostId id, bool lost_disk);
   void go_on_later(HostId id);
   void hand_over();

@@ -126,6 +126,12 @@ void SimHost::lose_disk() {
   disk_.clear();
 }
 
+void SimHost::step_wall_clock(Duration by) {
+  around_.world.note(name_,
+                     fmt::format("its wall clock steps by {} s", by / std::chrono::seconds(1)));
+  wall_offset_ += by;
+}
+
 void SimHost::kill_segwd() {
   if (!running()) return;
   around_.world.note(name_, "segwd is killed");
@@ -213,8 +219,10 @@ void SimHost::steer(TunnelGroupId group, const platform::SteeringState& state) {
   if (at == steering_.end() || at->second.state == state) return;
   const bool announces = state.virtual_next_hops && !at->second.state.virtual_next_hops;
   at->second.state = state;
-  around_.world.note(name_, fmt::format("steers {} (shunted: {}){}", text(state.from_service),
-                                        text(state.from_shunt),
+  const std::string way =
+      state.from_service == platform::Target::Shunt ? fmt::format(" {}", state.shunt_to) : "";
+  around_.world.note(name_, fmt::format("steers {}{} (shunted: {}){}", text(state.from_service),
+                                        way, text(state.from_shunt),
                                         state.virtual_next_hops ? " and answers ARP" : ""));
   if (!announces) return;
   around_.packets.announce(id_, platform::Side::Public);
@@ -267,17 +275,35 @@ void SimHost::forward(platform::Side side, bool from_shunt, Bytes packet) {
         if (isa_) isa_->packet(side, packet);
         return;
       case platform::Target::Shunt:
-        if (!spec.shunts.empty() && spec.shunts.front().next_hop) shunt(side, packet);
+        shunt(side, steered, packet);
         return;
     }
   }
   around_.observer.on_default_route(id_, side, packet);
 }
 
-void SimHost::shunt(platform::Side side, const Bytes& packet) {
-  if (peer_ == nullptr) return;
-  for (const Instant at : around_.network.arrivals(id_, peer_->id_)) {
-    around_.world.at(kNature, at, [this, side, packet] { peer_->receive_shunted(side, packet); });
+std::optional<HostId> SimHost::shunt_of(platform::Side side, const Steered& steered) const {
+  const auto& spec =
+      side == platform::Side::Public ? steered.spec.public_side : steered.spec.private_side;
+  const platform::SteeringState& state = steered.state;
+  if (state.from_service != platform::Target::Shunt) return std::nullopt;
+  if (state.shunt_to >= spec.shunts.size()) return std::nullopt;
+  const auto& next_hop = spec.shunts[state.shunt_to].next_hop;
+  return next_hop ? around_.network.find(*next_hop) : std::nullopt;
+}
+
+std::optional<HostId> SimHost::shunts_to() const {
+  if (steering_.empty()) return std::nullopt;
+  const auto to = shunt_of(platform::Side::Public, steering_.begin()->second);
+  return to == shunt_of(platform::Side::Private, steering_.begin()->second) ? to : std::nullopt;
+}
+
+void SimHost::shunt(platform::Side side, const Steered& steered, const Bytes& packet) {
+  const auto to = shunt_of(side, steered);
+  if (!to || *to == id_) return;
+  SimHost* peer = around_.hosts[*to];
+  for (const Instant at : around_.network.arrivals(id_, *to)) {
+    around_.world.at(kNature, at, [peer, side, packet] { peer->receive_shunted(side, packet); });
   }
 }
 

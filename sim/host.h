@@ -49,11 +49,15 @@ class SimHost final : public NextHop {
   void crash_isa();
   // No ISA can start any more (no /dev/net/tun, say) until it is `false` again.
   void refuse_isas(bool refuse) { isas_refused_ = refuse; }
+  // What a write takes on top of the usual; it survives a crash as the disk does.
+  void set_disk_delay(Duration delay) { disk_delay_ = delay; }
+  void step_wall_clock(Duration by);
 
   [[nodiscard]] bool powered() const { return powered_; }
   [[nodiscard]] bool running() const;  // segwd lives
   [[nodiscard]] bool paused() const;
   [[nodiscard]] bool started() const { return running() && started_; }
+  [[nodiscard]] bool isa_runs() const { return isa_ != nullptr; }
   [[nodiscard]] chassis::Chassis* chassis() const;
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] HostId id() const { return id_; }
@@ -63,6 +67,8 @@ class SimHost final : public NextHop {
   // ---- for SimPlatform ----
   Surroundings& around() { return around_; }
   std::map<std::string, Bytes>& disk() { return disk_; }
+  [[nodiscard]] Duration disk_delay() const { return disk_delay_; }
+  [[nodiscard]] Duration wall_offset() const { return wall_offset_; }
   Result<std::unique_ptr<platform::Isa>> start_isa(const platform::IsaSpec& spec, ProcessId segwd,
                                                    platform::IsaHandler& handler);
   Result<void> declare(const platform::SteeringSpec& spec);
@@ -81,8 +87,9 @@ class SimHost final : public NextHop {
   // As if a wrong route led it to the ISA's public TUN.
   void receive_clear_text(const Bytes& packet);
   void isa_sends(platform::Side side, Bytes packet);
-  void set_peer(SimHost& peer) { peer_ = &peer; }
   [[nodiscard]] const platform::SteeringState* steering() const;
+  // Whom it hands the group's traffic, on both sides; nothing: nobody.
+  [[nodiscard]] std::optional<HostId> shunts_to() const;
   [[nodiscard]] std::set<IpPrefix> added_routes() const;
 
  private:
@@ -95,7 +102,8 @@ class SimHost final : public NextHop {
     std::set<IpPrefix> added;  // routes that come and go, of the private side
   };
   void forward(platform::Side side, bool from_shunt, Bytes packet);
-  void shunt(platform::Side side, const Bytes& packet);
+  void shunt(platform::Side side, const Steered& steered, const Bytes& packet);
+  [[nodiscard]] std::optional<HostId> shunt_of(platform::Side side, const Steered& steered) const;
   void stop_isa();
   void make_forwarding_safe();
   void end_segwd();
@@ -107,12 +115,13 @@ class SimHost final : public NextHop {
   std::shared_ptr<const config::Config> config_;
   HostId id_;
   Rng rng_;
-  SimHost* peer_ = nullptr;
   bool powered_ = false;
   bool started_ = false;
   bool isas_refused_ = false;
   Instant booted_at_{};
   std::map<std::string, Bytes> disk_;
+  Duration disk_delay_{};
+  Duration wall_offset_{};
   std::map<TunnelGroupId, Steered> steering_;
   std::unique_ptr<IsaProcess> isa_;
   platform::IsaHandler* isa_handler_ = nullptr;

@@ -27,14 +27,23 @@ std::optional<HostId> Network::find(const IpAddress& address) const {
 
 void Network::disturbed() { disturbed_ = world_.now(); }
 
-Instant Network::disturbed_until() const {
+Instant Network::changed_until() const {
   Instant latest = disturbed_;
   for (const auto& row : links_) {
-    for (const Link& one : row) {
-      latest = std::max(latest, one.cut ? world_.now() : one.clogged_until);
-    }
+    for (const Link& one : row) latest = std::max(latest, one.clogged_until);
   }
   return latest;
+}
+
+Instant Network::disturbed_until() const {
+  const bool cut = std::ranges::any_of(
+      links_, [](const auto& row) { return std::ranges::any_of(row, &Link::cut); });
+  return cut ? world_.now() : changed_until();
+}
+
+Instant Network::cut_until(HostId a, HostId b) const {
+  if (!two_way(a, b)) return world_.now();
+  return std::max(link(a, b).cut_until, link(b, a).cut_until);
 }
 
 void Network::set_quality(HostId from, HostId to, const LinkQuality& quality) {
@@ -56,9 +65,21 @@ void Network::cut(HostId a, HostId b) {
 void Network::heal() {
   world_.note("net", "healed");
   for (auto& row : links_) {
-    for (Link& one : row) one = Link{};
+    for (Link& one : row) heal(one);
   }
   disturbed();
+}
+
+void Network::heal(HostId a, HostId b) {
+  world_.note("net", fmt::format("healed {} - {}", a, b));
+  heal(links_[a][b]);
+  heal(links_[b][a]);
+  disturbed();
+}
+
+void Network::heal(Link& link) {
+  const Instant cut_until = link.cut ? world_.now() : link.cut_until;
+  link = Link{.quality = {}, .cut_until = cut_until};
 }
 
 void Network::clog(HostId from, Duration length) {
@@ -67,8 +88,10 @@ void Network::clog(HostId from, Duration length) {
   disturbed();
 }
 
-bool Network::lossy(HostId a, HostId b) const {
-  return link(a, b).quality.loss_per_mille > 0 || link(b, a).quality.loss_per_mille > 0;
+bool Network::lossy() const {
+  return std::ranges::any_of(links_, [](const auto& row) {
+    return std::ranges::any_of(row, [](const Link& one) { return one.quality.loss_per_mille > 0; });
+  });
 }
 
 Duration Network::delay(const Link& link) {

@@ -22,7 +22,7 @@ class SimClock final : public platform::Clock {
   [[nodiscard]] std::chrono::system_clock::time_point wall() const override {
     return std::chrono::system_clock::time_point(
         std::chrono::duration_cast<std::chrono::system_clock::duration>(
-            owner_.world.now().time_since_epoch()));
+            owner_.world.now().time_since_epoch() + owner_.host.wall_offset()));
   }
 
  private:
@@ -165,16 +165,20 @@ class SimStore final : public platform::Store {
   // Durable a little before the writer is told: a crash between the two keeps the new contents.
   void write(std::string_view name, Bytes contents,
              std::function<void(Result<void>)> done) override {
-    const Duration takes = owner_.host.rng().between(kFsyncMin, kFsyncMax);
-    owner_.world.after(owner_.process, takes / 2,
-                       [this, file = std::string(name), bytes = std::move(contents)] {
-                         owner_.host.disk()[file] = bytes;
-                       });
-    owner_.world.after(owner_.process, takes, [told = std::move(done)] { told({}); });
+    const Instant begins = std::max(owner_.world.now(), idle_from_);
+    const Duration takes =
+        owner_.host.rng().between(kFsyncMin, kFsyncMax) + owner_.host.disk_delay();
+    idle_from_ = begins + takes;
+    owner_.world.at(owner_.process, begins + takes / 2,
+                    [this, file = std::string(name), bytes = std::move(contents)] {
+                      owner_.host.disk()[file] = bytes;
+                    });
+    owner_.world.at(owner_.process, idle_from_, [told = std::move(done)] { told({}); });
   }
 
  private:
   Owner owner_;
+  Instant idle_from_{};  // one write at a time
 };
 
 class SimLog final : public platform::Log {

@@ -108,19 +108,48 @@ void draw_families(uint64_t seed, ClusterOptions& options) {
   options.inside_v6 = static_cast<uint8_t>(rng.below(8));
 }
 
+// A third of the seeds are domains: up to three designated actives, at times with a standby.
+void draw_domain(uint64_t seed, ClusterOptions& options) {
+  Rng rng(seed, "domain");
+  if (rng.below(3) != 0) return;
+  const uint64_t actives = rng.from(1, 3);
+  const bool has_standby = actives == 1 || rng.below(2) == 0;
+  const bool revertive = rng.below(2) == 0;
+  for (uint64_t i = 0; i < actives; ++i) {
+    // Equal priorities too.
+    options.domain.push_back(DomainNode{.role = mimp::DesignatedRole::Active,
+                                        .priority = static_cast<uint8_t>(100 + 10 * rng.below(3)),
+                                        .revertive = revertive});
+  }
+  if (!has_standby) return;
+  options.domain.push_back(DomainNode{
+      .role = mimp::DesignatedRole::Standby, .priority = 200, .pooled = rng.below(2) == 0});
+}
+
+std::string describe(const std::vector<DomainNode>& domain) {
+  std::string text = domain.empty() ? "" : " domain=";
+  for (const DomainNode& node : domain) {
+    const bool active = node.role == mimp::DesignatedRole::Active;
+    text += fmt::format("{}{}{}{}{}", text.back() == '=' ? "" : ",", active ? "da" : "ds",
+                        node.priority, node.revertive ? "r" : "", node.pooled ? "p" : "");
+  }
+  return text;
+}
+
 std::string describe(const ClusterOptions& options) {
   const esp::Suite ike{.encryption = options.ike_suite.encryption,
                        .key_bits = options.ike_suite.key_bits,
                        .integrity = options.ike_suite.integrity};
   return fmt::format(
       "clients={} nat={:03b} v6={:03b}/{:03b} keep-alive={}ms hold={} ike={}/prf{}/group{} "
-      "esp={} window={} probe={}ms begins={:03b} lifetimes={}/{}s{}",
+      "esp={} window={} probe={}ms begins={:03b} lifetimes={}/{}s{}{}",
       options.clients, options.behind_nat, options.over_v6, options.inside_v6,
       options.keep_alive / milliseconds(1), options.hold_count, esp::text(ike),
       static_cast<int>(options.ike_suite.prf), static_cast<int>(options.ike_suite.group),
       esp::text(options.esp_suite), options.client_window, options.probe_interval / milliseconds(1),
       options.gateway_begins, options.ike_lifetime / seconds(1),
-      options.child_lifetime / seconds(1), options.dynamic ? " dynamic" : "");
+      options.child_lifetime / seconds(1), options.dynamic ? " dynamic" : "",
+      describe(options.domain));
 }
 
 void add(ClientCounts& to, const ClientCounts& more) {
@@ -144,6 +173,7 @@ SeedOutcome run_seed(uint64_t seed, Duration length,
   draw_rare(seed, options);
   options.dynamic = Rng(seed, "dynamic").below(4) == 0;
   draw_families(seed, options);
+  draw_domain(seed, options);
   Cluster cluster(seed, options);
   if (echo) cluster.world().echo(echo);
   Faults faults(cluster, options.behind_nat != 0);

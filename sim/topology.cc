@@ -25,11 +25,11 @@ SecretBytes client_key(uint8_t index) {
   return SecretBytes(as_bytes(fmt::format("client {} and its gateway", index)));
 }
 
-config::McPeer peer_of(const ClusterOptions& options, HostId host) {
+config::McPeer peer_of(const ClusterOptions& options, HostId host, HostId other) {
   config::McPeer peer;
-  peer.address = system_address(host == A ? B : A);
+  peer.address = system_address(other);
   peer.source_address = system_address(host);
-  peer.name = host == A ? "B" : "A";
+  peer.name = host_name(other);
   peer.enabled = true;
   peer.authentication_key = peer_key();
   peer.mc_ipsec = true;
@@ -39,6 +39,10 @@ config::McPeer peer_of(const ClusterOptions& options, HostId host) {
   peer.discovery_interval_boot = options.discovery;
   peer.sync_enabled = true;
   peer.sync_ipsec = true;
+  if (!options.domain.empty()) {
+    peer.domains.push_back(config::PeerDomain{.id = kDomain, .enabled = true});
+    return peer;
+  }
   peer.tunnel_groups.push_back(config::PeerTunnelGroup{.id = kGroup,
                                                        .enabled = true,
                                                        .peer_group = {},
@@ -57,18 +61,26 @@ config::Interface access(HostId host, uint8_t network, std::string device) {
   return interface;
 }
 
-config::Interface tunnel_interface(HostId host, uint8_t network, bool is_public) {
+config::Interface tunnel_interface(const ClusterOptions& options, HostId host, uint8_t network,
+                                   bool is_public) {
   config::Interface interface;
   interface.name = "tunnel";
   interface.address = prefix(address(192, 0, network, 1), 24);
   interface.address_v6 = prefix(v6(fmt::format("2001:db8:{}::1", network)), 64);
-  interface.shunt_next_hop = address(10, 255, network, static_cast<uint8_t>(host == A ? 2 : 1));
+  const auto side = is_public ? platform::Side::Public : platform::Side::Private;
+  if (options.domain.empty()) interface.shunt_next_hop = shunt_address(side, host == A ? B : A);
+  for (HostId other = 0; other < options.domain.size(); ++other) {
+    if (other == host) continue;
+    interface.shunting_profile = "shunts";
+    interface.peer_shunts.push_back(config::PeerShunt{
+        .peer = system_address(other), .next_hop = shunt_address(side, other), .next_hop_v6 = {}});
+  }
   interface.tunnel_sap =
       config::Interface::TunnelSap{.group = kGroup, .is_public = is_public, .tag = 1};
   return interface;
 }
 
-std::vector<config::Service> services(HostId host) {
+std::vector<config::Service> services(const ClusterOptions& options, HostId host) {
   config::Interface system;
   system.name = "system";
   system.loopback = true;
@@ -76,9 +88,9 @@ std::vector<config::Service> services(HostId host) {
   config::Service base{.kind = config::Service::Kind::Base, .name = "Base"};
   base.interfaces = {system};
   config::Service outside{.kind = config::Service::Kind::Ies, .name = "outside", .id = 100};
-  outside.interfaces = {access(host, 113, "eth1"), tunnel_interface(host, 2, true)};
+  outside.interfaces = {access(host, 113, "eth1"), tunnel_interface(options, host, 2, true)};
   config::Service inside{.kind = config::Service::Kind::Vprn, .name = "inside", .id = 200};
-  inside.interfaces = {access(host, 114, "eth2"), tunnel_interface(host, 3, false)};
+  inside.interfaces = {access(host, 114, "eth2"), tunnel_interface(options, host, 3, false)};
   return {base, outside, inside};
 }
 
@@ -165,7 +177,31 @@ config::IpsecGateway gateway(const ClusterOptions& options, HostId host) {
   return made;
 }
 
+void add_domain(config::Config& config, const DomainNode& node) {
+  config.domains.push_back(config::Domain{.id = kDomain,
+                                          .enabled = true,
+                                          .role = node.role,
+                                          .priority = node.priority,
+                                          .revertive = node.revertive,
+                                          .group = kGroup});
+  if (!node.pooled) return;
+  config.member_pools.push_back(
+      config::MemberPool{.name = "pool", .description = {}, .isas = {kIsa}});
+  config.tunnel_groups.front().member_pool = "pool";
+}
+
 }  // namespace
+
+HostId host_count(const ClusterOptions& options) {
+  return options.domain.empty() ? HostId{2} : static_cast<HostId>(options.domain.size());
+}
+
+std::string host_name(HostId host) { return {static_cast<char>('A' + host)}; }
+
+IpAddress shunt_address(platform::Side side, HostId host) {
+  const uint8_t network = side == platform::Side::Public ? 2 : 3;
+  return address(10, 255, network, static_cast<uint8_t>(host + 1));
+}
 
 IpAddress system_address(HostId host) {
   return address(10, 255, 0, static_cast<uint8_t>(host + 1));
@@ -208,16 +244,19 @@ ClientSpec client_spec(const ClusterOptions& options, uint8_t index) {
 
 std::shared_ptr<const config::Config> chassis_config(const ClusterOptions& options, HostId host) {
   auto config = std::make_shared<config::Config>();
-  config->system_name = host == A ? "A" : "B";
+  config->system_name = host_name(host);
   config->system_address = system_address(host);
-  config->peers = {peer_of(options, host)};
+  for (HostId other = 0; other < host_count(options); ++other) {
+    if (other != host) config->peers.push_back(peer_of(options, host, other));
+  }
   config->tunnel_groups = {config::TunnelGroup{.id = kGroup,
                                                .enabled = true,
                                                .responder_only = options.responder_only,
                                                .rekeys_taken_over = options.rekeys_taken_over,
                                                .spi_range_index = {},
                                                .isas = {kIsa}}};
-  config->services = services(host);
+  if (!options.domain.empty()) add_domain(*config, options.domain.at(host));
+  config->services = services(options, host);
   if (options.dynamic) {
     config->gateways.push_back(gateway(options, host));
     return config;

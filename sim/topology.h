@@ -1,6 +1,6 @@
 #pragma once
 
-// The simulated pair's addresses and configuration.
+// Addresses and configuration of the simulated pair or domain.
 
 #include <memory>
 
@@ -9,7 +9,11 @@
 
 namespace segw::sim {
 
+HostId host_count(const ClusterOptions& options);
+std::string host_name(HostId host);
 IpAddress system_address(HostId host);
+// Where shunted traffic enters a chassis.
+IpAddress shunt_address(platform::Side side, HostId host);
 ClientSpec client_spec(const ClusterOptions& options, uint8_t index);
 std::shared_ptr<const config::Config> chassis_config(const ClusterOptions& options, HostId host);
 

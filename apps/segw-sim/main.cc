@@ -181,7 +181,7 @@ int run_range(const std::string& text, uint64_t jobs, Duration length, bool verb
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Simulates two chassis and their clients, with faults, from a seed");
+  CLI::App app("Simulates two to four chassis and their clients, with faults, from a seed");
   uint64_t seed = 0;
   std::string seeds;
   int64_t length_s = 120;

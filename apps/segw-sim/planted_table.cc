@@ -20,7 +20,7 @@ struct PlantedBug {
   const char* name;
   std::string_view checker;
 };
-constexpr std::array<PlantedBug, 10> kBugs = {{{"one_active", "one_active"},
+constexpr std::array<PlantedBug, 15> kBugs = {{{"one_active", "one_active"},
                                                {"nonce_once", "nonce_once"},
                                                {"sequence_once", "sequence_once"},
                                                {"told_means_kept", "told_means_kept"},
@@ -29,7 +29,12 @@ constexpr std::array<PlantedBug, 10> kBugs = {{{"one_active", "one_active"},
                                                {"fenced", "fenced"},
                                                {"no_route_leak", "no_route_leak"},
                                                {"liveness", "liveness"},
-                                               {"standby_dropped", "told_means_kept"}}};
+                                               {"message_id_once", "message_id_once"},
+                                               {"replica_converges", "replica_converges"},
+                                               {"steering_follows_role", "steering_follows_role"},
+                                               {"standby_dropped", "told_means_kept"},
+                                               {"vouching_hearsay", "liveness"},
+                                               {"isa_epoch_reused", "nonce_once"}}};
 
 // In a process of its own, since a planted bug stays. True if the right checker fired first.
 bool run_bug(const PlantedBug& bug, Duration length, uint64_t seeds_max) {
@@ -39,12 +44,12 @@ bool run_bug(const PlantedBug& bug, Duration length, uint64_t seeds_max) {
     if (outcome.violations.empty()) continue;
     const Violation& first = outcome.violations.front();
     const bool right = first.checker == bug.checker;
-    std::printf("%-16s %-16s seed %-6llu %s%s\n", bug.name, first.checker.c_str(),
+    std::printf("%-21s %-21s seed %-6llu %s%s\n", bug.name, first.checker.c_str(),
                 static_cast<unsigned long long>(seed),
                 right ? "" : "WRONG CHECKER: ", first.text.c_str());
     return right;
   }
-  std::printf("%-16s NOT CAUGHT in %llu seeds\n", bug.name,
+  std::printf("%-21s NOT CAUGHT in %llu seeds\n", bug.name,
               static_cast<unsigned long long>(seeds_max));
   return false;
 }
@@ -52,7 +57,7 @@ bool run_bug(const PlantedBug& bug, Duration length, uint64_t seeds_max) {
 }  // namespace
 
 int run_planted_table(Duration length, uint64_t seeds_max) {
-  std::printf("%-16s %-16s %s\n", "bug", "checker", "found");
+  std::printf("%-21s %-21s %s\n", "bug", "checker", "found");
   int exit_code = 0;
   for (const PlantedBug& bug : kBugs) {
     std::fflush(stdout);

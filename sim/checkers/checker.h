@@ -68,10 +68,13 @@ std::unique_ptr<Checker> make_one_active(const CheckerView& view);
 std::unique_ptr<Checker> make_nonce_once(const CheckerView& view);
 std::unique_ptr<Checker> make_sequence_once(const CheckerView& view);
 std::unique_ptr<Checker> make_told_means_kept(const CheckerView& view);
+std::unique_ptr<Checker> make_message_id_once(const CheckerView& view);
 std::unique_ptr<Checker> make_replay_never(const CheckerView& view);
 std::unique_ptr<Checker> make_no_clear_text(const CheckerView& view);
 std::unique_ptr<Checker> make_fenced(const CheckerView& view);
 std::unique_ptr<Checker> make_no_route_leak(const CheckerView& view);
+std::unique_ptr<Checker> make_replica_converges(const CheckerView& view);
+std::unique_ptr<Checker> make_steering_follows_role(const CheckerView& view);
 std::unique_ptr<Checker> make_liveness(const CheckerView& view);
 
 // All of them, in that order.

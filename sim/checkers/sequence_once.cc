@@ -1,7 +1,7 @@
 // No (SPI, sequence number) leaves twice; always.
 #include <fmt/format.h>
 
-#include <set>
+#include <map>
 #include <tuple>
 
 #include "sim/checkers/checker.h"
@@ -19,13 +19,21 @@ class SequenceOnce final : public Checker {
     const auto esp = esp_of(packet);
     const auto to = destination_of(packet);
     if (!esp || !to) return;
-    if (seen_.insert({*to, esp->spi, esp->sequence}).second) return;
-    violate(fmt::format("{} repeats sequence number {} of SPI {:08x}", host_name(host),
-                        esp->sequence, esp->spi));
+    const Instant now = view().world.now();
+    const auto [first, is_new] =
+        seen_.try_emplace({*to, esp->spi, esp->sequence}, Sent{.by = host, .at = now});
+    if (is_new) return;
+    violate(fmt::format("{} repeats sequence number {} of SPI {:08x}: {} sent it {} ms before",
+                        host_name(host), esp->sequence, esp->spi, host_name(first->second.by),
+                        (now - first->second.at) / std::chrono::milliseconds(1)));
   }
 
  private:
-  std::set<std::tuple<IpAddress, uint32_t, uint32_t>> seen_;
+  struct Sent {
+    HostId by = 0;
+    Instant at{};
+  };
+  std::map<std::tuple<IpAddress, uint32_t, uint32_t>, Sent> seen_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sim/checkers/checker.h"
+#include "sim/checkers/takeovers.h"
 #include "sim/ike_header.h"
 #include "sim/ip_packet.h"
 
@@ -16,9 +17,9 @@ namespace {
 
 struct Told {
   Instant at{};
-  bool peer_counts = false;  // the other chassis was in the in-sync set, by either's account
-  bool peer_had = false;  // the other chassis held SA and children then: what is gone was deleted
-  bool answered = false;  // `answer` and `answer_hash` are set
+  std::set<HostId> members;  // of the in-sync set, by the active's account or their own
+  std::set<HostId> had;      // those that held SA and children then: what is gone there was deleted
+  bool answered = false;     // `answer` and `answer_hash` are set
   uint32_t answer = 0;
   uint64_t answer_hash = 0;
   bool begun = false;  // a tunnel that the gateway begins: after a split it is begun anew
@@ -105,21 +106,21 @@ class ToldMeansKept final : public Checker {
     return chassis == nullptr ? nullptr : chassis->group_state(view().group);
   }
 
-  // An active says so of its peer, a standby of its own grant: a set that shrinks while a grant is
+  // An active says so of its peers, a standby of its own grant: a set that shrinks while a grant is
   // still valid counts as it was.
-  [[nodiscard]] bool in_sync(HostId host, bool is_teller) const {
-    const chassis::Chassis* chassis = view().hosts[host]->chassis();
-    if (chassis == nullptr) return false;
-    const chassis::Status status = chassis->status();
-    if (status.peers.empty() || status.peers.front().groups.empty()) return false;
-    const chassis::PeerGroupStatus& group = status.peers.front().groups.front();
-    return group.in_sync && (is_teller || !mimp::acting(group.mastership));
+  [[nodiscard]] std::set<HostId> members(HostId teller) const {
+    std::set<HostId> all = view_group(*view().hosts[teller], view().network).members;
+    for (const SimHost* host : view().hosts) {
+      if (host->id() == teller || all.contains(host->id())) continue;
+      if (view_group(*host, view().network).in_sync) all.insert(host->id());
+    }
+    return all;
   }
 
   void note(HostId host, const ike::IkeSa& sa, const IkeHeader& header, ByteView bytes) {
     Told& told = told_[{host, sa.our_spi()}];
     told.at = view().world.now();
-    told.peer_counts = in_sync(host, true) || in_sync(host == 0 ? 1 : 0, false);
+    told.members = members(host);
     if (header.response) {
       told.answered = true;
       told.answer = header.message_id;
@@ -130,7 +131,10 @@ class ToldMeansKept final : public Checker {
     }
     told.begun = sa.state == ike::IkeState::Connecting || sa.state == ike::IkeState::Authenticating;
     told.children = sa.children;
-    told.peer_had = holds(host == 0 ? 1 : 0, sa);
+    told.had.clear();
+    for (const HostId member : told.members) {
+      if (holds(member, sa)) told.had.insert(member);
+    }
   }
 
   // Of what a chassis held since its boot, and holds no more, a client or time-out has had the end.
@@ -160,7 +164,8 @@ class ToldMeansKept final : public Checker {
       if (sa.remote != old.remote || sa.state != ike::IkeState::Established) continue;
       if (sa.next_request_in != 0 || told_.contains({host, spi})) continue;
       told_[{host, spi}] = Told{.at = view().world.now(),
-                                .peer_counts = told_.at({host, old.our_spi()}).peer_counts,
+                                .members = told_.at({host, old.our_spi()}).members,
+                                .had = {},
                                 .children = sa.children};
     }
   }
@@ -169,19 +174,9 @@ class ToldMeansKept final : public Checker {
     std::erase_if(told_, [&](const auto& entry) { return entry.first.first == host; });
   }
 
-  [[nodiscard]] bool took_over_cleanly(HostId host) {
-    const chassis::Status status = view().hosts[host]->chassis()->status();
-    if (status.peers.empty() || status.peers.front().groups.empty()) return true;
-    const uint64_t unclean = status.peers.front().groups.front().unclean_takeovers;
-    const std::pair<Instant, uint64_t> now{view().hosts[host]->booted_at(), unclean};
-    const auto before = seen_unclean_[host];
-    seen_unclean_[host] = now;
-    return unclean == (before.first == now.first ? before.second : 0);
-  }
-
   void check(HostId next) {
     if (state_of(next) == nullptr) return;
-    const bool clean = took_over_cleanly(next);
+    const bool clean = takeovers_.clean(*view().hosts[next], view().network);
     ++(clean ? clean_ : unclean_);
     const Instant booted = view().hosts[next]->booted_at();
     std::map<Key, Told> kept;
@@ -191,7 +186,8 @@ class ToldMeansKept final : public Checker {
       if (own && told.at < booted) continue;                      // lost with its memory
       if (own) {
         kept[key] = told;
-      } else if (clean && told.peer_counts && told.at >= booted) {
+      } else if (clean && told.members.contains(next) && told.at >= booted &&
+                 !to_merge_.contains(key.first)) {
         check_one(next, key, told);
         kept[{next, key.second}] = told;
       }
@@ -201,9 +197,16 @@ class ToldMeansKept final : public Checker {
 
   // The loser of a split is in sync with the winner: nothing of what it told is missing there.
   void check_merge(HostId loser) {
-    const HostId winner = loser == 0 ? 1 : 0;
-    if (!acting_.contains(winner) || state_of(winner) == nullptr || !in_sync(winner, true)) return;
-    to_merge_.erase(loser);
+    for (const HostId winner : acting_) {
+      if (winner == loser || state_of(winner) == nullptr) continue;
+      if (!view_group(*view().hosts[winner], view().network).members.contains(loser)) continue;
+      to_merge_.erase(loser);
+      check_merged(loser, winner);
+      return;
+    }
+  }
+
+  void check_merged(HostId loser, HostId winner) {
     for (auto [key, told] : std::map<Key, Told>(told_)) {
       if (key.first != loser || told.begun) continue;
       told.answer_hash = 0;  // both may have answered the same request
@@ -227,7 +230,7 @@ class ToldMeansKept final : public Checker {
                                         host_name(next), host_name(key.first), key.second.value);
     const auto at = state->ike_sas.find(key.second);
     if (at == state->ike_sas.end()) {
-      if (!told.peer_had) violate(who + "holds nothing");
+      if (!told.had.contains(next)) violate(who + "holds nothing");
       return;
     }
     const ike::IkeSa& sa = at->second;
@@ -243,7 +246,7 @@ class ToldMeansKept final : public Checker {
       violate(fmt::format("{}misses request {}", who, told.request));
     }
     for (const Spi child : told.children) {
-      if (!told.peer_had && !state->child_sas.contains(child)) {
+      if (!told.had.contains(next) && !state->child_sas.contains(child)) {
         violate(fmt::format("{}misses CHILD SA {:08x}", who, child.value));
       }
     }
@@ -253,7 +256,7 @@ class ToldMeansKept final : public Checker {
   std::map<HostId, Had> had_;
   std::set<HostId> acting_;
   std::set<HostId> to_merge_;  // they acted beside the other one, and have stopped
-  std::map<HostId, std::pair<Instant, uint64_t>> seen_unclean_;
+  Takeovers takeovers_;
   Instant next_look_{};
   uint64_t clean_ = 0;
   uint64_t unclean_ = 0;

@@ -20,6 +20,7 @@ class IkeIvs {
   // Without an epoch of our own nothing is sealed: the one before may have been used.
   void stop();
   [[nodiscard]] std::optional<uint64_t> next(IkeSpi spi);
+  [[nodiscard]] std::optional<uint32_t> epoch() const { return epoch_; }
   // So many are used that the SA is to be rekeyed: half of them (rule 12).
   [[nodiscard]] bool worn(IkeSpi spi) const;
   // The SA has gone, and its keys with it.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/planted.h"
 #include "chassis/specs.h"
 #include "chassis/steering_decision.h"
 #include "wire/writer.h"
@@ -263,7 +264,8 @@ void TunnelGroup::give_isa_its_role() {
     isa_->send(isa::SetRole{.role = buffering ? isa::Role::Buffering : isa::Role::Closed});
     return;
   }
-  const auto epoch = parts_.identity->take_epoch();
+  const bool reused = SEGW_PLANTED(isa_epoch_reused) && isa_->restarts() > 0 && ike_ivs_.epoch();
+  const auto epoch = reused ? ike_ivs_.epoch() : parts_.identity->take_epoch();
   if (!epoch) {
     ike_ivs_.stop();
     isa_->send(isa::SetRole{.role = isa::Role::Closed});
@@ -291,6 +293,7 @@ void TunnelGroup::steer() {
                                                    .serving = serving_,
                                                    .active = active});
   if (state == steering_) return;
+  if (SEGW_PLANTED(steering_follows_role) && !mimp::acting(role_)) return;
   steering_ = state;
   platform_.steering.set(id(), state);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/planted.h"
 #include "crypto/crypto.h"
 #include "ike/engine_impl.h"
 #include "wire/reader.h"
@@ -300,6 +301,7 @@ bool EngineImpl::fresh_request(IkeSa& sa, const Datagram& datagram, const Header
     drop("message-id");
     return false;
   }
+  if (SEGW_PLANTED(message_id_once)) return true;
   // RFC 7296 2.1: "the responder MUST remember each response until it receives a request whose
   // sequence number is larger" and retransmits it; another request under an old number is none.
   if (digest != sa.last_answer->request_digest) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/planted.h"
+
 namespace segw::mcs {
 namespace {
 
@@ -20,6 +22,7 @@ struct Applier {
       state.child_sas.emplace(sa.inbound_spi, sa);
       return {};
     }
+    if (SEGW_PLANTED(replica_converges)) return {};
     // A bound that was ever known is kept: an owner never takes a grant back (redundancy rule 11).
     esp::ChildSa next = sa;
     for (size_t slot = 0; slot < esp::kSlotsMax; ++slot) {

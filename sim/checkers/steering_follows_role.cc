@@ -1,0 +1,142 @@
+// Where a chassis steers the group's traffic follows the role of its ISA: the TUN, and the virtual
+// next hop, only and always while it may work; else, once all is quiet, a shunt to the chassis that
+// acts. Routes that come with CHILD SAs are there as long as these.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+#include <variant>
+
+#include "sim/checkers/checker.h"
+
+namespace segw::sim {
+namespace {
+
+// A role and its steering are set in one event of segwd; the ISA hears of it by its socket.
+constexpr Duration kSettle = std::chrono::milliseconds(20);
+constexpr Duration kRoutesSettle = std::chrono::seconds(1);
+// After a fault, for a keep-alive to say who acts now, and an ISA with its longest back-off.
+constexpr Duration kQuietMargin = std::chrono::seconds(12);
+
+class SteeringFollowsRole final : public Checker {
+ public:
+  explicit SteeringFollowsRole(const CheckerView& view)
+      : Checker(view, "steering_follows_role"), hosts_(view.hosts.size()) {}
+
+  void on_isa_told(HostId host, const isa::ToIsa& message) override {
+    if (std::holds_alternative<isa::Freeze>(message)) hosts_[host].role = Role::Moving;
+    const auto* set = std::get_if<isa::SetRole>(&message);
+    if (set == nullptr) return;
+    switch (set->role) {
+      case isa::Role::Closed:
+        hosts_[host].role = Role::Closed;
+        return;
+      case isa::Role::Buffering:
+        hosts_[host].role = Role::Moving;
+        return;
+      case isa::Role::Acting:
+        hosts_[host].role = Role::Acting;
+        return;
+    }
+  }
+  void on_isa_stopped(HostId host) override { hosts_[host].role = Role::Closed; }
+
+  void after_event() override {
+    for (const SimHost* host : view().hosts) look_at(*host);
+    if (view().world.now() < next_look_) return;
+    next_look_ = view().world.now() + std::chrono::milliseconds(100);
+    for (const SimHost* host : view().hosts) {
+      look_at_shunt(*host);
+      look_at_routes(*host);
+    }
+  }
+
+ private:
+  enum class Role : uint8_t { Closed, Moving, Acting };  // Moving: on either side of a handover
+  struct Host {
+    Role role = Role::Closed;
+    std::optional<Instant> wrong_since, wrong_routes_since;
+  };
+  using Ranges = std::set<std::pair<IpAddress, IpAddress>>;
+
+  // True if it has been so for as long as `settle`.
+  bool lasts(bool wrong, std::optional<Instant>& since, Duration settle) const {
+    if (!wrong) {
+      since.reset();
+      return false;
+    }
+    if (!since) since = view().world.now();
+    return view().world.now() - *since > settle;
+  }
+
+  void look_at(const SimHost& host) {
+    Host& seen = hosts_[host.id()];
+    const platform::SteeringState* state = host.steering();
+    bool wrong = false;
+    if (state != nullptr && !host.paused() && seen.role != Role::Moving) {
+      const bool acts = seen.role == Role::Acting;
+      const bool to_tun = state->from_service == platform::Target::Tun;
+      const bool shunted_to_tun = state->from_shunt == platform::Target::Tun;
+      wrong = to_tun != acts || shunted_to_tun != acts || state->virtual_next_hops != acts;
+    }
+    if (!lasts(wrong, seen.wrong_since, kSettle)) return;
+    violate(fmt::format("{}'s ISA {}, but its steering does not say so", host.name(),
+                        seen.role == Role::Acting ? "acts" : "does not act"));
+  }
+
+  [[nodiscard]] bool quiet() const {
+    const Duration least =
+        view().timing.discovery + view().timing.hold + 2 * view().timing.keep_alive + kQuietMargin;
+    return view().world.now() - view().network.disturbed_until() > least &&
+           !view().network.lossy() && view().roles.acting_count() == 1 &&
+           std::ranges::none_of(view().hosts, &SimHost::paused);
+  }
+
+  void look_at_shunt(const SimHost& host) {
+    if (!host.started() || hosts_[host.id()].role != Role::Closed || !quiet()) return;
+    const auto to = host.shunts_to();
+    if (to && view().roles.acting(*to)) return;
+    // A handover may have begun just now.
+    if (std::ranges::any_of(hosts_, [](const Host& each) { return each.role == Role::Moving; })) {
+      return;
+    }
+    violate(fmt::format("{} shunts to {}, which does not act", host.name(),
+                        to ? host_name(*to) : "nobody"));
+  }
+
+  void look_at_routes(const SimHost& host) {
+    Host& seen = hosts_[host.id()];
+    const chassis::Chassis* chassis = host.chassis();
+    const auto* state = chassis == nullptr ? nullptr : chassis->group_state(view().group);
+    bool wrong = false;
+    if (state != nullptr && host.started() && !host.paused()) {
+      Ranges wanted;
+      Ranges routed;
+      for (const auto& [spi, sa] : state->child_sas) {
+        if (sa.reverse_route == esp::ReverseRoute::None) continue;
+        for (const auto& selector : sa.remote_selectors) {
+          wanted.emplace(selector.first, selector.last);
+        }
+      }
+      for (const IpPrefix& prefix : host.added_routes()) {
+        routed.emplace(prefix.first(), prefix.last());
+      }
+      wrong = wanted != routed;
+    }
+    if (!lasts(wrong, seen.wrong_routes_since, kRoutesSettle)) return;
+    violate(host.name() + "'s routes are not those of its CHILD SAs");
+  }
+
+  std::vector<Host> hosts_;
+  Instant next_look_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> make_steering_follows_role(const CheckerView& view) {
+  return std::make_unique<SteeringFollowsRole>(view);
+}
+
+}  // namespace segw::sim

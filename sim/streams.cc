@@ -123,6 +123,7 @@ void StreamNet::arrive(uint64_t id) {
     return;
   }
   const StreamOwner owner = at->second.owner;
+  world_.after(kNature, kHandshakeLimit, [this, id] { give_up(id); });
   world_.after(owner.process, Duration{0}, [this, id, owner] {
     Connection* found = find(id);
     const auto listener = listening_.find(found != nullptr ? found->ends[1].address : Endpoint{});
@@ -164,6 +165,14 @@ void StreamNet::establish(uint64_t id, bool keys_match) {
     });
   }
   watch(id);
+}
+
+// The listener may have died, or be stopped, in the middle of the handshake.
+void StreamNet::give_up(uint64_t id) {
+  Connection* connection = find(id);
+  if (connection == nullptr || connection->open) return;
+  close_end(*connection, 0, "handshake: timed out");
+  if (connection->ends[1].handler != nullptr) close_end(*connection, 1, "handshake: timed out");
 }
 
 void StreamNet::send(uint64_t id, int end, Bytes bytes, bool last) {

@@ -18,6 +18,7 @@
 namespace segw::sim {
 
 constexpr Duration kTcpTimeout = std::chrono::seconds(5);
+constexpr Duration kHandshakeLimit = std::chrono::seconds(5);
 
 // Whose stream it is: the process that gets the callbacks.
 struct StreamOwner {
@@ -77,6 +78,7 @@ class StreamNet {
   void knock(uint64_t id);
   void arrive(uint64_t id);
   void establish(uint64_t id, bool keys_match);
+  void give_up(uint64_t id);
   void send(uint64_t id, int end, Bytes bytes, bool last);
   void deliver(uint64_t id, int from);
   void close_end(Connection& connection, int end, std::string why);

@@ -20,7 +20,7 @@ struct PlantedBug {
   const char* name;
   std::string_view checker;
 };
-constexpr std::array<PlantedBug, 15> kBugs = {{{"one_active", "one_active"},
+constexpr std::array<PlantedBug, 14> kBugs = {{{"one_active", "one_active"},
                                                {"nonce_once", "nonce_once"},
                                                {"sequence_once", "sequence_once"},
                                                {"told_means_kept", "told_means_kept"},
@@ -33,7 +33,6 @@ constexpr std::array<PlantedBug, 15> kBugs = {{{"one_active", "one_active"},
                                                {"replica_converges", "replica_converges"},
                                                {"steering_follows_role", "steering_follows_role"},
                                                {"standby_dropped", "told_means_kept"},
-                                               {"vouching_hearsay", "liveness"},
                                                {"isa_epoch_reused", "nonce_once"}}};
 
 // In a process of its own, since a planted bug stays. True if the right checker fired first.

@@ -57,7 +57,7 @@ class SteeringFollowsRole final : public Checker {
   enum class Role : uint8_t { Closed, Moving, Acting };  // Moving: on either side of a handover
   struct Host {
     Role role = Role::Closed;
-    std::optional<Instant> wrong_since, wrong_routes_since;
+    std::optional<Instant> wrong_since, lacks_routes_since, left_routes_since;
   };
   using Ranges = std::set<std::pair<IpAddress, IpAddress>>;
 
@@ -106,27 +106,46 @@ class SteeringFollowsRole final : public Checker {
                         to ? host_name(*to) : "nobody"));
   }
 
+  [[nodiscard]] static Ranges routed_at(const SimHost& host) {
+    Ranges routed;
+    for (const IpPrefix& prefix : host.added_routes()) {
+      routed.emplace(prefix.first(), prefix.last());
+    }
+    return routed;
+  }
+
+  [[nodiscard]] static Ranges wanted_by(const mcs::GroupState& state) {
+    Ranges wanted;
+    for (const auto& [spi, sa] : state.child_sas) {
+      if (sa.reverse_route == esp::ReverseRoute::None) continue;
+      for (const auto& selector : sa.remote_selectors) {
+        wanted.emplace(selector.first, selector.last);
+      }
+    }
+    return wanted;
+  }
+
   void look_at_routes(const SimHost& host) {
     Host& seen = hosts_[host.id()];
     const chassis::Chassis* chassis = host.chassis();
     const auto* state = chassis == nullptr ? nullptr : chassis->group_state(view().group);
-    bool wrong = false;
+    bool lacking = false;
+    bool left_over = false;
     if (state != nullptr && host.started() && !host.paused()) {
-      Ranges wanted;
-      Ranges routed;
-      for (const auto& [spi, sa] : state->child_sas) {
-        if (sa.reverse_route == esp::ReverseRoute::None) continue;
-        for (const auto& selector : sa.remote_selectors) {
-          wanted.emplace(selector.first, selector.last);
-        }
-      }
-      for (const IpPrefix& prefix : host.added_routes()) {
-        routed.emplace(prefix.first(), prefix.last());
-      }
-      wrong = wanted != routed;
+      const Ranges routed = routed_at(host);
+      const Ranges wanted = wanted_by(*state);
+      lacking = !std::ranges::includes(routed, wanted);
+      left_over = !std::ranges::includes(wanted, routed);
     }
-    if (!lasts(wrong, seen.wrong_routes_since, kRoutesSettle)) return;
-    violate(host.name() + "'s routes are not those of its CHILD SAs");
+    if (lasts(lacking, seen.lacks_routes_since, kRoutesSettle)) {
+      violate(host.name() + " lacks routes of its CHILD SAs");
+    }
+    // The end of an SA is held by the in-sync set before its route goes.
+    const bool undisturbed = view().world.now() - view().network.disturbed_until() >
+                             2 * (view().timing.hold + view().timing.keep_alive);
+    if (lasts(left_over && undisturbed, seen.left_routes_since, kRoutesSettle)) {
+      violate(host.name() + " has routes of no CHILD SA");
+    }
   }
 
   std::vector<Host> hosts_;

@@ -69,7 +69,7 @@ config::Interface tunnel_interface(const ClusterOptions& options, HostId host, u
   interface.address_v6 = prefix(v6(fmt::format("2001:db8:{}::1", network)), 64);
   const auto side = is_public ? platform::Side::Public : platform::Side::Private;
   if (options.domain.empty()) interface.shunt_next_hop = shunt_address(side, host == A ? B : A);
-  for (HostId other = 0; other < options.domain.size(); ++other) {
+  for (HostId other = 0; other < static_cast<HostId>(options.domain.size()); ++other) {
     if (other == host) continue;
     interface.shunting_profile = "shunts";
     interface.peer_shunts.push_back(config::PeerShunt{

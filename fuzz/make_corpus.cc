@@ -5,6 +5,7 @@
 #include <fstream>
 #include <string>
 
+#include "bfd/bfd_wire.h"
 #include "crypto/signature.h"
 #include "crypto/testing_certificates.h"
 #include "ike/testing.h"
@@ -211,6 +212,20 @@ void certificate_seeds(Corpus& corpus) {
   corpus.add("ike_message", "certificates", message);
 }
 
+void bfd_seeds(Corpus& corpus) {
+  bfd::ControlPacket packet{.detect_multiplier = 3,
+                            .my_discriminator = 7,
+                            .desired_min_tx_us = 1'000'000,
+                            .required_min_rx_us = 50'000};
+  corpus.add("bfd", "down", bfd::encode(packet));
+  packet.state = bfd::State::Up;
+  packet.poll = true;
+  packet.demand = true;
+  packet.your_discriminator = 0x11111111;
+  corpus.add("bfd", "poll", bfd::encode(packet));
+  corpus.add("bfd", "sealed", bfd::seal(packet, {.secret = SecretBytes(as_bytes("a key"))}, 1));
+}
+
 void config_seeds(Corpus& corpus) {
   corpus.add("config", "empty", {});
   corpus.add("config", "braces", as_bytes("configure {\n    system {\n    }\n}\n"));
@@ -228,6 +243,7 @@ int main(int argc, char** argv) {
   certificate_seeds(corpus);
   isa_seeds(corpus);
   peer_seeds(corpus);
+  bfd_seeds(corpus);
   config_seeds(corpus);
   return 0;
 }

@@ -54,6 +54,7 @@ struct ClusterOptions {
   Duration chore_min{};
   Duration chore_max{};
   Duration gateway_liveness{};    // zero: the gateway sends no liveness checks
+  bool bfd = false;               // 50 ms × 3 between the chassis
   bool dynamic = false;           // an ipsec-gateway with a client-db instead of configured tunnels
   bool responder_only = true;     // false: the gateway rekeys as well
   bool rekeys_taken_over = true;  // every CHILD SA, after a takeover

@@ -87,7 +87,8 @@ void SimHost::boot() {
   boot_ = std::make_unique<Boot>();
   boot_->process = world.spawn();
   boot_->platform = std::make_unique<SimPlatform>(*this, boot_->process);
-  boot_->chassis = chassis::make_chassis(boot_->platform->seam(), config_, chassis::Options{});
+  boot_->chassis = chassis::make_chassis(boot_->platform->seam(), config_,
+                                         chassis::Options{.prompt = &boot_->platform->prompt()});
   around_.observer.on_boot(id_);
   world.after(boot_->process, Duration{0}, [this] {
     boot_->chassis->start([this](const Result<void>& result) { set_started(result); });

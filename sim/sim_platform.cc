@@ -91,6 +91,37 @@ class SimDatagrams final : public platform::Datagrams {
   Owner owner_;
 };
 
+// Chassis are neighbours: nothing has passed a router.
+class SimHopDatagrams final : public platform::HopDatagrams {
+ public:
+  explicit SimHopDatagrams(SimDatagrams& datagrams) : datagrams_(datagrams) {}
+  Result<std::unique_ptr<platform::DatagramSocket>> open(const Endpoint& local,
+                                                         Handler handler) override {
+    constexpr uint8_t kTtl = 255;
+    return datagrams_.open(local,
+                           [told = std::move(handler)](const Endpoint& from, ByteView bytes) {
+                             told(from, kTtl, bytes);
+                           });
+  }
+
+ private:
+  SimDatagrams& datagrams_;
+};
+
+class SimPromptLoop final : public platform::PromptLoop {
+ public:
+  SimPromptLoop(Owner owner, platform::Prompt prompt) : owner_(owner), prompt_(prompt) {}
+  void run(const std::function<void(platform::Prompt&)>& job) override { job(prompt_); }
+  void tell(platform::Callback news) override {
+    owner_.world.after(owner_.process, Duration{0}, std::move(news));
+  }
+  [[nodiscard]] std::string scheduling() const override { return "by the simulation"; }
+
+ private:
+  Owner owner_;
+  platform::Prompt prompt_;
+};
+
 class SimStreams final : public platform::Streams {
  public:
   explicit SimStreams(Owner owner) : owner_(owner) {}
@@ -231,6 +262,11 @@ struct SimPlatform::Parts {
   SimStore store{owner};
   SimLog log{owner};
   SimSupervisor supervisor{owner};
+  SimHopDatagrams hop_datagrams{datagrams};
+  SimPromptLoop prompt{owner, platform::Prompt{.clock = clock,
+                                               .scheduler = scheduler,
+                                               .rng = owner.host.rng(),
+                                               .datagrams = hop_datagrams}};
 };
 
 SimPlatform::SimPlatform(SimHost& host, ProcessId process)
@@ -250,6 +286,8 @@ SimPlatform::SimPlatform(SimHost& host, ProcessId process)
                              .supervisor = parts_->supervisor})) {}
 
 SimPlatform::~SimPlatform() = default;
+
+platform::PromptLoop& SimPlatform::prompt() { return parts_->prompt; }
 
 void SimPlatform::deliver(const Endpoint& to, const Endpoint& from, const Bytes& bytes) {
   const Owner& owner = parts_->owner;

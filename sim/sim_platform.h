@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "platform/platform.h"
+#include "platform/prompt.h"
 #include "sim/host.h"
 
 namespace segw::sim {
@@ -17,6 +18,7 @@ class SimPlatform {
   SimPlatform& operator=(const SimPlatform&) = delete;
 
   [[nodiscard]] platform::Platform& seam() { return *seam_; }
+  [[nodiscard]] platform::PromptLoop& prompt();
   // A datagram for this host has arrived.
   void deliver(const Endpoint& to, const Endpoint& from, const Bytes& bytes);
 

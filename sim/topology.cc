@@ -33,6 +33,7 @@ config::McPeer peer_of(const ClusterOptions& options, HostId host, HostId other)
   peer.enabled = true;
   peer.authentication_key = peer_key();
   peer.mc_ipsec = true;
+  peer.bfd_liveness = options.bfd;
   peer.hold_on_neighbor_failure = options.hold_count;
   peer.keep_alive_interval = options.keep_alive;
   peer.discovery_interval = options.discovery;
@@ -85,6 +86,9 @@ std::vector<config::Service> services(const ClusterOptions& options, HostId host
   system.name = "system";
   system.loopback = true;
   system.address = prefix(system_address(host), 32);
+  system.bfd = {.enabled = options.bfd,
+                .transmit_interval = std::chrono::milliseconds(50),
+                .receive_interval = std::chrono::milliseconds(50)};
   config::Service base{.kind = config::Service::Kind::Base, .name = "Base"};
   base.interfaces = {system};
   config::Service outside{.kind = config::Service::Kind::Ies, .name = "outside", .id = 100};

@@ -22,6 +22,7 @@
 #include "platform/linux/keeper_link.h"
 #include "platform/linux/log.h"
 #include "platform/linux/loop.h"
+#include "platform/linux/prompt_thread.h"
 #include "platform/linux/services.h"
 #include "platform/linux/steering.h"
 #include "platform/linux/store.h"
@@ -97,6 +98,7 @@ class Daemon {
         log_(loop, options.log_file),
         steering_(loop, services_, log_, options.keeper_fd),
         workers_(loop),
+        prompt_(loop),
         supervisor_(options.keeper_fd),
         platform_{.clock = loop,
                   .scheduler = loop,
@@ -115,7 +117,8 @@ class Daemon {
         pki_(pki_folder(options)),
         chassis_(chassis::make_chassis(platform_, loaded_.config,
                                        {.allow_key_export = options.allow_key_export,
-                                        .credentials = std::move(start.credentials)})) {}
+                                        .credentials = std::move(start.credentials),
+                                        .prompt = &prompt_})) {}
 
   int run() {
     log_warnings();
@@ -193,6 +196,7 @@ class Daemon {
   os::EventLogger log_;
   os::NexthopSteering steering_;
   os::WorkerPool workers_;
+  os::PromptThread prompt_;
   KeeperSupervisor supervisor_;
   platform::Platform platform_;
   asio::signal_set signals_;

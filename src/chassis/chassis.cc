@@ -10,6 +10,7 @@
 #include "chassis/group_events.h"
 #include "chassis/identity.h"
 #include "chassis/peer_events.h"
+#include "chassis/peer_liveness.h"
 #include "chassis/specs.h"
 #include "chassis/tunnel_group.h"
 #include "wire/reader.h"
@@ -150,6 +151,7 @@ class ChassisImpl final : public Chassis {
 
   Result<void> bring_up();
   Result<void> make_peers();
+  Result<void> watch_peers();
   [[nodiscard]] const config::Domain* domain_of(const config::TunnelGroup& group) const;
   [[nodiscard]] std::vector<GroupPeer> peers_of(const config::TunnelGroup& group) const;
   [[nodiscard]] Slot slot_towards(const config::McPeer& peer) const;
@@ -171,6 +173,7 @@ class ChassisImpl final : public Chassis {
   mimp::Port mimp_port_{platform_};
   std::map<std::string, IsaPool> pools_;
   std::vector<std::unique_ptr<TunnelGroup>> groups_;  // after peers_: they use the links
+  std::optional<PeerLiveness> liveness_;
 };
 
 Result<void> ChassisImpl::bring_up() {
@@ -182,6 +185,7 @@ Result<void> ChassisImpl::bring_up() {
   for (const config::TunnelGroup& group : config_->tunnel_groups) {
     if (auto made = make_group(group); !made) return made;
   }
+  if (auto watched = watch_peers(); !watched) return watched;
   for (const Peer& peer : peers_) {
     if (peer.link) peer.link->start();
   }
@@ -221,6 +225,22 @@ Result<void> ChassisImpl::make_peers() {
                                                   .key = protocol_key(peer.master_key, "mcs 1"),
                                                   .slot = slot_towards(*peer.config),
                                                   .incarnation = identity_.incarnation()});
+  }
+  return {};
+}
+
+Result<void> ChassisImpl::watch_peers() {
+  if (options_.prompt == nullptr) return {};
+  for (const Peer& peer : peers_) {
+    const auto settings = bfd_settings(*config_, *peer.config, peer.master_key);
+    if (!settings) continue;
+    if (!liveness_) {
+      liveness_.emplace(platform_.log, *options_.prompt,
+                        [this](const config::McPeer& of, mimp::BfdSays says) {
+                          for (const auto& group : groups_) group->on_bfd(of, says);
+                        });
+    }
+    if (auto added = liveness_->add(*peer.config, *settings); !added) return added;
   }
   return {};
 }
@@ -343,6 +363,7 @@ PeerStatus ChassisImpl::peer_status(const Peer& peer) const {
 
 Status ChassisImpl::status() const {
   Status status;
+  status.now = platform_.clock.now();
   status.system_name = config_->system_name;
   status.system_address = config_->system_address;
   status.configured_at = started_wall_;
@@ -356,6 +377,7 @@ Status ChassisImpl::status() const {
     }
   }
   status.traces = trace_.status();
+  if (liveness_) status.bfd = liveness_->status();
   status.log.assign(log_.entries().begin(), log_.entries().end());
   return status;
 }

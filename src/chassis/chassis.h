@@ -16,6 +16,7 @@
 #include "mcs/records.h"
 #include "platform/files.h"
 #include "platform/platform.h"
+#include "platform/prompt.h"
 
 namespace segw::chassis {
 
@@ -63,6 +64,7 @@ class Chassis {
 struct Options {
   bool allow_key_export = false;
   std::shared_ptr<const Credentials> credentials;  // null: no certificates
+  platform::PromptLoop* prompt = nullptr;          // outlives the chassis; null: no BFD
 };
 
 std::unique_ptr<Chassis> make_chassis(platform::Platform& platform,

@@ -380,4 +380,30 @@ mimp::Settings mimp_settings(const config::Config& config, const config::TunnelG
   return settings;
 }
 
+std::optional<bfd::PeerSettings> bfd_settings(const config::Config& config,
+                                              const config::McPeer& peer,
+                                              const SecretBytes& master_key) {
+  if (!peer.mc_ipsec || !peer.bfd_liveness) return std::nullopt;
+  const bool v4 = peer.source_address.is_v4();
+  for (const config::Service& service : config.services) {
+    if (service.kind == config::Service::Kind::Vprn) continue;
+    for (const config::Interface& interface : service.interfaces) {
+      const auto& own = v4 ? interface.address : interface.address_v6;
+      const config::Bfd& bfd = v4 ? interface.bfd : interface.bfd_v6;
+      if (!own || own->address != peer.source_address) continue;
+      if (!bfd.enabled) return std::nullopt;
+      const SecretBytes key = protocol_key(master_key, "bfd 1");
+      return bfd::PeerSettings{
+          .local = peer.source_address,
+          .peer = peer.address,
+          .path = own->contains(peer.address) ? bfd::Path::SingleHop : bfd::Path::MultiHop,
+          .transmit_interval = bfd.transmit_interval,
+          .receive_interval = bfd.receive_interval,
+          .multiplier = bfd.multiplier,
+          .secret = SecretBytes(key.view().first(std::min(key.size(), bfd::kSecretMax)))};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace segw::chassis

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "bfd/service.h"
 #include "chassis/credentials.h"
 #include "chassis/group_peer.h"
 #include "config/model.h"
@@ -64,6 +65,12 @@ ike::GroupSettings ike_settings(const config::Config& config, const config::Tunn
 // `domain` null: a pair, of one peer.
 mimp::Settings mimp_settings(const config::Config& config, const config::TunnelGroup& group,
                              const config::Domain* domain, const std::vector<GroupPeer>& peers);
+
+// Nothing if the peer wants no BFD, or the interface that owns our source address runs none.
+// Single-hop if the peer is in that interface's subnet, else multihop.
+std::optional<bfd::PeerSettings> bfd_settings(const config::Config& config,
+                                              const config::McPeer& peer,
+                                              const SecretBytes& master_key);
 
 // The key of one protocol from the peer's master key (rule 25); empty from an empty one.
 SecretBytes protocol_key(const SecretBytes& master_key, std::string_view label);

@@ -220,6 +220,59 @@ TEST(Specs, ProtocolsHaveDifferentKeysAndNoKeyStaysNone) {
   EXPECT_TRUE(protocol_key(SecretBytes{}, "mimp 1").empty());
 }
 
+class BfdSpecs : public testing::Test {
+ protected:
+  BfdSpecs() {
+    config::Interface link{.name = "link", .device = "eth9"};
+    link.address = *IpPrefix::parse("10.9.9.1/24");
+    link.bfd = {.enabled = true,
+                .transmit_interval = std::chrono::milliseconds(50),
+                .receive_interval = std::chrono::milliseconds(60),
+                .multiplier = 4};
+    config_.services = {{.kind = config::Service::Kind::Base, .name = "Base"}};
+    config_.services[0].interfaces = {link};
+    peer_.address = ip("192.0.2.2");
+    peer_.source_address = ip("10.9.9.1");
+    peer_.mc_ipsec = true;
+    peer_.bfd_liveness = true;
+  }
+  config::Config config_;
+  config::McPeer peer_;
+  SecretBytes key_{as_bytes("0123456789abcdef0123456789abcdef")};
+};
+
+TEST_F(BfdSpecs, AreThoseOfTheInterfaceThatOwnsTheSourceAddress) {
+  const auto made = bfd_settings(config_, peer_, key_);
+  ASSERT_TRUE(made.has_value());
+  const bfd::PeerSettings& settings = *made;
+  EXPECT_EQ(settings.local, ip("10.9.9.1"));
+  EXPECT_EQ(settings.peer, ip("192.0.2.2"));
+  EXPECT_EQ(settings.transmit_interval, std::chrono::milliseconds(50));
+  EXPECT_EQ(settings.receive_interval, std::chrono::milliseconds(60));
+  EXPECT_EQ(settings.multiplier, 4);
+}
+
+TEST_F(BfdSpecs, APeerOnThatInterfacesSubnetIsOneHopAway) {
+  EXPECT_EQ(bfd_settings(config_, peer_, key_)->path, bfd::Path::MultiHop);
+  peer_.address = ip("10.9.9.2");
+  EXPECT_EQ(bfd_settings(config_, peer_, key_)->path, bfd::Path::SingleHop);
+}
+
+TEST_F(BfdSpecs, TheKeyIsDerivedFromThePeersAndNoneStaysNone) {
+  const SecretBytes secret = bfd_settings(config_, peer_, key_)->secret;
+  EXPECT_EQ(secret.size(), bfd::kSecretMax);
+  EXPECT_FALSE(secret == SecretBytes(protocol_key(key_, "mimp 1").view().first(bfd::kSecretMax)));
+  EXPECT_TRUE(bfd_settings(config_, peer_, {})->secret.empty());
+}
+
+TEST_F(BfdSpecs, ThereAreNoneUnlessPeerAndInterfaceWantBfd) {
+  peer_.bfd_liveness = false;
+  EXPECT_FALSE(bfd_settings(config_, peer_, key_).has_value());
+  peer_.bfd_liveness = true;
+  config_.services[0].interfaces[0].bfd.enabled = false;
+  EXPECT_FALSE(bfd_settings(config_, peer_, key_).has_value());
+}
+
 TEST(Specs, SelectorsComeFromTheSecurityPolicy) {
   const config::Config config = sample();
   const auto settings = ike_settings(config, config.tunnel_groups[0], Slot{0}, {});

@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/ip_address.h"
 #include "base/time.h"
+#include "bfd/sessions.h"
 #include "mcs/mcs_service.h"
 #include "mimp/designated_role.h"
 #include "mimp/master_state.h"
@@ -228,6 +229,8 @@ struct Status {
   std::vector<GatewayStatus> gateways;
   std::vector<IsaStatus> isas;
   std::map<IsaId, TunnelGroupId> pool_isas;  // ISAs of pools that serve a group now
+  bfd::Status bfd;
+  Instant now;  // of the snapshot, what Instants in it are counted from
   std::vector<TraceStatus> traces;
   std::map<std::string, std::map<std::string, uint64_t>> counters;  // room -> name -> count
   std::vector<LogEntry> log;                                        // newest first

@@ -319,6 +319,12 @@ void TunnelGroup::on_peer(PeerIndex peer, bool reachable) {
   tell_changes();
 }
 
+void TunnelGroup::on_bfd(const config::McPeer& peer, mimp::BfdSays says) {
+  const auto at = std::ranges::find(parts_.peers, &peer, &GroupPeer::config);
+  if (!mimp_ || at == parts_.peers.end()) return;
+  mimp_->set_bfd(PeerIndex{static_cast<uint8_t>(at - parts_.peers.begin())}, says);
+}
+
 void TunnelGroup::on_members_changed() {
   if (sync_) sync_->members_changed();
 }

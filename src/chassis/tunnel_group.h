@@ -65,6 +65,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   Result<void> start();
   // Facts outside of the group have changed: a pool's members.
   void update_eligibility();
+  // BFD of the path to this chassis; it may be none of the group's.
+  void on_bfd(const config::McPeer& peer, mimp::BfdSays says);
   // `to`: the router id of a node of the domain; nothing: by usual election without the active.
   void force_switchover(std::optional<IpAddress> to, std::function<void(Result<std::string>)> done);
 

@@ -36,6 +36,7 @@ constexpr std::array kForms = {
     show("show redundancy multi-chassis ipsec-domain", Action::ShowDomains),
     show("show redundancy multi-chassis ipsec-domain <id>", Action::ShowDomain),
     show("show redundancy multi-chassis ipsec-domain <id> detail", Action::ShowDomainDetail),
+    show("show router bfd session", Action::ShowBfdSessions),
     show("show ipsec tunnel", Action::ShowTunnels),
     show("show ipsec tunnel <name>", Action::ShowTunnel),
     show("show ipsec gateway", Action::ShowGateways),

@@ -17,6 +17,7 @@ enum class Action : uint8_t {
   ShowDomains,
   ShowDomain,
   ShowDomainDetail,
+  ShowBfdSessions,
   ShowTunnels,
   ShowTunnel,
   ShowGateways,

@@ -289,6 +289,7 @@ void Console::perform(const Command& command, const Done& done) {
     case Action::ShowDomains:
     case Action::ShowDomain:
     case Action::ShowDomainDetail:
+    case Action::ShowBfdSessions:
     case Action::ShowTunnels:
     case Action::ShowTunnel:
     case Action::ShowGateways:
@@ -330,6 +331,8 @@ std::pair<int, std::string> Console::show(const Command& command) const {
     case Action::ShowDomain:
     case Action::ShowDomainDetail:
       return show_domain(status, command);
+    case Action::ShowBfdSessions:
+      return command.json ? json(bfd_json(status)) : done(bfd_table(snapshot));
     case Action::ShowTunnels:
       return command.json ? json(tunnels_json(status)) : done(tunnel_table(snapshot));
     case Action::ShowTunnel:

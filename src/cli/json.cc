@@ -14,6 +14,10 @@ int64_t milliseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
+int64_t microseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
 template <typename Values>
 Json list(const Values& values) {
   Json items = Json::array();
@@ -213,6 +217,37 @@ Json multi_chassis_json(const chassis::Status& status) {
 
 Json domains_json(const chassis::Status& status) {
   return Json{{"ipsec-domains", list(status.domains)}};
+}
+
+Json bfd_json(const chassis::Status& status) {
+  Json sessions = Json::array();
+  for (const bfd::SessionStatus& session : status.bfd.sessions) {
+    sessions.push_back(
+        Json{{"remote-address", session.peer.text()},
+             {"local-address", session.local.text()},
+             {"type", session.path == bfd::Path::SingleHop ? "single-hop" : "multihop"},
+             {"authentication", session.authenticated},
+             {"state", bfd::text(session.state)},
+             {"remote-state", bfd::text(session.remote_state)},
+             {"diagnostic", static_cast<int>(session.diagnostic)},
+             {"remote-diagnostic", static_cast<int>(session.remote_diagnostic)},
+             {"local-discriminator", session.discriminator},
+             {"remote-discriminator", session.remote_discriminator},
+             {"source-port", session.source_port},
+             {"multiplier", session.multiplier},
+             {"transmit-interval-us", microseconds(session.transmit_interval)},
+             {"receive-interval-us", microseconds(session.receive_interval)},
+             {"detection-time-us", microseconds(session.detection_time)},
+             {"last-change-ms", milliseconds(status.now - session.changed_at)},
+             {"packets-sent", session.sent},
+             {"packets-received", session.received},
+             {"ups", session.ups},
+             {"downs", session.downs},
+             {"discarded", session.discarded}});
+  }
+  return Json{{"bfd-sessions", std::move(sessions)},
+              {"discarded", status.bfd.discarded},
+              {"latest-timer-us", microseconds(status.bfd.latest)}};
 }
 
 Json tunnels_json(const chassis::Status& status) {

@@ -28,6 +28,7 @@ std::string domain_detail(const chassis::DomainStatus& domain);
 // Parts of the tables of peers: nothing where there are no domains.
 std::string domains_of_peer(const chassis::PeerStatus& peer);
 std::string domain_overview(const chassis::Status& status);
+std::string bfd_table(const Snapshot& snapshot);
 std::string tunnel_table(const Snapshot& snapshot);
 std::string dynamic_tunnel_table(const Snapshot& snapshot);
 std::string tunnel_detail(const Snapshot& snapshot, const chassis::TunnelStatus& tunnel);
@@ -56,6 +57,7 @@ nlohmann::ordered_json to_json(const chassis::LogEntry& entry);
 nlohmann::ordered_json peers_json(const chassis::Status& status);
 nlohmann::ordered_json multi_chassis_json(const chassis::Status& status);
 nlohmann::ordered_json domains_json(const chassis::Status& status);
+nlohmann::ordered_json bfd_json(const chassis::Status& status);
 nlohmann::ordered_json tunnels_json(const chassis::Status& status);
 nlohmann::ordered_json gateways_json(const chassis::Status& status);
 nlohmann::ordered_json isas_json(const Snapshot& snapshot);

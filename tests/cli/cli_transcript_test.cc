@@ -132,9 +132,9 @@ INSTANTIATE_TEST_SUITE_P(
     Console, Transcript,
     testing::Values(Session{"master", master_snapshot}, Session{"alone", alone_snapshot},
                     Session{"standby", standby_snapshot}, Session{"json", master_snapshot},
-                    Session{"words", master_snapshot}, Session{"policies", master_snapshot},
-                    Session{"domain", seg3_dormant, seg3},
-                    Session{"domain-alone", seg3_alone, seg3}));
+                     Session{"bfd", bfd_snapshot}, Session{"words", master_snapshot},
+                     Session{"policies", master_snapshot}, Session{"domain", seg3_dormant, seg3},
+                     Session{"domain-alone", seg3_alone, seg3}));
 
 TEST(Console, AsksBeforeASwitchoverAndDoesNothingYet) {
   StillChassis still(master_snapshot());

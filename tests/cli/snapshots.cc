@@ -313,6 +313,43 @@ chassis::Status alone_snapshot() {
   return status;
 }
 
+chassis::Status bfd_snapshot() {
+  chassis::Status status = master_snapshot();
+  status.now = Instant(seconds(100));
+  status.bfd.sessions = {bfd::SessionStatus{.local = v4(0xC0000201),
+                                            .peer = v4(0xC0000202),
+                                            .path = bfd::Path::MultiHop,
+                                            .authenticated = true,
+                                            .state = bfd::State::Up,
+                                            .remote_state = bfd::State::Up,
+                                            .discriminator = 0xC0FFEE,
+                                            .remote_discriminator = 3735928559,
+                                            .source_port = 50123,
+                                            .multiplier = 3,
+                                            .transmit_interval = milliseconds(50),
+                                            .receive_interval = milliseconds(60),
+                                            .detection_time = milliseconds(180),
+                                            .sent = 123456,
+                                            .received = 123450,
+                                            .ups = 2,
+                                            .downs = 1,
+                                            .changed_at = Instant(seconds(40)),
+                                            .discarded = {{"auth-hash", 3}}},
+                         bfd::SessionStatus{.local = *IpAddress::parse("2001:db8::1"),
+                                            .peer = *IpAddress::parse("2001:db8::2"),
+                                            .path = bfd::Path::SingleHop,
+                                            .diagnostic = bfd::Diagnostic::DetectionTimeExpired,
+                                            .discriminator = 7,
+                                            .source_port = 60000,
+                                            .multiplier = 5,
+                                            .transmit_interval = seconds(1),
+                                            .receive_interval = milliseconds(50),
+                                            .sent = 61}};
+  status.bfd.discarded = {{"bad-ttl", 2}, {"unknown-session", 1}};
+  status.bfd.latest = std::chrono::microseconds(1234);
+  return status;
+}
+
 chassis::Status standby_snapshot() {
   chassis::Status status = master_snapshot();
   chassis::PeerGroupStatus& group = status.peers.front().groups.front();

@@ -1,0 +1,58 @@
+"""FRR's bfdd in a node of a lab: the real other end of our BFD sessions."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from segwlab import run, wait_until
+
+DAEMONS = Path("/usr/lib/frr")
+RUN_FRR = Path("/run/frr")
+
+
+class Bfdd:
+    """zebra and bfdd with this configuration. Both belong to the lab's node and end with it."""
+
+    def __init__(self, lab, node, configuration):
+        self.lab, self.node = lab, node
+        self.space = f"{lab.name}-{node}"  # of FRR's sockets
+        self.folder = RUN_FRR / self.space
+        self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.chown(self.folder, "frr", "frr")
+        (self.folder / "zebra.conf").write_text("")
+        (self.folder / "bfdd.conf").write_text(configuration)
+        for file in self.folder.glob("*.conf"):
+            file.chmod(0o644)
+        self._start("zebra")
+        wait_until(f"zebra of {node} serves", (self.folder / "zserv.api").exists, 10)
+        self.start()
+
+    def _start(self, daemon):
+        self.lab.exec(self.node, DAEMONS / daemon, "-d", "-N", self.space,
+                      "-f", self.folder / f"{daemon}.conf", "--log", "stdout")
+
+    def start(self):
+        self._start("bfdd")
+        self.lab.note_processes()
+
+    def pid(self):
+        return int((self.folder / "bfdd.pid").read_text())
+
+    def peer(self):
+        """The only peer as bfdd shows it; empty while it does not answer."""
+        done = subprocess.run(["vtysh", "-N", self.space, "-c", "show bfd peers json"],
+                              capture_output=True, text=True, check=False)
+        with contextlib.suppress(json.JSONDecodeError, IndexError):
+            return json.loads(done.stdout)[0]
+        return {}
+
+    def is_up(self):
+        return self.peer().get("status") == "up"
+
+    def vty(self, *commands):
+        run(["vtysh", "-N", self.space, *(word for line in commands for word in ("-c", line))])
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)

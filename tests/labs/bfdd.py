@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from segwlab import run, wait_until
+from segwlab import LabError, run, wait_until
 
 DAEMONS = Path("/usr/lib/frr")
 RUN_FRR = Path("/run/frr")
@@ -30,8 +30,13 @@ class Bfdd:
         self.start()
 
     def _start(self, daemon):
-        self.lab.exec(self.node, DAEMONS / daemon, "-d", "-N", self.space,
-                      "-f", self.folder / f"{daemon}.conf", "--log", "stdout")
+        # Not by exec(): the daemon would hold the pipe of its output open.
+        started = self.lab.popen(
+            self.node, DAEMONS / daemon, "-d", "-N", self.space,
+            "-f", self.folder / f"{daemon}.conf", "--log", f"file:{self.folder}/{daemon}.log",
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if started.wait() != 0:
+            raise LabError(f"{daemon} of {self.node} does not start")
 
     def start(self):
         self._start("bfdd")

@@ -13,12 +13,14 @@ RUN_FRR = Path("/run/frr")
 
 
 class Bfdd:
-    """zebra and bfdd with this configuration. Both belong to the lab's node and end with it."""
+    """zebra and bfdd. Both belong to the lab's node and end with it."""
 
-    def __init__(self, lab, node, configuration):
+    def __init__(self, lab, node):
         self.lab, self.node = lab, node
         self.space = f"{lab.name}-{node}"  # of FRR's sockets
         self.folder = RUN_FRR / self.space
+
+    def begin(self, configuration):
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.chown(self.folder, "frr", "frr")
         (self.folder / "zebra.conf").write_text("")
@@ -26,8 +28,9 @@ class Bfdd:
         for file in self.folder.glob("*.conf"):
             file.chmod(0o644)
         self._start("zebra")
-        wait_until(f"zebra of {node} serves", (self.folder / "zserv.api").exists, 10)
-        self.start()
+        wait_until(f"zebra of {self.node} serves", (self.folder / "zserv.api").exists, 10)
+        self._start("bfdd")
+        self.lab.note_processes()
 
     def _start(self, daemon):
         # Not by exec(): the daemon would hold the pipe of its output open.
@@ -37,10 +40,6 @@ class Bfdd:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if started.wait() != 0:
             raise LabError(f"{daemon} of {self.node} does not start")
-
-    def start(self):
-        self._start("bfdd")
-        self.lab.note_processes()
 
     def pid(self):
         return int((self.folder / "bfdd.pid").read_text())

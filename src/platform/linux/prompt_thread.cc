@@ -22,7 +22,9 @@ namespace {
 
 using Udp = asio::ip::udp;
 constexpr size_t kDatagramMax = 512;  // bytes; what BFD sends has at most 52
+// A flood must not take the processor away from the chassis' loop: so many datagrams, then a rest.
 constexpr int kReceivesPerWakeup = 64;
+constexpr Duration kRest = std::chrono::milliseconds(1);
 constexpr int kTtl = 255;
 constexpr int kControlClass = 0xC0;  // DSCP CS6: network control
 constexpr int kRealTimePriority = 10;
@@ -30,8 +32,8 @@ constexpr int kNicest = -20;
 
 class HopSocket final : public DatagramSocket {
  public:
-  HopSocket(asio::io_context& io, HopDatagrams::Handler handler)
-      : socket_(io), handler_(std::move(handler)) {}
+  HopSocket(Loop& loop, HopDatagrams::Handler handler)
+      : loop_(loop), socket_(loop.io()), handler_(std::move(handler)) {}
   ~HopSocket() override { *alive_ = false; }
 
   std::error_code bind(const Endpoint& local) {
@@ -72,10 +74,13 @@ class HopSocket final : public DatagramSocket {
   }
 
   void receive(const std::shared_ptr<bool>& alive) {
-    for (int i = 0; i < kReceivesPerWakeup && *alive; ++i) {
-      if (!receive_one()) break;
-    }
-    if (*alive) wait();
+    int count = 0;
+    while (count < kReceivesPerWakeup && *alive && receive_one()) ++count;
+    if (!*alive) return;
+    if (count < kReceivesPerWakeup) return wait();
+    loop_.at(loop_.now() + kRest, [this, alive] {
+      if (*alive) wait();
+    });
   }
 
   // False: there is none.
@@ -112,6 +117,7 @@ class HopSocket final : public DatagramSocket {
     return 0;
   }
 
+  Loop& loop_;
   Udp::socket socket_;
   HopDatagrams::Handler handler_;
   std::array<uint8_t, kDatagramMax> buffer_{};
@@ -134,7 +140,7 @@ std::string schedule_promptly() {
 }  // namespace
 
 Result<std::unique_ptr<DatagramSocket>> HopSockets::open(const Endpoint& local, Handler handler) {
-  auto socket = std::make_unique<HopSocket>(loop_.io(), std::move(handler));
+  auto socket = std::make_unique<HopSocket>(loop_, std::move(handler));
   if (const auto error = socket->bind(local)) {
     return failure(fmt::format("UDP {}: {}", local.text(), error.message()));
   }

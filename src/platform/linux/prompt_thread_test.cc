@@ -98,6 +98,29 @@ TEST_P(HopSocketTest, WhatIsTooLongIsCutAndReceived) {
   EXPECT_EQ((*got).bytes.size(), 512U);
 }
 
+TEST(HopSockets, AFloodIsReadInPartsToItsEnd) {
+  constexpr int kDatagrams = 150;  // what the socket's buffer surely holds
+  Loop loop;
+  HopSockets sockets(loop);
+  const Endpoint to{.address = IpAddress::v4(0x7F000001), .port = kPort};
+  int got = 0;
+  std::optional<Instant> first;
+  Instant last{};
+  const auto receiver = sockets.open(to, [&](const Endpoint&, uint8_t, ByteView) {
+    last = loop.now();
+    if (!first) first = last;
+    if (++got == kDatagrams) loop.stop();
+  });
+  const auto sender = sockets.open({.address = to.address, .port = kPort + 1},
+                                   [](const Endpoint&, uint8_t, ByteView) {});
+  ASSERT_TRUE(receiver && sender);
+  for (int i = 0; i < kDatagrams; ++i) (*sender)->send(to, Bytes{1});
+  loop.at(loop.now() + 5s, [&] { loop.stop(); });
+  loop.run();
+  EXPECT_EQ(got, kDatagrams);
+  EXPECT_GE(last - first.value_or(last), 2ms);  // two rests
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, HopSocketTest, ::testing::Values("127.0.0.1", "::1"));
 
 TEST(HopSockets, AnAddressThatIsNotOursIsAnErrorWithItsName) {

@@ -75,14 +75,27 @@ configure service ies "IES-1" interface "int-IPsec-Public-1" sap tunnel-1.public
 }}
 """
 
+BFD = """
+configure redundancy multi-chassis peer {peer} mc-ipsec bfd-liveness true
+configure router "Base" interface "system" ipv4 bfd {{
+    admin-state enable
+    transmit-interval 50
+    receive 50
+    multiplier 3
+}}
+"""
+PEERS = {"a": "192.0.2.2", "b": "192.0.2.1"}
 
-def write(folder, count):
+
+def write(folder, count, bfd=False):
     """(topology file, limits) of a pair with one configured or `count` dynamic tunnels."""
     dynamic = tunnels(count) if count > 1 else []
     gateway = OPEN_GATEWAY.format(network=NETWORK, secret=SECRET, gateway=GATEWAY)
     for node in ("a", "b"):
         shutil.copy(PAIR / f"{node}.ports", folder)
         text = (PAIR / f"{node}.cfg").read_text() + (gateway if dynamic else "")
+        if bfd:
+            text += BFD.format(peer=PEERS[node])
         (folder / f"{node}.cfg").write_text(text)
     addresses = ["10.10.10.1/32", "192.168.1.1/32"]
     if dynamic:

@@ -21,7 +21,7 @@ constexpr size_t kAuthenticatedMin = 26;  // with the two bytes that every authe
 constexpr size_t kHashAt = kPacketSize + 8;
 
 Bytes encode(const ControlPacket& packet, uint8_t extra_flags, size_t size) {
-  uint8_t flags = static_cast<uint8_t>(static_cast<uint8_t>(packet.state) << 6);
+  auto flags = static_cast<uint8_t>(static_cast<uint8_t>(packet.state) << 6);
   flags |= extra_flags;
   if (packet.poll) flags |= kPoll;
   if (packet.final_) flags |= kFinal;

@@ -26,7 +26,7 @@ class BfdService : public ::testing::Test {
             .receive_interval = 50ms,
             .multiplier = 3};
   }
-  void connect(Path path = Path::SingleHop, std::string_view secret = {}) {
+  void connect(Path path = Path::SingleHop, std::string_view secret = {}) const {
     PeerSettings at_a = peer(kA, kB, path);
     PeerSettings at_b = peer(kB, kA, path);
     at_a.secret = SecretBytes(as_bytes(secret));

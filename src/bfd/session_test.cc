@@ -27,7 +27,7 @@ SessionSettings settings() {
 // One session and a remote system that says what a test wants.
 class End {
  public:
-  explicit End(SessionSettings of = settings()) : session(of, Instant(1s)), key_(of.key) {}
+  explicit End(const SessionSettings& of = settings()) : session(of, Instant(1s)), key_(of.key) {}
 
   ControlPacket remote{.state = State::Down,
                        .detect_multiplier = 4,
@@ -420,13 +420,15 @@ class BfdAuthenticated : public testing::Test {
     with.first_sequence = 0xFFFFFFFE;
     return with;
   }
-  ControlPacket up() {
+  [[nodiscard]] ControlPacket up() const {
     ControlPacket packet = end.remote;
     packet.state = State::Up;
     packet.your_discriminator = kOurs;
     return packet;
   }
-  uint64_t discarded(std::string_view reason) { return end.session.discarded().get(reason); }
+  [[nodiscard]] uint64_t discarded(std::string_view reason) const {
+    return end.session.discarded().get(reason);
+  }
   End end{authenticated()};
 };
 

@@ -39,8 +39,7 @@ class HopSocket final : public DatagramSocket {
   std::error_code bind(const Endpoint& local) {
     std::error_code error;
     const Udp::endpoint endpoint(to_asio(local.address), local.port);
-    socket_.open(endpoint.protocol(), error);
-    if (error) return error;
+    if (socket_.open(endpoint.protocol(), error)) return error;
     const bool v4 = local.address.is_v4();
     const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
     const bool set = option(SOL_SOCKET, SO_REUSEADDR, 1) &&
@@ -48,10 +47,10 @@ class HopSocket final : public DatagramSocket {
                      option(level, v4 ? IP_RECVTTL : IPV6_RECVHOPLIMIT, 1) &&
                      option(level, v4 ? IP_TOS : IPV6_TCLASS, kControlClass);
     if (!set) return {errno, std::system_category()};
-    socket_.bind(endpoint, error);
-    if (!error) socket_.non_blocking(true, error);
-    if (!error) wait();
-    return error;
+    if (socket_.bind(endpoint, error)) return error;
+    if (socket_.non_blocking(true, error)) return error;
+    wait();
+    return {};
   }
 
   void send(const Endpoint& to, ByteView bytes) override {

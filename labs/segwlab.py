@@ -187,6 +187,7 @@ class Pair(Lab):
 
     CHASSIS = ("a", "b")
     READY_S = 60
+    RENEWED_S = 20
 
     def group(self, node):
         """(peer, its tunnel group 1) as the chassis shows them; None while it does not answer."""
@@ -221,10 +222,21 @@ class Pair(Lab):
     def initiate(self, suite):
         run(["swanctl", "--initiate", "--child", suite, "--timeout", "20", "--uri", self._vici()])
 
+    def ike_spis(self):
+        """Of each IKE SA of the client, the initiator's and the responder's: one that is taken over
+        keeps them."""
+        return tuple(re.findall(r"(?:initiator|responder)-spi=([0-9a-f]+)", self._sas()))
+
     def spis(self):
-        """The client's CHILD SPIs in and out."""
-        text = run(["swanctl", "--list-sas", "--raw", "--uri", self._vici()])
-        return tuple(re.findall(r"spi-(?:in|out)=([0-9a-f]+)", text))
+        """The client's CHILD SPIs in and out; those of two CHILD SAs during a rekey."""
+        return tuple(re.findall(r"spi-(?:in|out)=([0-9a-f]+)", self._sas()))
+
+    def wait_renewed(self, before):
+        """Until the CHILD SA of these SPIs has gone and another stands (redundancy rule 21)."""
+        def renewed():
+            spis = self.spis()
+            return len(spis) == 2 and not set(spis) & set(before)
+        wait_until("the CHILD SA that was taken over is rekeyed", renewed, self.RENEWED_S)
 
     def switch_over(self, master):
         self.segw(master, "tools", "perform", "redundancy", "multi-chassis", "mc-ipsec",
@@ -236,6 +248,9 @@ class Pair(Lab):
     def bring_back(self, node):
         self.tool("start", node)
         self.note_processes()
+
+    def _sas(self):
+        return run(["swanctl", "--list-sas", "--raw", "--uri", self._vici()])
 
     def _vici(self):
         return f"unix://{self.folder('client') / 'vici'}"

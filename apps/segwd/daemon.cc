@@ -123,9 +123,7 @@ class Daemon {
   int run() {
     log_warnings();
     heartbeat();
-    signals_.async_wait([this](const std::error_code& error, int) {
-      if (!error) loop_.stop();
-    });
+    end_on_signal();
     chassis_->start([this](const Result<void>& started) { on_started(started); });
     loop_.run();
     control_.reset();
@@ -136,6 +134,16 @@ class Daemon {
   }
 
  private:
+  // The first one ends orderly, another at once.
+  void end_on_signal() {
+    signals_.async_wait([this](const std::error_code& error, int) {
+      if (error) return;
+      if (std::exchange(leaving_, true) || !console_) return loop_.stop();
+      end_on_signal();
+      chassis_->hand_over_all([this] { loop_.stop(); });
+    });
+  }
+
   // One event of each name, whatever the number of places.
   void log_warnings() {
     std::map<std::string, std::string> texts;
@@ -205,6 +213,7 @@ class Daemon {
   std::unique_ptr<chassis::Chassis> chassis_;
   std::optional<cli::Console> console_;
   std::unique_ptr<os::ControlServer> control_;
+  bool leaving_ = false;
   int exit_code_ = 0;
 };
 

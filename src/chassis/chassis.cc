@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::string_view kMcsKeyFile = "mcs.key";
 constexpr size_t kMcsKeySize = 32;
+constexpr Duration kLeavingLimit = std::chrono::seconds(3);  // its keeper waits 5 s
 
 // 64 hexadecimal digits and a newline.
 Result<SecretBytes> parse_mcs_key(ByteView contents) {
@@ -116,6 +117,7 @@ class ChassisImpl final : public Chassis {
     }
     done(failure(fmt::format("tunnel-group {} is not configured", id.value)));
   }
+  void hand_over_all(platform::Callback done) override;
   Result<std::string> clear_tunnel(std::string_view name) override;
   Result<std::string> clear_client(std::string_view gateway, std::string_view client) override;
   Result<std::string> perform_on_tunnel(std::string_view name, ike::TunnelAction action) override;
@@ -158,6 +160,7 @@ class ChassisImpl final : public Chassis {
   Result<void> make_group(const config::TunnelGroup& group);
   Result<SecretBytes> master_key(const config::McPeer& peer);
   [[nodiscard]] Activation known_activation(TunnelGroupId id);
+  void left();
   void look_at_peers();
   [[nodiscard]] PeerStatus peer_status(const Peer& peer) const;
 
@@ -167,6 +170,9 @@ class ChassisImpl final : public Chassis {
   Options options_;
   std::chrono::system_clock::time_point started_wall_;
   Identity identity_;
+  platform::Callback leaving_;
+  size_t groups_to_move_ = 0;
+  platform::Timer leaving_timer_{platform_, [this] { left(); }};
   PeerTrace trace_{platform_.clock};
   std::unique_ptr<mcs::Port> mcs_port_ = mcs::make_port(platform_);
   std::vector<Peer> peers_;
@@ -359,6 +365,31 @@ PeerStatus ChassisImpl::peer_status(const Peer& peer) const {
   }
   for (const auto& group : groups_) group->fill(status, *peer.config);
   return status;
+}
+
+void ChassisImpl::hand_over_all(platform::Callback done) {
+  leaving_ = std::move(done);
+  leaving_timer_.arm(kLeavingLimit);
+  groups_to_move_ = 1;  // until all were asked
+  for (const auto& group : groups_) {
+    if (!group->can_be_moved()) continue;
+    ++groups_to_move_;
+    group->force_switchover(std::nullopt, [this, id = group->id()](const Result<std::string>& to) {
+      if (!to) {
+        platform_.log.event(
+            platform::Severity::Warning, "TUNNEL_GROUP_NOT_HANDED_OVER",
+            fmt::format("tunnel-group {} ends here without a handover: {}", id.value,
+                        to.error().text));
+      }
+      if (--groups_to_move_ == 0) left();
+    });
+  }
+  if (--groups_to_move_ == 0) left();
+}
+
+void ChassisImpl::left() {
+  leaving_timer_.cancel();
+  if (leaving_) std::exchange(leaving_, nullptr)();
 }
 
 Status ChassisImpl::status() const {

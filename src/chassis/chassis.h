@@ -39,6 +39,10 @@ class Chassis {
   // without the node that is active now. From any node of the domain.
   virtual void force_switchover(DomainId domain, std::optional<IpAddress> to,
                                 std::function<void(Result<std::string>)> done) = 0;
+  // Before an orderly end: each group that is served here goes to a peer by planned handover.
+  // `done` is told once: within 3 s, or at once where there is nothing to move or nobody to move
+  // it to. What could not be moved is in the log.
+  virtual void hand_over_all(platform::Callback done) = 0;
   // clear ipsec tunnel NAME, clear ipsec gateway NAME tunnel CLIENT: its SAs end, and the client is
   // told. A client is named by its endpoint, its identity or the name of its entry.
   virtual Result<std::string> clear_tunnel(std::string_view name) = 0;

@@ -12,6 +12,7 @@ using enum platform::Severity;
 constexpr std::string_view kRedundancy = "MC_REDUNDANCY";
 constexpr std::string_view kChassis = "CHASSIS";
 constexpr std::string_view kIpsec = "IPSEC";
+constexpr std::string_view kRouting = "VRTR";
 
 // sros-facts §13; severities that it leaves open are ours (docs/decisions/0091).
 // NOLINTBEGIN(modernize-use-designated-initializers): a table.
@@ -36,6 +37,8 @@ constexpr std::array kKinds = {
     EventKind{Event::TunnelState, "tIPsecTunnelOperStateChange", kIpsec, 2011, Minor},
     EventKind{Event::GatewayState, "tIPsecGWOperStateChange", kIpsec, 2012, Minor},
     EventKind{Event::ClientTunnelRemoved, "tIPsecRUTnlRemoved", kIpsec, 2013, Minor},
+    EventKind{Event::BfdDown, "tmnxVRtrBfdExtSessDown", kRouting, 2061, Minor},
+    EventKind{Event::BfdUp, "tmnxVRtrBfdExtSessUp", kRouting, 2062, Minor},
 };
 // NOLINTEND(modernize-use-designated-initializers)
 

@@ -30,6 +30,8 @@ enum class Event : uint8_t {
   TunnelState,       // of a configured tunnel
   GatewayState,
   ClientTunnelRemoved,  // of a gateway's client
+  BfdDown,              // the BFD session with a peer
+  BfdUp,
 };
 
 struct EventKind {

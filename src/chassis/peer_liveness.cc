@@ -39,6 +39,11 @@ Result<void> PeerLiveness::add(const config::McPeer& peer, const bfd::PeerSettin
   return sessions_.add(settings);
 }
 
+void PeerLiveness::raise(Event event, std::string text) {
+  const EventKind& kind = kind_of(event);
+  log_.event(kind.severity, kind.name, std::move(text));
+}
+
 void PeerLiveness::on_news(const bfd::News& news) {
   Peer& peer = peers_.at(news.session);
   if (peer.says == news.says) return;
@@ -46,10 +51,9 @@ void PeerLiveness::on_news(const bfd::News& news) {
   const std::string session = fmt::format("BFD: Local Discriminator {} BFD session on node {} is ",
                                           news.discriminator, peer.config->address.text());
   if (news.says == bfd::Says::Up) {
-    log_.event(platform::Severity::Minor, "BFD_SESSION_UP", session + "up");
+    raise(Event::BfdUp, session + "up");
   } else {
-    log_.event(platform::Severity::Minor, "BFD_SESSION_DOWN",
-               fmt::format("{}down due to {}", session, reason(news)));
+    raise(Event::BfdDown, fmt::format("{}down due to {}", session, reason(news)));
   }
   heard_(*peer.config, to_mimp(news.says));
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bfd/sessions.h"
+#include "chassis/events.h"
 #include "config/model.h"
 #include "mimp/bfd_verdict.h"
 #include "platform/platform.h"
@@ -28,6 +29,7 @@ class PeerLiveness {
     bfd::Says says = bfd::Says::NeverUp;
   };
   void on_news(const bfd::News& news);
+  void raise(Event event, std::string text);
 
   platform::Log& log_;
   Heard heard_;

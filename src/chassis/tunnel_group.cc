@@ -353,6 +353,10 @@ void TunnelGroup::renew_credentials(std::shared_ptr<const Credentials> credentia
   engine_->renew_authentication(ike_group_settings());
 }
 
+bool TunnelGroup::can_be_moved() const {
+  return mimp_ && mimp::acting(role_) && mimp_->successor(std::nullopt).has_value();
+}
+
 // Wherever it is asked for: MIMP brings it to the active, which chooses the target.
 void TunnelGroup::force_switchover(std::optional<IpAddress> to,
                                    std::function<void(Result<std::string>)> done) {

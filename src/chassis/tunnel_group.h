@@ -68,6 +68,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   // BFD of the path to this chassis; it may be none of the group's.
   void on_bfd(const config::McPeer& peer, mimp::BfdSays says);
   // `to`: the router id of a node of the domain; nothing: by usual election without the active.
+  // Served here, and a peer could serve it.
+  [[nodiscard]] bool can_be_moved() const;
   void force_switchover(std::optional<IpAddress> to, std::function<void(Result<std::string>)> done);
 
   void renew_credentials(std::shared_ptr<const Credentials> credentials);

@@ -91,7 +91,8 @@ void EngineImpl::activate(bool clean) {
     schedule(sa);
     if (clean) want_taken_over(sa);
   }
-  // A renewed activation starts from these tables; commits of the one before never come back.
+  remove_now();
+  // A renewed activation starts from these tables.
   const std::set<Spi> awaiting = std::exchange(awaiting_outbound_, {});
   for (const Spi spi : awaiting) host_.use_outbound(spi);
   drop_orphans();
@@ -108,6 +109,7 @@ void EngineImpl::use_outbound(Spi spi) {
 
 void EngineImpl::deactivate() {
   note_ages();
+  remove_now();
   active_ = false;
   timer_.cancel();
   runtimes_.clear();
@@ -444,10 +446,20 @@ void EngineImpl::commit(const Changes& changes, platform::Callback then) {
   std::vector<Spi> gone;
   gone.reserve(changes.deleted_child_sas.size());
   for (const auto& each : changes.deleted_child_sas) gone.push_back(each.spi);
+  removing_.insert(gone.begin(), gone.end());
   host_.commit(changes, [this, gone, finish = std::move(then)] {
-    for (const Spi spi : gone) host_.remove(spi);
+    for (const Spi spi : gone) {
+      if (removing_.erase(spi) != 0 && !tables_.child_sas.contains(spi)) host_.remove(spi);
+    }
     finish();
   });
+}
+
+// Commits that were under way when a role ended, or was renewed, never come back.
+void EngineImpl::remove_now() {
+  for (const Spi spi : std::exchange(removing_, {})) {
+    if (!tables_.child_sas.contains(spi)) host_.remove(spi);
+  }
 }
 
 void EngineImpl::remove_child(Spi spi, bool by_client, Changes& changes) {

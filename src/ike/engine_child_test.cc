@@ -58,6 +58,25 @@ INSTANTIATE_TEST_SUITE_P(Ike, ChildRekey,
                          ::testing::Values(std::nullopt, Group::Curve25519, Group::Ecp256,
                                            Group::Modp2048));
 
+// Its commit never comes back: what is out of the tables must not stay in the ISA.
+TEST(IkeChild, ADeletedChildSaLeavesTheIsaThoughTheRoleEndsBeforeItsCommit) {
+  for (const bool renewed : {false, true}) {
+    Gateway gateway;
+    Client client;
+    ASSERT_TRUE(client.connect(gateway));
+    ASSERT_EQ(gateway.host.installed.size(), 1U);
+    gateway.host.mode = RecordingHost::Commits::Lost;
+    gateway.ask(client.request(Exchange::Informational, delete_child(kClientSpi)));
+    EXPECT_TRUE(gateway.state.child_sas.empty());
+    if (renewed) {
+      gateway.engine->activate(true);
+    } else {
+      gateway.engine->deactivate();
+    }
+    EXPECT_TRUE(gateway.host.installed.empty()) << "renewed: " << renewed;
+  }
+}
+
 TEST(IkeChild, ARekeyOfWhatDoesNotExistIsRefused) {
   Gateway gateway;
   Client client;

@@ -216,6 +216,7 @@ class EngineImpl final : public Engine {
               Changes changes, platform::Callback then = {});
   void refuse(IkeSa& sa, const Request& request, NotifyType type, Bytes data = {});
   void commit(const Changes& changes, platform::Callback then);
+  void remove_now();
   void use_outbound(Spi spi);
   void remove_ike(IkeSpi spi, bool by_client, Changes& changes);
   void close_ike(IkeSa& sa, Changes& changes);
@@ -481,6 +482,7 @@ class EngineImpl final : public Engine {
   std::map<IkeSpi, Runtime> runtimes_;
   std::map<Spi, Instant> child_born_;  // when a CHILD SA's age was zero
   std::set<Spi> awaiting_outbound_;    // made here, their commit under way
+  std::set<Spi> removing_;             // out of the tables, their commit under way
   std::deque<LastWord> last_words_;
   std::set<std::pair<Instant, IkeSpi>> due_;
   std::map<InitKey, IkeSpi> half_open_;

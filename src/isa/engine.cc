@@ -121,7 +121,12 @@ struct Engine::Control {
   }
   void operator()(const SetWindow& m) const { engine.set_window(m.window); }
   void operator()(const SetPeerEndpoint& m) const { engine.set_peer_endpoint(m); }
-  void operator()(const SendIke& m) const { engine.send_ike(m.datagram, out); }
+  // Redundancy rule 8 is for IKE as well: segwd may not know yet that it slept.
+  void operator()(const SendIke& m) const {
+    if (engine.role_ != Role::Acting) return engine.drop("not-acting");
+    if (engine.fenced(now)) return engine.drop("fenced");
+    engine.send_ike(m.datagram, out);
+  }
   void operator()(const Freeze& m) const { engine.freeze(m.cookie, out); }
 };
 

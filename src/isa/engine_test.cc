@@ -272,6 +272,22 @@ TEST_F(EngineTest, PuntsIkeAndSendsItWithTheMarkerOnThePortForNat) {
   EXPECT_EQ(punt.datagram.remote.port, 999);
 }
 
+TEST_F(EngineTest, NoIkeLeavesAfterTheDeadlineOrWithoutTheRole) {
+  const SendIke message{.datagram = {.local = {.address = ends_.gateway.local, .port = 500},
+                                     .remote = {.address = ends_.gateway.remote, .port = 500},
+                                     .message = Bytes(40, 7)}};
+  act();
+  now_ += seconds(1);
+  tell(message);
+  EXPECT_TRUE(last_.to_public.empty());
+  EXPECT_EQ(engine_.drops().get("fenced"), 1U);
+  act();
+  tell(SetRole{.role = Role::Closed});
+  tell(message);
+  EXPECT_TRUE(last_.to_public.empty());
+  EXPECT_EQ(engine_.drops().get("not-acting"), 1U);
+}
+
 TEST_F(EngineTest, TellsTheSenderOfAPacketThatIsTooBig) {
   act();
   const Output big = from_core(1470, true);

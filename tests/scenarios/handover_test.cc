@@ -24,6 +24,29 @@ TEST_F(HandoverScenario, LosesNothingThereAndBack) {
   EXPECT_EQ(c.client().counts().authentications, 1U);
 }
 
+TEST_F(HandoverScenario, AnOrderlyEndOfTheActiveLosesNothing) {
+  Cluster& c = converged({.probe_interval = 10ms});
+  c.run_for(2s);
+  bool may_end = false;
+  c.host(A).chassis()->hand_over_all([&] { may_end = true; });
+  ASSERT_TRUE(c.run_until([&] { return may_end; }, 1s));
+  EXPECT_EQ(c.master(), B);
+  c.host(A).crash();
+  c.run_for(3s);
+  EXPECT_EQ(lost(), 0U);
+  EXPECT_EQ(c.client().counts().authentications, 1U);
+}
+
+TEST_F(HandoverScenario, AnEndDoesNotWaitForWhoIsNotThere) {
+  Cluster& c = converged();
+  c.host(B).crash();
+  c.run_for(5s);
+  bool may_end = false;
+  c.host(A).chassis()->hand_over_all([&] { may_end = true; });
+  EXPECT_TRUE(may_end);
+  EXPECT_EQ(c.master(), A);
+}
+
 TEST_F(HandoverScenario, CanBeAskedForAtTheStandby) {
   Cluster& c = converged();
   EXPECT_TRUE(c.hand_over(B)) << c.report();

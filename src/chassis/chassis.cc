@@ -376,10 +376,9 @@ void ChassisImpl::hand_over_all(platform::Callback done) {
     ++groups_to_move_;
     group->force_switchover(std::nullopt, [this, id = group->id()](const Result<std::string>& to) {
       if (!to) {
-        platform_.log.event(
-            platform::Severity::Warning, "TUNNEL_GROUP_NOT_HANDED_OVER",
-            fmt::format("tunnel-group {} ends here without a handover: {}", id.value,
-                        to.error().text));
+        platform_.log.event(platform::Severity::Warning, "TUNNEL_GROUP_NOT_HANDED_OVER",
+                            fmt::format("tunnel-group {} ends here without a handover: {}",
+                                        id.value, to.error().text));
       }
       if (--groups_to_move_ == 0) left();
     });

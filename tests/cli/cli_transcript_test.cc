@@ -41,6 +41,7 @@ class StillChassis : public chassis::Chassis {
     ++switchovers;
     done(fmt::format("ipsec-domain {} moves to {}", domain.value, to ? to->text() : "auto"));
   }
+  void hand_over_all(platform::Callback done) override { done(); }
   Result<std::string> clear_tunnel(std::string_view name) override {
     if (name != "tunnel-1") return failure("ipsec-tunnel \"" + std::string(name) + "\" is unknown");
     return std::string("the tunnel's SAs are being deleted");
@@ -132,9 +133,9 @@ INSTANTIATE_TEST_SUITE_P(
     Console, Transcript,
     testing::Values(Session{"master", master_snapshot}, Session{"alone", alone_snapshot},
                     Session{"standby", standby_snapshot}, Session{"json", master_snapshot},
-                     Session{"bfd", bfd_snapshot}, Session{"words", master_snapshot},
-                     Session{"policies", master_snapshot}, Session{"domain", seg3_dormant, seg3},
-                     Session{"domain-alone", seg3_alone, seg3}));
+                    Session{"bfd", bfd_snapshot}, Session{"words", master_snapshot},
+                    Session{"policies", master_snapshot}, Session{"domain", seg3_dormant, seg3},
+                    Session{"domain-alone", seg3_alone, seg3}));
 
 TEST(Console, AsksBeforeASwitchoverAndDoesNothingYet) {
   StillChassis still(master_snapshot());

@@ -201,7 +201,7 @@ class Outranked : public Split {
   }
   std::optional<HostId> loser() {
     for (const HostId id : {A, B}) {
-      if (cluster().role_of(id).mastership == mimp::MasterState::Standby) return id;
+      if (cluster().role_of(id).role == mimp::MasterState::Standby) return id;
     }
     return {};
   }

@@ -23,7 +23,11 @@ using Digests = std::map<std::pair<std::string_view, uint64_t>, uint64_t>;  // b
 Digests digests_of(const mcs::GroupState& state) {
   Digests digests;
   for (const auto& [spi, sa] : state.ike_sas) digests[{"IKE", spi.value}] = mcs::digest(sa);
-  for (const auto& [spi, sa] : state.child_sas) digests[{"CHILD", spi.value}] = mcs::digest(sa);
+  for (const auto& [spi, sa] : state.child_sas) {
+    esp::ChildSa without_grants = sa;  // a standby may know of more
+    without_grants.grants = {};
+    digests[{"CHILD", spi.value}] = mcs::digest(without_grants);
+  }
   return digests;
 }
 

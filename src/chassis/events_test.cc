@@ -47,7 +47,7 @@ TEST(Events, StandInTheirOrderAndHaveNamesAndNumbersOfTheirOwn) {
     EXPECT_TRUE(numbers.insert({kind.application, kind.id}).second) << kind.name;
     EXPECT_EQ(find_event(kind.name), &kind);
   }
-  EXPECT_EQ(event_kinds().size(), static_cast<size_t>(Event::ClientTunnelRemoved) + 1);
+  EXPECT_EQ(event_kinds().size(), static_cast<size_t>(Event::BfdUp) + 1);
 }
 
 TEST(EventLog, AnEventOfTheGuideHasItsNumberAndSeverityWhicheverRoomRaisesIt) {

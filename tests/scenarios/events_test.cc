@@ -58,6 +58,7 @@ TEST_F(Events, EachOneIsRaised) {
       EXPECT_TRUE(c.host(*c.master()).chassis()->clear_client(status.gateways[0].name, client));
       c.run_for(1s);
     } else {
+      note();
       c.host(standby()).crash();  // its BFD session ends with it
       c.run_for(1s);
     }

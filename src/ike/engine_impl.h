@@ -427,6 +427,7 @@ class EngineImpl final : public Engine {
   bool on_sync_request(IkeSa& sa, const Datagram& datagram, const Header& header,
                        const Plain& plain);
   void begin_sync(IkeSa& sa);
+  void want_numbers(const IkeSa& sa, Runtime& run);
   [[nodiscard]] bool sync_turn_is_over();
   [[nodiscard]] bool syncs_instead(const IkeSa& sa, const Runtime& run) const;
   void on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads);

@@ -89,7 +89,7 @@ void ArpResponder::receive() {
     if (sender_mac != mac_ && std::ranges::find(addresses_, *sender) != addresses_.end()) {
       ++generation_;
     }
-    if (operation != kRequest) continue;
+    if (operation != kRequest || *sender == *target) continue;  // an announcement asks nothing
     if (std::ranges::find(addresses_, *target) == addresses_.end()) continue;
     send(kReply, sender_mac, *target, *sender);
   }

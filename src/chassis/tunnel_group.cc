@@ -199,8 +199,10 @@ void TunnelGroup::start_acting(bool clean) {
   worn_ike_.clear();
   doubtful_ = !clean;
   complete_since_.reset();
+  if (!clean) leave_others_blocks();
   vouch();  // first: what the ISA kept for this moment is worked off at once
-  give_isa_its_role();
+  give_isa_its_role(mimp_ && !handover_.has_windows() ? esp::Position::LastReport
+                                                      : esp::Position::Exact);
   count_ages_on();
   engine_->activate(clean);
 }
@@ -258,7 +260,7 @@ void TunnelGroup::close() {
   fall_asleep();
 }
 
-void TunnelGroup::give_isa_its_role() {
+void TunnelGroup::give_isa_its_role(esp::Position position) {
   if (!mimp::acting(role_)) {
     const bool buffering = handover_.phase() == HandoverPhase::Buffering;
     isa_->send(isa::SetRole{.role = buffering ? isa::Role::Buffering : isa::Role::Closed});
@@ -273,7 +275,7 @@ void TunnelGroup::give_isa_its_role() {
     return;
   }
   ike_ivs_.begin(*epoch);
-  isa_->send(isa::SetRole{.role = isa::Role::Acting, .iv_epoch = *epoch});
+  isa_->send(isa::SetRole{.role = isa::Role::Acting, .iv_epoch = *epoch, .position = position});
 }
 
 // Redundancy rule 8: not a moment longer than the peer waits before it acts itself.
@@ -310,13 +312,17 @@ void TunnelGroup::store_activation(Activation activation) {
 
 void TunnelGroup::on_peer(PeerIndex peer, bool reachable) {
   if (reachable && mimp::acting(role_)) {
-    // It may have acted while we could not hear it, and sealed beyond the bounds we know: its
-    // blocks of today's SAs are left alone for good (rule 11).
-    for (const auto& [spi, sa] : state_.child_sas) own_blocks_only_.insert(spi);
+    leave_others_blocks();  // it may have acted while we could not hear it
   }
   if (!reachable) handover_.on_peer_lost(peer);
   steer();
   tell_changes();
+}
+
+// Rule 11: another chassis may have sealed beyond all that we know, also while its report was old
+// (docs/decisions/0103). The others' blocks of today's SAs are left alone for good.
+void TunnelGroup::leave_others_blocks() {
+  for (const auto& [spi, sa] : state_.child_sas) own_blocks_only_.insert(spi);
 }
 
 void TunnelGroup::on_bfd(const config::McPeer& peer, mimp::BfdSays says) {

@@ -145,9 +145,10 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void count_ages_on();
   void start_acting(bool clean);
   void renew_activation(bool clean);
+  void leave_others_blocks();
   void stop_acting(bool outranked);
   void close();
-  void give_isa_its_role();
+  void give_isa_its_role(esp::Position position = esp::Position::Exact);
   void vouch();
   void steer();
   void stand_alone();

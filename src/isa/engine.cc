@@ -150,7 +150,8 @@ void Engine::set_role(const SetRole& message, Instant now, Output& out) {
     iv_epoch_ = message.iv_epoch;
     for (auto& [spi, sa] : sas_) {
       // Rule 11: a chassis that begins to act goes on in its own block, above every bound it knows.
-      sa.outbound_next = esp::takeover_start(sa.sa.grants, setup_.slot, sa.outbound_next);
+      sa.outbound_next =
+          esp::takeover_start(sa.sa.grants, setup_.slot, sa.outbound_next, message.position);
       sa.moved = false;
       sa.low_wait = kLowInterval;
     }

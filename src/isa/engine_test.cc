@@ -130,6 +130,16 @@ TEST_F(EngineTest, EveryActivationStartsInAnOwnBlockAboveWhatWasUsed) {
   EXPECT_EQ(second % esp::kBlockSize, 0U);
 }
 
+TEST_F(EngineTest, AfterALostChassisItStartsAboveWhatThatCanHaveSentSinceItsReport) {
+  tell(SetWindow{
+      .window = {.inbound_spi = ends_.gateway.inbound_spi, .outbound_next = 40000, .seen = {}}});
+  tell(Vouch{.deadline = now_ + seconds(1)});
+  tell(SetRole{.role = Role::Acting, .iv_epoch = 3, .position = esp::Position::LastReport});
+  const uint64_t first = sequence_of(from_core().to_public.at(0));
+  EXPECT_GE(first, 40000 + esp::kUnreportedMax);
+  EXPECT_EQ(esp::owner_of(first, 2), Slot{0});
+}
+
 TEST_F(EngineTest, BufferingKeepsPacketsInOrderForTheActivation) {
   tell(SetRole{.role = Role::Buffering});
   EXPECT_TRUE(from_client(1).to_private.empty());

@@ -103,6 +103,7 @@ struct Encoder {
   void operator()(const SetRole& m) const {
     type(Type::SetRole);
     out.u8(static_cast<uint8_t>(m.role)).u32(m.iv_epoch);
+    out.u8(static_cast<uint8_t>(m.position));
   }
   void operator()(const Vouch& m) const {
     type(Type::Vouch);
@@ -247,6 +248,9 @@ SetRole read_role(wire::Reader& in) {
   m.role = static_cast<Role>(role);
   m.iv_epoch = in.u32("iv-epoch");
   if (m.iv_epoch >= kIvEpochEnd) in.refuse("iv-epoch");
+  const uint8_t position = in.u8("position");
+  if (position > static_cast<uint8_t>(esp::Position::LastReport)) in.refuse("position");
+  m.position = static_cast<esp::Position>(position);
   return m;
 }
 

@@ -47,6 +47,8 @@ class SimHost final : public NextHop {
   void pause();       // SIGSTOP of segwd alone
   void go_on();
   void crash_isa();
+  void hang_isa();     // SIGSTOP of the ISA alone
+  void isa_goes_on();  // if it still hangs
   // No ISA can start any more (no /dev/net/tun, say) until it is `false` again.
   void refuse_isas(bool refuse) { isas_refused_ = refuse; }
   // What a write takes on top of the usual; it survives a crash as the disk does.
@@ -58,6 +60,7 @@ class SimHost final : public NextHop {
   [[nodiscard]] bool paused() const;
   [[nodiscard]] bool started() const { return running() && started_; }
   [[nodiscard]] bool isa_runs() const { return isa_ != nullptr; }
+  [[nodiscard]] bool isa_hangs() const;
   [[nodiscard]] chassis::Chassis* chassis() const;
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] HostId id() const { return id_; }

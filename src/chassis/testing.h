@@ -17,11 +17,13 @@ namespace segw::chassis::testing {
 
 class RecordingIsas final : public platform::Isas {
  public:
-  explicit RecordingIsas(platform::Scheduler& scheduler) : scheduler_(scheduler) {}
+  RecordingIsas(platform::Scheduler& scheduler, const platform::Clock& clock)
+      : scheduler_(scheduler), clock_(clock) {}
 
   Result<std::unique_ptr<platform::Isa>> start(const platform::IsaSpec& /*spec*/,
                                                platform::IsaHandler& handler) override {
     handler_ = &handler;
+    ++starts;
     return std::make_unique<RecordingIsa>(*this);
   }
   void say(const isa::FromIsa& message) { handler_->on_isa_message(isa::encode(message)); }
@@ -37,23 +39,48 @@ class RecordingIsas final : public platform::Isas {
     return found;
   }
 
+  bool silent = false;  // it hangs: says nothing from now on, and takes what it is told
+  int starts = 0;
+  int running = 0;
+
  private:
   class RecordingIsa final : public platform::Isa {
    public:
-    explicit RecordingIsa(RecordingIsas& all) : all_(all) {}
+    explicit RecordingIsa(RecordingIsas& all) : all_(all) {
+      ++all_.running;
+      be_alive();
+    }
+    ~RecordingIsa() override {
+      --all_.running;
+      all_.scheduler_.cancel(ready_);
+      all_.scheduler_.cancel(alive_);
+    }
+    RecordingIsa(const RecordingIsa&) = delete;
+    RecordingIsa& operator=(const RecordingIsa&) = delete;
     void send(Bytes message) override {
       const auto decoded = isa::decode_to_isa(message);
       if (!decoded) return;
       all_.told_.push_back(*decoded);
       if (!std::holds_alternative<isa::Setup>(*decoded)) return;
-      all_.scheduler_.at(Instant{}, [&all = all_] { all.say(isa::Ready{.crypto = "none"}); });
+      ready_ = all_.scheduler_.at(Instant{}, [this] {
+        if (!all_.silent) all_.say(isa::Ready{.crypto = "none"});
+      });
     }
 
    private:
+    void be_alive() {
+      alive_ = all_.scheduler_.at(all_.clock_.now() + std::chrono::milliseconds(100), [this] {
+        be_alive();
+        if (!all_.silent) all_.say(isa::Alive{});
+      });
+    }
     RecordingIsas& all_;
+    platform::TimerId ready_ = 0;
+    platform::TimerId alive_ = 0;
   };
 
   platform::Scheduler& scheduler_;
+  const platform::Clock& clock_;
   platform::IsaHandler* handler_ = nullptr;
   std::vector<isa::ToIsa> told_;
 };
@@ -80,7 +107,7 @@ class Bench {
   }
 
   platform::testing::FakePlatform fake;
-  RecordingIsas isas{fake.scheduler};
+  RecordingIsas isas{fake.scheduler, fake.clock};
   platform::Platform platform{.clock = fake.clock,
                               .scheduler = fake.scheduler,
                               .rng = fake.rng,

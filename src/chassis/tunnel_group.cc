@@ -66,8 +66,9 @@ Result<void> TunnelGroup::start() {
   IsaListener& listener = *this;
   const uint16_t public_mtu = platform_.services.mtu(isa->public_service);
   isa->mtu = std::max(public_mtu, platform_.services.mtu(isa->private_service));
-  isa_ = std::make_unique<IsaPort>(
-      platform_, *isa, isa_setup(config, *parts_.group, parts_.slot, public_mtu), listener);
+  isa_ = std::make_unique<IsaPort>(platform_, *isa,
+                                   isa_setup(config, *parts_.group, parts_.slot, public_mtu),
+                                   isa_silence_max(parts_.peers), listener);
   engine_ = ike::make_engine(platform_, ike_group_settings(),
                              ike::Tables{.ike_sas = state_.ike_sas, .child_sas = state_.child_sas},
                              *this);

@@ -100,6 +100,7 @@ void Engine::on_timer(Instant now, Output& out) {
     drops.counts.push_back(DropCount{.reason = reason, .count = count});
   }
   if (!drops.counts.empty()) out.to_segwd.emplace_back(std::move(drops));
+  out.to_segwd.emplace_back(Alive{});
 }
 
 // ---- control ----

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "isa/testing.h"
 #include "platform/testing/fake_platform.h"
 
@@ -334,6 +336,18 @@ TEST_F(EngineTest, ReportsActivityAndLowSequenceSpace) {
   const Output sent = from_core();
   ASSERT_EQ(sent.to_segwd.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<SequenceLow>(sent.to_segwd[0]));
+}
+
+TEST_F(EngineTest, SaysThatItIsAliveThoughThereIsNothingElseToSay) {
+  for (int i = 0; i < 3; ++i) {
+    now_ += kActivityInterval;
+    Output out;
+    engine_.on_timer(now_, out);
+    EXPECT_EQ(std::ranges::count_if(
+                  out.to_segwd,
+                  [](const FromIsa& message) { return std::holds_alternative<Alive>(message); }),
+              1);
+  }
 }
 
 TEST_F(EngineTest, SurvivesEveryFlippedBitOfAPacket) {

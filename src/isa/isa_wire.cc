@@ -36,6 +36,7 @@ enum class Type : uint8_t {
   Frozen = 68,
   Drops = 69,
   UnknownEsp = 70,
+  Alive = 71,
 };
 
 void write_text(wire::Writer& out, const std::string& text) {
@@ -188,6 +189,7 @@ struct Encoder {
     isa::write(out, m.remote);
     out.u32(m.spi.value).u32(m.size);
   }
+  void operator()(const Alive& /*m*/) const { type(Type::Alive); }
 };
 
 Duration read_span(wire::Reader& in, Duration most, std::string_view field) {
@@ -402,6 +404,8 @@ wire::Decoded<FromIsa> decode_from_isa(ByteView bytes) {
       return in.finish(FromIsa(read_drops(in)));
     case static_cast<uint8_t>(Type::UnknownEsp):
       return in.finish(FromIsa(read_unknown_esp(in)));
+    case static_cast<uint8_t>(Type::Alive):
+      return in.finish(FromIsa(Alive{}));
     default:
       in.refuse("type");
       return in.finish(FromIsa(Ready{}));

@@ -133,7 +133,10 @@ struct Drops {
   std::vector<DropCount> counts;
 };
 
-using FromIsa = std::variant<Ready, PuntIke, Activity, SequenceLow, Frozen, Drops, UnknownEsp>;
+struct Alive {};  // every kActivityInterval, whatever there is to do: its loop turns
+
+using FromIsa =
+    std::variant<Ready, PuntIke, Activity, SequenceLow, Frozen, Drops, UnknownEsp, Alive>;
 
 Bytes encode(const ToIsa& message);
 Bytes encode(const FromIsa& message);

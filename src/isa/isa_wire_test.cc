@@ -70,7 +70,8 @@ std::vector<FromIsa> every_report() {
           UnknownEsp{.local = endpoint("10.10.20.1", 0).address,
                      .remote = endpoint("10.10.10.1", 4500),
                      .spi = {5},
-                     .size = 6}};
+                     .size = 6},
+          Alive{}};
 }
 
 template <typename Message, typename Decode>

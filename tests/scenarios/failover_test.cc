@@ -105,6 +105,47 @@ TEST_F(Failover, TheDeathOfTheIsaMovesMastership) {
   EXPECT_EQ(c.client().counts().authentications, 1U);
 }
 
+TEST_F(Failover, AnIsaThatHangsIsTakenForDeadSoonerThanAChassis) {
+  Cluster& c = converged({.hold_count = 2});
+  c.run_for(1s);
+  c.host(A).hang_isa();
+  const Instant hung = c.world().now();
+  EXPECT_TRUE(c.run_until([&] { return c.master() == B; }, 5s)) << c.report();
+  EXPECT_LT(c.world().now() - hung, c.hold_time());
+  EXPECT_FALSE(c.host(A).isa_hangs()) << "it was killed";
+  ASSERT_TRUE(c.run_until([&] { return c.redundant(); }, 20s)) << c.report();
+  EXPECT_EQ(c.counts().unclean_takeovers, 0U);
+  c.run_for(3s);
+  EXPECT_EQ(c.client().counts().authentications, 1U);
+}
+
+TEST_F(Failover, AnIsaThatHangsForAMomentIsLeftAlone) {
+  Cluster& c = converged({.hold_count = 2});
+  c.run_for(1s);
+  for (int round = 0; round < 5; ++round) {
+    c.host(A).hang_isa();
+    c.run_for(250ms);
+    c.host(A).isa_goes_on();
+    c.run_for(1s);
+  }
+  EXPECT_EQ(c.master(), A);
+  EXPECT_EQ(lost(), 0U);
+}
+
+// What came meanwhile waits in its TUNs, and nobody vouches for it any more.
+TEST_F(Failover, WhatAHungIsaWorksOffLateIsFenced) {
+  Cluster& c = converged({.hold_count = 2});
+  c.run_for(1s);
+  c.host(A).pause();
+  c.host(A).hang_isa();
+  EXPECT_TRUE(c.run_until([&] { return c.master() == B; }, 5s)) << c.report();
+  c.host(A).isa_goes_on();
+  c.run_for(1s);
+  c.host(A).go_on();
+  ASSERT_TRUE(c.run_until([&] { return c.redundant(); }, 20s)) << c.report();
+  EXPECT_EQ(c.master(), B);
+}
+
 TEST_F(Failover, TheDeathOfSegwdAloneMovesMastership) {
   Cluster& c = converged();
   c.run_for(1s);

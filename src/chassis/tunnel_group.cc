@@ -265,6 +265,7 @@ void TunnelGroup::give_isa_its_role(esp::Position position) {
   if (!mimp::acting(role_)) {
     const bool buffering = handover_.phase() == HandoverPhase::Buffering;
     isa_->send(isa::SetRole{.role = buffering ? isa::Role::Buffering : isa::Role::Closed});
+                                                   .blocked = mimp_ && mimp_->blocked(),
     return;
   }
   const bool reused = SEGW_PLANTED(isa_epoch_reused) && isa_->restarts() > 0 && ike_ivs_.epoch();

@@ -53,6 +53,8 @@ class SimHost final : public NextHop {
   void refuse_isas(bool refuse) { isas_refused_ = refuse; }
   // What a write takes on top of the usual; it survives a crash as the disk does.
   void set_disk_delay(Duration delay) { disk_delay_ = delay; }
+  // The disk is full, until it is `false` again.
+  void refuse_writes(bool refuse) { writes_refused_ = refuse; }
   void step_wall_clock(Duration by);
 
   [[nodiscard]] bool powered() const { return powered_; }
@@ -71,6 +73,7 @@ class SimHost final : public NextHop {
   Surroundings& around() { return around_; }
   std::map<std::string, Bytes>& disk() { return disk_; }
   [[nodiscard]] Duration disk_delay() const { return disk_delay_; }
+  [[nodiscard]] bool writes_refused() const { return writes_refused_; }
   [[nodiscard]] Duration wall_offset() const { return wall_offset_; }
   Result<std::unique_ptr<platform::Isa>> start_isa(const platform::IsaSpec& spec, ProcessId segwd,
                                                    platform::IsaHandler& handler);
@@ -124,6 +127,7 @@ class SimHost final : public NextHop {
   Instant booted_at_{};
   std::map<std::string, Bytes> disk_;
   Duration disk_delay_{};
+  bool writes_refused_ = false;
   Duration wall_offset_{};
   std::map<TunnelGroupId, Steered> steering_;
   std::unique_ptr<IsaProcess> isa_;

@@ -62,21 +62,26 @@ class RecordingIsas final : public platform::Isas {
       if (!decoded) return;
       all_.told_.push_back(*decoded);
       if (!std::holds_alternative<isa::Setup>(*decoded)) return;
-      ready_ = all_.scheduler_.at(Instant{}, [this] {
-        if (!all_.silent) all_.say(isa::Ready{.crypto = "none"});
-      });
+      owes_ready_ = true;
+      ready_ = all_.scheduler_.at(Instant{}, [this] { speak(); });
     }
 
    private:
     void be_alive() {
       alive_ = all_.scheduler_.at(all_.clock_.now() + std::chrono::milliseconds(100), [this] {
         be_alive();
-        if (!all_.silent) all_.say(isa::Alive{});
+        speak();
       });
+    }
+    void speak() {
+      if (all_.silent) return;
+      all_.say(std::exchange(owes_ready_, false) ? isa::FromIsa(isa::Ready{.crypto = "none"})
+                                                 : isa::FromIsa(isa::Alive{}));
     }
     RecordingIsas& all_;
     platform::TimerId ready_ = 0;
     platform::TimerId alive_ = 0;
+    bool owes_ready_ = false;
   };
 
   platform::Scheduler& scheduler_;
@@ -89,10 +94,15 @@ class RecordingIsas final : public platform::Isas {
 class Bench {
  public:
   explicit Bench(config::Config config, std::shared_ptr<const Credentials> credentials = nullptr)
-      : chassis(make_chassis(platform, std::make_shared<const config::Config>(std::move(config)),
-                             {.credentials = std::move(credentials)})) {
-    chassis->start([this](const Result<void>& result) { started = result; });
-    fake.scheduler.run_for(std::chrono::seconds(1));
+      : config_(std::make_shared<const config::Config>(std::move(config))),
+        credentials_(std::move(credentials)) {
+    start();
+  }
+
+  // The same chassis on the same disk, some time later.
+  void restart() {
+    chassis.reset();
+    start();
   }
 
   // The messages that leave while this one is worked on.
@@ -122,6 +132,17 @@ class Bench {
                               .supervisor = fake.supervisor};
   std::optional<Result<void>> started;
   std::unique_ptr<Chassis> chassis;
+
+ private:
+  void start() {
+    started.reset();
+    chassis = make_chassis(platform, config_, {.credentials = credentials_});
+    chassis->start([this](const Result<void>& result) { started = result; });
+    fake.scheduler.run_for(std::chrono::seconds(1));
+  }
+
+  std::shared_ptr<const config::Config> config_;
+  std::shared_ptr<const Credentials> credentials_;
 };
 
 }  // namespace segw::chassis::testing

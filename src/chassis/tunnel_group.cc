@@ -4,16 +4,15 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/planted.h"
 #include "chassis/specs.h"
 #include "chassis/steering_decision.h"
-#include "wire/writer.h"
 
 namespace segw::chassis {
 namespace {
 
 constexpr Duration kAskedSwitchoverLimit = std::chrono::seconds(3);
-constexpr Duration kEligibilityPoll = std::chrono::milliseconds(100);
 // Without a peer nobody's keep-alives pace the vouching for the ISA.
 constexpr Duration kAloneVouch = std::chrono::seconds(1);
 constexpr Duration kServingLimit = std::chrono::seconds(5);  // redundancy rule 6
@@ -43,6 +42,7 @@ TunnelGroup::TunnelGroup(platform::Platform& platform, TunnelGroupParts parts)
                      done(failure(fmt::format("the {} did not move mastership", acting_text())));
                    }),
       eligibility_timer_(platform, [this] { update_eligibility(); }),
+      store_timer_(platform, [this] { store_activation(activation_); }),
       alone_timer_(platform, [this] { stand_alone(); }),
       serving_timer_(platform, [this] { end_serving("it was not merged in time"); }),
       post_(platform),
@@ -130,36 +130,6 @@ std::string TunnelGroup::name_of(PeerIndex peer) const {
   return parts_.peers.at(peer.value).config->address.text();
 }
 
-void TunnelGroup::update_eligibility() {
-  const bool epochs = parts_.identity->has_epochs();
-  const bool room = parts_.pool == nullptr || parts_.pool->has_room_for(id());
-  const bool eligible = parts_.group->enabled && isa_->up() && epochs && room;
-  std::string why = "tunnel-group is up";
-  if (!parts_.group->enabled) {
-    why = "tunnel-group is disabled";
-  } else if (!isa_->up()) {
-    why = isa_->down_reason();
-  } else if (!room) {
-    why = fmt::format("no ISA of tunnel-member-pool {} is free", parts_.pool->name());
-  } else if (!epochs) {
-    why = "no IV epochs are reserved";
-    eligibility_timer_.arm(kEligibilityPoll);
-  }
-  wait_to_restore_.on_eligible(eligible, platform_.clock.now());
-  if (mimp_) {
-    const auto isas = static_cast<uint8_t>(capacity() / std::max(parts_.group->tunnels_max, 1U));
-    mimp_->set_eligible(eligible, eligible ? isas : uint8_t{0}, why);
-    return;
-  }
-  const auto next = eligible ? mimp::MasterState::Eligible : mimp::MasterState::NotEligible;
-  if (next == role_) return;
-  on_role(mimp::RoleChange{.from = role_,
-                           .to = next,
-                           .activation = Activation{activation_.value + 1},
-                           .clean = true,
-                           .why = why});
-}
-
 void TunnelGroup::stand_alone() {
   if (mimp::acting(role_)) vouch();
   update_completeness();
@@ -178,6 +148,7 @@ void TunnelGroup::on_role(const mimp::RoleChange& change) {
   if (is_acting && !was_acting) start_acting(change.clean);
   if (is_acting && was_acting && renewed) renew_activation(change.clean);
   if (was_acting && !is_acting) stop_acting(change.outranked);
+  if (was_acting && !is_acting && activation_refused_) update_eligibility();
   steer();
   if (is_acting && !was_acting) handover_.on_acting();
   end_asked_switchover();
@@ -265,7 +236,6 @@ void TunnelGroup::give_isa_its_role(esp::Position position) {
   if (!mimp::acting(role_)) {
     const bool buffering = handover_.phase() == HandoverPhase::Buffering;
     isa_->send(isa::SetRole{.role = buffering ? isa::Role::Buffering : isa::Role::Closed});
-                                                   .blocked = mimp_ && mimp_->blocked(),
     return;
   }
   const bool reused = SEGW_PLANTED(isa_epoch_reused) && isa_->restarts() > 0 && ike_ivs_.epoch();
@@ -295,21 +265,12 @@ void TunnelGroup::steer() {
                                                    .handover = handover_.phase(),
                                                    .counterpart = handover_.counterpart(),
                                                    .serving = serving_,
+                                                   .blocked = mimp_ && mimp_->blocked(),
                                                    .active = active});
   if (state == steering_) return;
   if (SEGW_PLANTED(steering_follows_role) && !mimp::acting(role_)) return;
   steering_ = state;
   platform_.steering.set(id(), state);
-}
-
-void TunnelGroup::store_activation(Activation activation) {
-  activation_ = activation;
-  wire::Writer out;
-  out.u64(activation.value);
-  platform_.store.write(fmt::format("activation-{}", id().value), out.take(),
-                        [this](const Result<void>& result) {
-                          if (!result) counters_.add("activation-not-stored");
-                        });
 }
 
 void TunnelGroup::on_peer(PeerIndex peer, bool reachable) {

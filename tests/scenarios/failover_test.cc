@@ -170,6 +170,41 @@ TEST_F(Failover, AStoppedSegwdIsFencedAndDoesNotComeBackAsASecondMaster) {
   EXPECT_EQ(c.client().counts().authentications, 1U);
 }
 
+// Redundancy rule 2. Who acts goes on; who does not is not there to take over (decision 0105).
+TEST_F(Failover, AStandbyWhoseDiskRefusesTheActivationIsNotEligibleUntilItTakesIt) {
+  Cluster& c = converged();
+  c.host(B).refuse_writes(true);
+  ASSERT_TRUE(c.hand_over(A)) << c.report();
+  c.run_for(5s);
+  EXPECT_EQ(c.master(), B) << "it acts already";
+  EXPECT_TRUE(c.redundant());
+  ASSERT_TRUE(c.hand_over(B)) << c.report();
+  c.run_for(5s);
+  EXPECT_EQ(c.master(), A);
+  EXPECT_EQ(c.role_of(B).role, mimp::MasterState::NotEligible);
+  c.host(B).refuse_writes(false);
+  ASSERT_TRUE(c.run_until([&] { return c.redundant(); }, 5s)) << c.report();
+  EXPECT_EQ(c.role_of(B).role, mimp::MasterState::Standby);
+  EXPECT_EQ(lost(), 0U);
+}
+
+TEST_F(Failover, AfterARestartOfAllTheOneThatIsLeftActsUnderAHigherActivation) {
+  Cluster& c = converged();
+  const auto activation = [&c](HostId id) {
+    const chassis::Chassis* chassis = c.host(id).chassis();
+    return chassis != nullptr ? chassis->status().groups.at(0).activation : 0;
+  };
+  ASSERT_TRUE(c.hand_over(A)) << c.report();
+  c.run_for(2s);
+  const uint64_t before = activation(B);
+  ASSERT_GT(before, 1U);
+  c.host(A).crash();
+  c.host(B).crash();
+  c.host(A).boot();  // it has heard of it, and has it on disk
+  ASSERT_TRUE(c.run_until([&] { return c.master() == A; }, 20s)) << c.report();
+  EXPECT_GT(activation(A), before);
+}
+
 TEST_F(Failover, WhenBothRestartTheClientAuthenticatesAgain) {
   Cluster& c = converged();
   c.host(A).crash();

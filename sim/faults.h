@@ -29,6 +29,7 @@ enum class Fault : uint8_t {
   SlowDisk,
   ClockStep,
   RollingRestart,
+  IsaHang,
 };
 
 class Faults {

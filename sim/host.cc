@@ -184,6 +184,22 @@ void SimHost::crash_isa() {
   });
 }
 
+bool SimHost::isa_hangs() const { return isa_ && around_.world.stopped(isa_->process()); }
+
+void SimHost::hang_isa() {
+  if (!isa_ || isa_hangs()) return;
+  around_.world.note(name_, "the ISA hangs");
+  around_.network.disturbed();
+  around_.world.stop(isa_->process());
+}
+
+void SimHost::isa_goes_on() {
+  if (!isa_hangs()) return;
+  around_.world.note(name_, "the ISA goes on");
+  around_.network.disturbed();
+  around_.world.go_on(isa_->process());
+}
+
 Result<std::unique_ptr<platform::Isa>> SimHost::start_isa(const platform::IsaSpec& /*spec*/,
                                                           ProcessId segwd,
                                                           platform::IsaHandler& handler) {

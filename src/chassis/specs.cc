@@ -315,6 +315,16 @@ isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& gr
   return setup;
 }
 
+// With a peer, so that the loss of an ISA that hangs costs less than that of the chassis.
+Duration isa_silence_max(const std::vector<GroupPeer>& peers) {
+  Duration silence = std::chrono::seconds(1);
+  for (const GroupPeer& peer : peers) {
+    const Duration hold = peer.config->keep_alive_interval * peer.config->hold_on_neighbor_failure;
+    silence = std::min(silence, hold / 2);
+  }
+  return silence;
+}
+
 Slot slot_of(const config::TunnelGroup& group, const std::vector<const config::McPeer*>& peers) {
   if (group.spi_range_index) return Slot{static_cast<uint8_t>(*group.spi_range_index - 1)};
   const auto below = std::ranges::count_if(

@@ -36,6 +36,9 @@ std::optional<platform::IsaSpec> isa_spec(const config::Config& config,
 isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& group, Slot slot,
                      uint16_t public_mtu = 1500);
 
+// After how long a silence an ISA is taken for hung: half of the shortest hold, at most a second.
+Duration isa_silence_max(const std::vector<GroupPeer>& peers);
+
 // A client's own template, or that of the gateway; `client` 0: no entry of the client-db.
 const config::TunnelTemplate* template_of(const config::IpsecGateway& gateway, uint16_t client);
 

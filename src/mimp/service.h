@@ -53,7 +53,7 @@ class MimpService final : public Service {
   [[nodiscard]] std::optional<PeerIndex> successor(
       std::optional<IpAddress> to_router) const override;
   [[nodiscard]] Activation activation() const override { return activation_; }
-  [[nodiscard]] bool in_sync_set(PeerIndex peer) const override { return at(peer).set.waits(); }
+  [[nodiscard]] bool in_sync_set(PeerIndex peer) const override;
   [[nodiscard]] bool in_sync() const override;
   [[nodiscard]] bool blocked() const override { return blocked_; }
   [[nodiscard]] Instant vouch_until() const override;

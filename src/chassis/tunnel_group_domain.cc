@@ -59,6 +59,11 @@ bool TunnelGroup::outranks(PeerIndex peer) const {
   return parts_.domain->priority > other.priority;
 }
 
+// What this chassis would do otherwise than the active does, clients would meet after the move.
+bool TunnelGroup::configured_as(PeerIndex peer) const {
+  return sync_ && sync_->config(peer).result == mcs::ConfigComparison::Result::Equal;
+}
+
 // Redundancy rule 10, sros-facts §3.3: a revertive designated active takes activity back.
 void TunnelGroup::take_back() {
   const bool revertive = parts_.domain != nullptr && parts_.domain->revertive && !sleeps();
@@ -66,7 +71,8 @@ void TunnelGroup::take_back() {
   const auto active = mimp_->active_peer();
   if (!revertive || role_ != mimp::MasterState::Standby || !due || !active) return;
   const Instant now = platform_.clock.now();
-  const bool ready = mimp_->in_sync() && awaiting_config_.empty() && outranks(*active);
+  const bool ready = mimp_->in_sync() && awaiting_config_.empty() && configured_as(*active) &&
+                     outranks(*active);
   if (!ready || now < *due || now < take_back_from_ || asked_switchover_) return;
   take_back_from_ = now + WaitToRestore::kFirst;
   mimp_->request_switchover(mimp_->settings().router_id);

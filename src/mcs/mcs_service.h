@@ -24,6 +24,7 @@
 #include "base/secret_bytes.h"
 #include "mcs/merge.h"
 #include "mcs/records.h"
+#include "mcs/shared_config.h"
 #include "platform/platform.h"
 
 namespace segw::mcs {
@@ -85,6 +86,10 @@ class GroupHost {
   virtual void on_offer(PeerIndex from, Offer offer) = 0;
   // Reader: what clients deleted here, to be offered with the rest.
   [[nodiscard]] virtual std::vector<Record> tombstones() const = 0;
+  // What must be configured alike on the chassis of the group; it does not change meanwhile.
+  [[nodiscard]] virtual const SharedConfig& shared_config() const = 0;
+  // GroupSync::config() has another answer.
+  virtual void on_config_compared(PeerIndex peer) = 0;
 };
 
 // One group of chassis that back each other up. One journal for all peers; each is brought up to
@@ -111,6 +116,8 @@ class GroupSync {
   [[nodiscard]] virtual uint64_t peer_unusable(PeerIndex peer) const = 0;  // that it could not use
   // Writer: a peer is offering what it did. Reader: what we wrote is not merged yet.
   [[nodiscard]] virtual bool merging() const = 0;
+  // Whether the peer has the same configuration; as of its last session.
+  [[nodiscard]] virtual const ConfigComparison& config(PeerIndex peer) const = 0;
 };
 
 std::unique_ptr<GroupSync> make_group_sync(platform::Platform& platform, TunnelGroupId group,

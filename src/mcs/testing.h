@@ -249,6 +249,7 @@ class Node final : platform::Streams, GroupHost {
     return sync_->sync_state(index(peer));
   }
   [[nodiscard]] uint64_t peer_unusable() const { return sync_->peer_unusable(index(0)); }
+  [[nodiscard]] const ConfigComparison& config_of_peer() const { return sync_->config(index(0)); }
   [[nodiscard]] bool journal_flushed(size_t peer = 0) const {
     return sync_->journal_flushed(index(peer));
   }
@@ -301,6 +302,8 @@ class Node final : platform::Streams, GroupHost {
   std::vector<std::string> events;
   std::vector<esp::SaWindow> windows;  // all that came
   std::vector<Handover> handovers;
+  SharedConfig config;  // before boot()
+  int configs_compared = 0;
 
  private:
   void note(std::string text) { events.push_back(std::move(text)); }
@@ -371,6 +374,8 @@ class Node final : platform::Streams, GroupHost {
     sync_->commit(std::move(records), [this] { note("then merged"); });
   }
   [[nodiscard]] std::vector<Record> tombstones() const override { return gone.all(); }
+  [[nodiscard]] const SharedConfig& shared_config() const override { return config; }
+  void on_config_compared(PeerIndex /*peer*/) override { ++configs_compared; }
   [[nodiscard]] bool in_sync_set(PeerIndex peer) const override { return members.contains(peer); }
   [[nodiscard]] const GroupState& state() const override { return group_state; }
 

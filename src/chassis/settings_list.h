@@ -42,9 +42,7 @@ template <typename T>
 void put(wire::Writer& out, T value) {
   out.u64(static_cast<uint64_t>(value));
 }
-inline void put(wire::Writer& out, Duration span) {
-  out.u64(static_cast<uint64_t>(span.count()));
-}
+inline void put(wire::Writer& out, Duration span) { out.u64(static_cast<uint64_t>(span.count())); }
 inline void put(wire::Writer& out, const IpAddress& address) { put(out, address.text()); }
 inline void put(wire::Writer& out, const IpPrefix& prefix) { put(out, prefix.text()); }
 inline void put(wire::Writer& out, const ike::Identity& identity) {

@@ -165,10 +165,10 @@ void add(SettingsList& list, const config::IpsecTunnel& tunnel) {
   const config::IpsecTunnel usual;
   // The number is made of the addresses; names of services mean the same to the operator on all
   // chassis, their numbers need not.
-  const auto& [name, enabled, group, number, private_service, delivery_service,
-               delivery_service_id, private_service_id, local_gateway, remote_gateway, key,
-               auto_establish, auth, ike_policy, transforms, security_policy, security_policy_id,
-               replay_window, packets, routed_prefixes] = tunnel;
+  const auto& [name, enabled, group, number, private_service, delivery_service, delivery_service_id,
+               private_service_id, local_gateway, remote_gateway, key, auto_establish, auth,
+               ike_policy, transforms, security_policy, security_policy_id, replay_window, packets,
+               routed_prefixes] = tunnel;
   list.add("admin-state", enabled);
   list.add("service-name", private_service);
   list.add("tunnel-endpoint/delivery-service", delivery_service);
@@ -273,8 +273,8 @@ class Collector {
     if (list != nullptr) part(fmt::format("/configure/ipsec/ts-list[name={}]", list->name), *list);
   }
   void trust(const config::Config& config, const std::string& profile) {
-    const auto at = std::ranges::find(config.trust_anchor_profiles, profile,
-                                      &config::TrustAnchorProfile::name);
+    const auto at =
+        std::ranges::find(config.trust_anchor_profiles, profile, &config::TrustAnchorProfile::name);
     if (at == config.trust_anchor_profiles.end()) return;
     part(fmt::format("/configure/ipsec/trust-anchor-profile[name={}]", profile), *at);
     for (const std::string& name : at->ca_profiles) {

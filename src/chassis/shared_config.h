@@ -5,11 +5,11 @@
 // compares. Pure.
 //
 // Left out is what each chassis has of its own: addresses, ports and services around the tunnel
-// interfaces, priorities and designated roles, ISAs and their pools, spi-range-index, admin-state of
-// the group, and the files that certificates are in.
+// interfaces, priorities and designated roles, ISAs and their pools, spi-range-index, admin-state
+// of the group, and the files that certificates are in.
 //
-// A setting that has its default is not in the list. So a release that adds one still compares equal
-// to the release before it, as long as the operator leaves it alone (docs/protocols/mcs.md).
+// A setting that has its default is not in the list. So a release that adds one still compares
+// equal to the release before it, as long as the operator leaves it alone (docs/protocols/mcs.md).
 
 #include <memory>
 

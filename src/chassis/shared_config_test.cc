@@ -61,8 +61,8 @@ config::Config sample() {
   gateway.auth.trust_anchor_profile = "anchors";
   config.gateways = {gateway};
   config.trust_anchor_profiles = {{.name = "anchors", .ca_profiles = {"ca"}}};
-  config.ca_profiles = {{.name = "ca", .path = "", .enabled = true, .cert_file = "ca.pem",
-                         .crl_file = ""}};
+  config.ca_profiles = {
+      {.name = "ca", .path = "", .enabled = true, .cert_file = "ca.pem", .crl_file = ""}};
   return config;
 }
 
@@ -105,15 +105,16 @@ TEST(SharedConfig, HasAPartForEachThingThatTheGroupUses) {
   std::vector<std::string> paths;
   const mcs::SharedConfig all = shared(sample());
   for (const mcs::ConfigPart& part : all.parts()) paths.push_back(part.path);
-  EXPECT_THAT(paths,
-              ElementsAre("/configure/ipsec/client-db[name=db]/client[client-index=7]",
-                          "/configure/ipsec/ike-policy[id=3]", "/configure/ipsec/ike-transform[id=4]",
-                          "/configure/ipsec/ipsec-transform[id=5]",
-                          "/configure/ipsec/trust-anchor-profile[name=anchors]",
-                          "/configure/ipsec/ts-list[name=ts]",
-                          "/configure/ipsec/tunnel-template[id=6]", "/configure/isa/tunnel-group",
-                          "/configure/system/security/pki/ca-profile[name=ca]",
-                          "ipsec-gateway[name=g1]", "ipsec-tunnel[name=t1]"));
+  EXPECT_THAT(
+      paths,
+      ElementsAre("/configure/ipsec/client-db[name=db]/client[client-index=7]",
+                  "/configure/ipsec/ike-policy[id=3]", "/configure/ipsec/ike-transform[id=4]",
+                  "/configure/ipsec/ipsec-transform[id=5]",
+                  "/configure/ipsec/trust-anchor-profile[name=anchors]",
+                  "/configure/ipsec/ts-list[name=ts]", "/configure/ipsec/tunnel-template[id=6]",
+                  "/configure/isa/tunnel-group",
+                  "/configure/system/security/pki/ca-profile[name=ca]", "ipsec-gateway[name=g1]",
+                  "ipsec-tunnel[name=t1]"));
 }
 
 TEST(SharedConfig, NamesTheOneSettingThatDiffers) {
@@ -126,9 +127,9 @@ TEST(SharedConfig, NamesTheOneSettingThatDiffers) {
               ElementsAre("/configure/ipsec/ike-policy[id=3]/dpd/interval"));
   EXPECT_THAT(after([](config::Config& c) { c.tunnels[0].security_policy[0].remote.reset(); }),
               ElementsAre("ipsec-tunnel[name=t1]/security-policy/entry[10.0]/remote-ip"));
-  EXPECT_THAT(after([](config::Config& c) { c.gateways[0].clients[0].name = "x"; }),
-              ElementsAre(
-                  "/configure/ipsec/client-db[name=db]/client[client-index=7]/client-name"));
+  EXPECT_THAT(
+      after([](config::Config& c) { c.gateways[0].clients[0].name = "x"; }),
+      ElementsAre("/configure/ipsec/client-db[name=db]/client[client-index=7]/client-name"));
   EXPECT_THAT(after([](config::Config& c) { c.tunnel_groups[0].responder_only = true; }),
               ElementsAre("/configure/isa/tunnel-group/ipsec-responder-only"));
   EXPECT_THAT(after([](config::Config& c) { c.ca_profiles[0].crl_optional = true; }),

@@ -132,7 +132,8 @@ TEST(ConfigExchange, AHostilePeersWordIsBoundedAndPrintable) {
   };
   const auto say_parts = [&](const std::vector<std::string>& paths, bool last) {
     pb::Group message;
-    for (const std::string& path : paths) message.mutable_config_parts()->add_entries()->set_path(path);
+    for (const std::string& path : paths)
+      message.mutable_config_parts()->add_entries()->set_path(path);
     message.mutable_config_parts()->set_last(last);
     pair.say(message);
   };

@@ -17,8 +17,8 @@ struct ConfigSetting {
 };
 
 struct ConfigPart {
-  std::string path;                                    // /configure/ipsec/ike-policy[id=1]
-  uint64_t digest = 0;                                 // of all its settings
+  std::string path;                                      // /configure/ipsec/ike-policy[id=1]
+  uint64_t digest = 0;                                   // of all its settings
   std::function<std::vector<ConfigSetting>()> settings;  // by path; made when they are asked for
 };
 
@@ -28,7 +28,7 @@ class SharedConfig {
   // In any order; of two with one path the second is left out.
   explicit SharedConfig(std::vector<ConfigPart> parts);
 
-  [[nodiscard]] uint64_t digest() const { return digest_; }  // of all
+  [[nodiscard]] uint64_t digest() const { return digest_; }                      // of all
   [[nodiscard]] const std::vector<ConfigPart>& parts() const { return parts_; }  // by path
   // Null: there is no such part.
   [[nodiscard]] const ConfigPart* find(std::string_view path) const;

@@ -111,6 +111,7 @@ struct PeerStatus {
   bool sync_admin_up = false;
   bool mcs_connected = false;
   std::string mcs_down_reason;
+  uint32_t mcs_version = 0;  // of the session or the last one; 0: there was none
   mcs::SyncState sync_state = mcs::SyncState::OutOfSync;
   uint64_t entries = 0;  // IKE SAs and CHILD SAs held here
   uint64_t alarms = 0;   // records that could not be used here

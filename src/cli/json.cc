@@ -139,6 +139,7 @@ Json to_json(const chassis::PeerStatus& peer) {
               {"sync-admin-state", up_down(peer.sync_admin_up)},
               {"sync-oper-state", up_down(peer.mcs_connected)},
               {"sync-down-reason", peer.mcs_down_reason},
+              {"mcs-version", peer.mcs_version},
               {"db-sync-state", mcs::text(peer.sync_state)},
               {"entries", peer.entries},
               {"alarm-entries", peer.alarms},

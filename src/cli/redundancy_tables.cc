@@ -142,6 +142,8 @@ std::string peer_table(const chassis::PeerStatus& peer) {
 std::string peer_detail(const chassis::PeerStatus& peer) {
   std::string text = peer_table(peer) + "\n" + thick_line();
   for (const chassis::PeerGroupStatus& group : peer.groups) text += group_detail(group);
+  text += fmt::format("MCS Session Version   : {}\n",
+                      peer.mcs_version == 0 ? "none" : std::to_string(peer.mcs_version));
   text += config_lines(peer);
   text += "MCS Counters\n" + counter_lines(peer.mcs_counters, 2);
   return text + history_lines(peer.history) + thick_line();

@@ -67,6 +67,7 @@ std::string described(Side side, std::string_view path) {
 void ConfigExchange::on_link(bool up) {
   asking_ = Asking::Nothing;
   if (!up) return;
+  if (link_.version() < kVersionWithConfig) return finish({});  // it will not tell
   pb::Frame out = frame_for(name_);
   out.mutable_group()->mutable_config_digest()->set_digest(host_.shared_config().digest());
   link_.send(out);
@@ -131,10 +132,9 @@ void ConfigExchange::on_parts(const pb::ConfigParts& parts) {
   }
   const auto& all = host_.shared_config().parts();
   const auto begin = std::ranges::upper_bound(all, after_, {}, &ConfigPart::path);
-  const auto end = parts.last()
-                       ? all.end()
-                       : std::ranges::upper_bound(all, parts.entries().rbegin()->path(), {},
-                                                  &ConfigPart::path);
+  const auto end = parts.last() ? all.end()
+                                : std::ranges::upper_bound(all, parts.entries().rbegin()->path(),
+                                                           {}, &ConfigPart::path);
   compare(std::ranges::subrange(begin, end), parts.entries(),
           [&](Side side, std::string_view path) {
             if (enough()) return;

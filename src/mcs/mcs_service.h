@@ -29,6 +29,8 @@
 
 namespace segw::mcs {
 
+// From this version of a session on, a peer tells how it is configured.
+constexpr uint32_t kVersionWithConfig = 2;
 constexpr uint16_t kPort = 11031;  // TCP, base router; ours, not registered
 
 enum class SyncState : uint8_t { InSync = 1, SyncInProgress = 2, OutOfSync = 3 };
@@ -153,6 +155,8 @@ class PeerLink {
   [[nodiscard]] virtual bool connected() const = 0;
   // Who the peer said it is in its last session: it holds what was sent to it (rule 13).
   [[nodiscard]] virtual std::optional<esp::Holder> peer_identity() const = 0;
+  // Of the session or the last one: the highest that both speak; 0: there was none.
+  [[nodiscard]] virtual uint32_t version() const = 0;
   [[nodiscard]] virtual std::string down_reason()
       const = 0;  // "no mcs.key", "peer slot 1 is taken"
   [[nodiscard]] virtual const Counters& counters() const = 0;

@@ -21,6 +21,7 @@
 #include "mcs/mcs_service.h"
 #include "mcs/testing_records.h"
 #include "platform/testing/fake_platform.h"
+#include "tests/older/older_schema.h"
 
 namespace segw::mcs::testing {
 
@@ -54,7 +55,9 @@ class Wire {
   std::vector<Seen> frames;     // that left, in their order
   int attempts = 0;             // connections that were tried
   std::set<IpAddress> stalled;  // what these send stays in their stream
-  bool cut = false;             // as `stalled` for all, and nobody gets a connection
+  // Chassis of the release before: what these say and hear passes through its schema.
+  std::set<IpAddress> older;
+  bool cut = false;  // as `stalled` for all, and nobody gets a connection
 
   void release() {
     cut = false;
@@ -171,6 +174,10 @@ class Wire {
   void send(const Shared& connection, size_t end, Bytes bytes) {
     End& from = connection->ends[end];
     if (from.handler == nullptr) return;
+    const IpAddress& to = connection->ends[1 - end].address.address;
+    if (older.contains(from.address.address) || older.contains(to)) {
+      bytes = segw::older::through_schema_1(bytes);
+    }
     from.reader.add(bytes);
     while (auto frame = from.reader.next()) {
       frames.push_back(Seen{.from = from.address.address, .frame = std::move(*frame)});
@@ -518,7 +525,7 @@ class RawPeer final : public platform::StreamHandler {
   [[nodiscard]] static pb::Frame hello() {
     pb::Frame frame;
     frame.mutable_hello()->set_version_min(1);
-    frame.mutable_hello()->set_version_max(1);
+    frame.mutable_hello()->set_version_max(kVersion);
     frame.mutable_hello()->set_slot(0);
     frame.mutable_hello()->set_incarnation(std::string(16, 'R'));
     return frame;

@@ -48,6 +48,7 @@ chassis::PeerStatus peer() {
   peer.authentication = true;
   peer.sync_admin_up = true;
   peer.mcs_connected = true;
+  peer.mcs_version = 2;
   peer.sync_state = mcs::SyncState::InSync;
   peer.entries = 2;
   peer.configs = {{.group = TunnelGroupId{1},

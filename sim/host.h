@@ -52,8 +52,11 @@ class SimHost final : public NextHop {
   // What a write takes on top of the usual; it survives a crash as the disk does.
   void set_disk_delay(Duration delay) { disk_delay_ = delay; }
   void step_wall_clock(Duration by);
+  // It has the release before: while it is off.
+  void set_older(bool older) { older_ = older; }
 
   [[nodiscard]] bool powered() const { return powered_; }
+  [[nodiscard]] bool older() const { return older_; }
   [[nodiscard]] bool running() const;  // segwd lives
   [[nodiscard]] bool paused() const;
   [[nodiscard]] bool started() const { return running() && started_; }
@@ -118,6 +121,7 @@ class SimHost final : public NextHop {
   bool powered_ = false;
   bool started_ = false;
   bool isas_refused_ = false;
+  bool older_ = false;
   Instant booted_at_{};
   std::map<std::string, Bytes> disk_;
   Duration disk_delay_{};

@@ -35,6 +35,7 @@ class ToldMeansKept final : public Checker {
   void add_to(CheckerCounts& counts) const override {
     counts.clean_takeovers += clean_;
     counts.unclean_takeovers += unclean_;
+    counts.unmerged += unmerged_;
   }
 
   void on_isa_out(HostId host, platform::Side side, ByteView packet) override {
@@ -201,6 +202,10 @@ class ToldMeansKept final : public Checker {
       if (winner == loser || state_of(winner) == nullptr) continue;
       if (!view_group(*view().hosts[winner], view().network).members.contains(loser)) continue;
       to_merge_.erase(loser);
+      if (view().hosts[loser]->older() || view().hosts[winner]->older()) {
+        ++unmerged_;
+        return forget(loser);
+      }
       check_merged(loser, winner);
       return;
     }
@@ -260,6 +265,7 @@ class ToldMeansKept final : public Checker {
   Instant next_look_{};
   uint64_t clean_ = 0;
   uint64_t unclean_ = 0;
+  uint64_t unmerged_ = 0;
 };
 
 }  // namespace

@@ -108,12 +108,13 @@ class ToldMeansKept final : public Checker {
   }
 
   // An active says so of its peers, a standby of its own grant: a set that shrinks while a grant is
-  // still valid counts as it was.
+  // still valid counts as it was. In a domain that grant may be of a third one, which acts as well.
   [[nodiscard]] std::set<HostId> members(HostId teller) const {
     std::set<HostId> all = view_group(*view().hosts[teller], view().network).members;
     for (const SimHost* host : view().hosts) {
       if (host->id() == teller || all.contains(host->id())) continue;
-      if (view_group(*host, view().network).in_sync) all.insert(host->id());
+      const GroupView held = view_group(*host, view().network);
+      if (held.in_sync && held.active.value_or(teller) == teller) all.insert(host->id());
     }
     return all;
   }

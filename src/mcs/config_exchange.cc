@@ -8,7 +8,8 @@ namespace segw::mcs {
 namespace {
 
 constexpr size_t kPartsPerMessage = 1024;
-constexpr size_t kSettingsPerMessage = 4096;
+constexpr size_t kSettingsPerMessage = 2048;
+constexpr size_t kAskedMax = 1024;  // characters of a path; the answer repeats it
 constexpr size_t kPathMax = 256;
 
 using Entries = google::protobuf::RepeatedPtrField<pb::ConfigEntry>;
@@ -85,7 +86,9 @@ void ConfigExchange::on_digest(const pb::ConfigDigest& digest) {
 }
 
 void ConfigExchange::on_ask(const pb::ConfigAsk& ask) {
-  if (link_.unsent() > kUnsentMax) return link_.counters_of_link().add("config-ask-dropped");
+  const bool too_long = ask.after().size() > kAskedMax || ask.part().size() > kAskedMax;
+  if (too_long || link_.unsent() > kUnsentMax)
+    return link_.counters_of_link().add("config-ask-dropped");
   const SharedConfig& config = host_.shared_config();
   pb::Frame out = frame_for(name_);
   if (!ask.part().empty()) {

@@ -176,6 +176,21 @@ TEST(ConfigExchange, SettingsThatWereNotAskedForAreDropped) {
   EXPECT_EQ(told->config_settings().entries(0).path(), "one/x");
 }
 
+TEST(ConfigExchange, AQuestionThatItsAnswerWouldRepeatAtLengthIsDropped) {
+  RawPair pair;
+  pair.settle();
+  pb::Group ask;
+  ask.mutable_config_ask()->set_part(std::string(1025, 'x'));
+  pair.say(ask);
+  ask.mutable_config_ask()->clear_part();
+  ask.mutable_config_ask()->set_after(std::string(kFrameMax - 1000, 'x'));
+  pair.say(ask);
+  EXPECT_EQ(pair.node.count("config-ask-dropped"), 2U);
+  EXPECT_FALSE(pair.raw.last(pb::Group::kConfigSettings));
+  EXPECT_FALSE(pair.raw.last(pb::Group::kConfigParts));
+  EXPECT_TRUE(pair.node.link().connected());
+}
+
 // Digests that differ where no setting does, as in more settings than are told: the part is named.
 TEST(ConfigExchange, APartWhoseSettingsAreEqualIsNamedItself) {
   Pair pair;

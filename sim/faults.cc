@@ -37,11 +37,15 @@ constexpr std::array<Kind, 18> kKinds = {{{Fault::Crash, "crash"},
 constexpr uint32_t kKindChance = 450;
 constexpr uint32_t kLaterKindChance = 200;
 constexpr uint32_t kStaysDownChance = 300;
+constexpr std::string_view kUpgrade = "rolling-upgrade";
 
 }  // namespace
 
-Faults::Faults(Cluster& cluster, bool has_nat)
-    : cluster_(cluster), rng_(cluster.world().stream("faults")) {
+Faults::Faults(Cluster& cluster, bool has_nat, bool upgrade)
+    : cluster_(cluster),
+      rng_(cluster.world().stream("faults")),
+      upgrades_(cluster.world().stream("upgrades")),
+      has_upgrade_(upgrade) {
   Rng later = cluster.world().stream("later faults");
   for (size_t i = 0; i < kKinds.size(); ++i) {
     const Fault fault = kKinds.at(i).fault;
@@ -61,6 +65,7 @@ std::string Faults::describe() const {
     text += text.back() == '=' ? "" : ",";
     text += kind.name;
   }
+  if (has_upgrade_) text.append(",").append(kUpgrade);
   return text;
 }
 
@@ -76,6 +81,7 @@ void Faults::start() {
   // Most runs begin in peace.
   const Duration peace = rng_.below(4) == 0 ? Duration{0} : Duration(seconds(8));
   later(peace, peace + gap_max_, [this] { happen(); });
+  if (has_upgrade_) strike(Fault::RollingUpgrade);
 }
 
 void Faults::happen() {
@@ -125,6 +131,25 @@ void Faults::roll(HostId id) {
   later(milliseconds(500), seconds(3), [this, id] {
     cluster_.host(id).boot();
     later(seconds(2), seconds(6), [this, id] { roll(static_cast<HostId>(id + 1)); });
+  });
+}
+
+// From `first` round, each restarted with the new release once; `done` of them were. In between
+// anything may happen to either.
+void Faults::upgrade(HostId first, HostId done) {
+  if (done == cluster_.hosts()) return;
+  const Duration wait = upgrades_.between(seconds(2), seconds(25));
+  const Duration off = upgrades_.between(milliseconds(300), seconds(4));
+  cluster_.world().after(kNature, wait, [this, first, done, off] {
+    if (!on_) return;
+    const auto id = static_cast<HostId>((first + done) % cluster_.hosts());
+    cluster_.world().note("faults", fmt::format("{} is upgraded", cluster_.host(id).name()));
+    cluster_.host(id).crash();
+    cluster_.host(id).set_older(false);
+    cluster_.world().after(kNature, off, [this, id] {
+      if (on_) cluster_.host(id).boot();
+    });
+    upgrade(first, static_cast<HostId>(done + 1));
   });
 }
 
@@ -192,6 +217,9 @@ void Faults::strike(Fault fault) {
       return;
     case Fault::RollingRestart:
       roll(A);
+      return;
+    case Fault::RollingUpgrade:
+      upgrade(static_cast<HostId>(upgrades_.below(cluster_.hosts())), 0);
       return;
   }
 }

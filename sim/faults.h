@@ -30,11 +30,13 @@ enum class Fault : uint8_t {
   ClockStep,
   RollingRestart,
   IsaHang,
+  // Once, in a cluster that begins with the release before. Its times are drawn apart.
+  RollingUpgrade,
 };
 
 class Faults {
  public:
-  Faults(Cluster& cluster, bool has_nat);
+  Faults(Cluster& cluster, bool has_nat, bool upgrade);
   void start();
   // Heals everything and boots whoever is down, but for one host at times.
   void end();
@@ -45,6 +47,7 @@ class Faults {
   void strike(Fault fault);
   void strike_link(Fault fault, HostId id, HostId other);
   void roll(HostId id);
+  void upgrade(HostId first, HostId done);
   [[nodiscard]] HostId draw_other(HostId id);
   void boot_later(HostId id, bool lost_disk);
   void go_on_later(HostId id);
@@ -54,6 +57,8 @@ class Faults {
 
   Cluster& cluster_;
   Rng rng_;
+  Rng upgrades_;
+  bool has_upgrade_ = false;
   std::vector<Fault> kinds_;
   Duration gap_min_{};
   Duration gap_max_{};

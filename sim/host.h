@@ -56,8 +56,11 @@ class SimHost final : public NextHop {
   // The disk is full, until it is `false` again.
   void refuse_writes(bool refuse) { writes_refused_ = refuse; }
   void step_wall_clock(Duration by);
+  // It has the release before: while it is off.
+  void set_older(bool older) { older_ = older; }
 
   [[nodiscard]] bool powered() const { return powered_; }
+  [[nodiscard]] bool older() const { return older_; }
   [[nodiscard]] bool running() const;  // segwd lives
   [[nodiscard]] bool paused() const;
   [[nodiscard]] bool started() const { return running() && started_; }
@@ -124,6 +127,7 @@ class SimHost final : public NextHop {
   bool powered_ = false;
   bool started_ = false;
   bool isas_refused_ = false;
+  bool older_ = false;
   Instant booted_at_{};
   std::map<std::string, Bytes> disk_;
   Duration disk_delay_{};

@@ -1,5 +1,7 @@
 #include "sim/streams.h"
 
+#include "tests/older/older_schema.h"
+
 namespace segw::sim {
 namespace {
 
@@ -48,10 +50,11 @@ class StreamNet::ListenHandle final : public platform::Listener {
 };
 
 StreamNet::StreamNet(World& world, Network& network, std::function<bool(HostId)> host_up,
-                     std::function<void(HostId)> on_send)
+                     std::function<bool(HostId)> older, std::function<void(HostId)> on_send)
     : world_(world),
       network_(network),
       host_up_(std::move(host_up)),
+      older_(std::move(older)),
       on_send_(std::move(on_send)) {}
 
 StreamNet::~StreamNet() = default;
@@ -182,6 +185,7 @@ void StreamNet::send(uint64_t id, int end, Bytes bytes, bool last) {
   const End& to = connection->ends[1 - end];
   if (gone(to) && !host_up_(to.owner.host)) return;
   if (!last) on_send_(from.owner.host);
+  if (older_(from.owner.host) || older_(to.owner.host)) bytes = older::through_schema_1(bytes);
   // The observer may have crashed the sender: this chunk still left.
   from.last_arrival =
       std::max(from.last_arrival, network_.stream_arrival(from.owner.host, to.owner.host));

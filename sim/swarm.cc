@@ -126,6 +126,11 @@ void draw_domain(uint64_t seed, ClusterOptions& options) {
       .role = mimp::DesignatedRole::Standby, .priority = 200, .pooled = rng.below(2) == 0});
 }
 
+// A fifth of the pairs begins with the release before, which knows no domains.
+void draw_release(uint64_t seed, ClusterOptions& options) {
+  options.older = options.domain.empty() && Rng(seed, "release").below(5) == 0;
+}
+
 std::string describe(const std::vector<DomainNode>& domain) {
   std::string text = domain.empty() ? "" : " domain=";
   for (const DomainNode& node : domain) {
@@ -142,14 +147,14 @@ std::string describe(const ClusterOptions& options) {
                        .integrity = options.ike_suite.integrity};
   return fmt::format(
       "clients={} nat={:03b} v6={:03b}/{:03b} keep-alive={}ms hold={} ike={}/prf{}/group{} "
-      "esp={} window={} probe={}ms begins={:03b} lifetimes={}/{}s{}{}",
+      "esp={} window={} probe={}ms begins={:03b} lifetimes={}/{}s{}{}{}",
       options.clients, options.behind_nat, options.over_v6, options.inside_v6,
       options.keep_alive / milliseconds(1), options.hold_count, esp::text(ike),
       static_cast<int>(options.ike_suite.prf), static_cast<int>(options.ike_suite.group),
       esp::text(options.esp_suite), options.client_window, options.probe_interval / milliseconds(1),
       options.gateway_begins, options.ike_lifetime / seconds(1),
       options.child_lifetime / seconds(1), options.dynamic ? " dynamic" : "",
-      describe(options.domain));
+      options.older ? " older" : "", describe(options.domain));
 }
 
 void add(ClientCounts& to, const ClientCounts& more) {
@@ -174,9 +179,10 @@ SeedOutcome run_seed(uint64_t seed, Duration length,
   options.dynamic = Rng(seed, "dynamic").below(4) == 0;
   draw_families(seed, options);
   draw_domain(seed, options);
+  draw_release(seed, options);
   Cluster cluster(seed, options);
   if (echo) cluster.world().echo(echo);
-  Faults faults(cluster, options.behind_nat != 0);
+  Faults faults(cluster, options.behind_nat != 0, options.older);
   SeedOutcome outcome{.seed = seed, .options = describe(options) + " " + faults.describe()};
   cluster.world().note("options", outcome.options);
   cluster.boot();

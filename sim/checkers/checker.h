@@ -44,6 +44,7 @@ struct CheckerView {
 struct CheckerCounts {
   uint64_t clean_takeovers = 0;
   uint64_t unclean_takeovers = 0;
+  uint64_t unmerged = 0;  // splits of which one side had the release before: it cannot merge
 };
 
 class Checker : public Observer {

@@ -355,6 +355,7 @@ PeerStatus ChassisImpl::peer_status(const Peer& peer) const {
                     .sync_admin_up = from.sync_enabled,
                     .mcs_connected = peer.link && peer.link->connected(),
                     .mcs_down_reason = peer.link ? peer.link->down_reason() : "not configured",
+                    .mcs_version = peer.link ? peer.link->version() : 0,
                     .mcs_counters = {},
                     .history = merged(peer.events.history(), History{}),
                     .groups = {}};

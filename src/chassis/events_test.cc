@@ -151,6 +151,32 @@ TEST(PeerEvents, StateSyncAndAlarmsAreToldOnceForEachChange) {
   EXPECT_EQ(events.history().entries().size(), 6U);
 }
 
+TEST(PeerEvents, AnotherConfigurationIsToldWhereItBeginsAndWhenItEnds) {
+  using Result = mcs::ConfigComparison::Result;
+  Raised raised;
+  PeerEvents events(raised.log, address("192.0.2.1"));
+  PeerFacts facts;
+  facts.add_config({});
+  events.look({}, facts);
+  EXPECT_THAT(raised.numbers(), IsEmpty()) << "nothing is known";
+  facts.add_config({.result = Result::Equal});
+  events.look({}, facts);
+  EXPECT_THAT(raised.numbers(), IsEmpty());
+  facts.add_config({.result = Result::Differs, .paths = {"a", "b", "c", "d", "e"}});
+  facts.add_config({.result = Result::Equal});  // of another group
+  events.look({}, facts);
+  events.look({}, facts);
+  EXPECT_EQ(raised.last().text,
+            "The configuration differs from that of peer 192.0.2.1 in a, b, c, d, ...");
+  EXPECT_THAT(raised.numbers(), ElementsAre(2002));
+  events.look({}, {});
+  EXPECT_THAT(raised.numbers(), IsEmpty()) << "the session ended, nothing else is known";
+  PeerFacts equal;
+  equal.add_config({.result = Result::Equal});
+  events.look({}, equal);
+  EXPECT_THAT(raised.numbers(), ElementsAre(2003));
+}
+
 TEST(History, OfTwoIsMergedByTime) {
   History one;
   History other;

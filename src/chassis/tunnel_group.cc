@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/planted.h"
+#include "chassis/shared_config.h"
 #include "chassis/specs.h"
 #include "chassis/steering_decision.h"
 
@@ -101,6 +102,7 @@ ike::GroupSettings TunnelGroup::ike_group_settings() const {
 }
 
 void TunnelGroup::attach_links() {
+  shared_config_ = chassis::shared_config(parts_.config, *parts_.group);
   for (uint8_t i = 0; i < peers(); ++i) {
     const GroupPeer& peer = parts_.peers[i];
     if (peer.link == nullptr) continue;

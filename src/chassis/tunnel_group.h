@@ -108,6 +108,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void on_offer(PeerIndex from, mcs::Offer offer) override;
   [[nodiscard]] std::vector<mcs::Record> tombstones() const override { return tombstones_.all(); }
   [[nodiscard]] bool in_sync_set(PeerIndex peer) const override;
+  [[nodiscard]] const mcs::SharedConfig& shared_config() const override { return shared_config_; }
+  void on_config_compared(PeerIndex peer) override;
 
   // ike::Host
   void commit(const ike::Changes& changes, platform::Callback then) override;
@@ -202,6 +204,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] bool dormant() const;
   [[nodiscard]] bool outranks(PeerIndex peer) const;
   void take_back();
+  [[nodiscard]] bool configured_as(PeerIndex peer) const;
   void wake();
   void fall_asleep();
   [[nodiscard]] uint64_t capacity() const;  // tunnels that this chassis' ISAs may serve
@@ -227,6 +230,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   platform::Platform& platform_;
   TunnelGroupParts parts_;
   std::map<uint32_t, const config::IpsecTunnel*> tunnels_;  // by number
+  mcs::SharedConfig shared_config_;
   mcs::GroupState state_;
   mimp::MasterState role_ = mimp::MasterState::Discovery;
   Activation activation_;

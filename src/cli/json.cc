@@ -90,6 +90,25 @@ Json ike_json(const chassis::IkeStatus& ike) {
               {"lifetime-ms", milliseconds(ike.lifetime)}};
 }
 
+std::string_view text(mcs::ConfigComparison::Result result) {
+  switch (result) {
+    case mcs::ConfigComparison::Result::Unknown:
+      return "unknown";
+    case mcs::ConfigComparison::Result::Equal:
+      return "equal";
+    case mcs::ConfigComparison::Result::Differs:
+      return "differs";
+  }
+  return "";
+}
+
+Json config_json(const chassis::PeerConfigStatus& config) {
+  return Json{{"tunnel-group", config.group.value},
+              {"comparison", text(config.comparison.result)},
+              {"differing", config.comparison.paths},
+              {"more", config.comparison.more}};
+}
+
 }  // namespace
 
 Json history_json(const std::vector<History::Entry>& history) {
@@ -102,6 +121,8 @@ Json history_json(const std::vector<History::Entry>& history) {
 }
 
 Json to_json(const chassis::PeerStatus& peer) {
+  Json configs = Json::array();
+  for (const auto& config : peer.configs) configs.push_back(config_json(config));
   Json groups = Json::array();
   for (const auto& group : peer.groups) groups.push_back(group_json(group));
   return Json{{"ip-address", peer.address.text()},
@@ -118,10 +139,12 @@ Json to_json(const chassis::PeerStatus& peer) {
               {"sync-admin-state", up_down(peer.sync_admin_up)},
               {"sync-oper-state", up_down(peer.mcs_connected)},
               {"sync-down-reason", peer.mcs_down_reason},
+              {"mcs-version", peer.mcs_version},
               {"db-sync-state", mcs::text(peer.sync_state)},
               {"entries", peer.entries},
               {"alarm-entries", peer.alarms},
               {"remote-alarm-entries", peer.remote_alarms},
+              {"configurations", std::move(configs)},
               {"mcs-counters", peer.mcs_counters},
               {"history", history_json(peer.history)},
               {"tunnel-groups", std::move(groups)},

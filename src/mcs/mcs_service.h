@@ -24,10 +24,13 @@
 #include "base/secret_bytes.h"
 #include "mcs/merge.h"
 #include "mcs/records.h"
+#include "mcs/shared_config.h"
 #include "platform/platform.h"
 
 namespace segw::mcs {
 
+// From this version of a session on, a peer tells how it is configured.
+constexpr uint32_t kVersionWithConfig = 2;
 constexpr uint16_t kPort = 11031;  // TCP, base router; ours, not registered
 
 enum class SyncState : uint8_t { InSync = 1, SyncInProgress = 2, OutOfSync = 3 };
@@ -85,6 +88,10 @@ class GroupHost {
   virtual void on_offer(PeerIndex from, Offer offer) = 0;
   // Reader: what clients deleted here, to be offered with the rest.
   [[nodiscard]] virtual std::vector<Record> tombstones() const = 0;
+  // What must be configured alike on the chassis of the group; it does not change meanwhile.
+  [[nodiscard]] virtual const SharedConfig& shared_config() const = 0;
+  // GroupSync::config() has another answer.
+  virtual void on_config_compared(PeerIndex peer) = 0;
 };
 
 // One group of chassis that back each other up. One journal for all peers; each is brought up to
@@ -111,6 +118,8 @@ class GroupSync {
   [[nodiscard]] virtual uint64_t peer_unusable(PeerIndex peer) const = 0;  // that it could not use
   // Writer: a peer is offering what it did. Reader: what we wrote is not merged yet.
   [[nodiscard]] virtual bool merging() const = 0;
+  // Whether the peer has the same configuration; as of its last session.
+  [[nodiscard]] virtual const ConfigComparison& config(PeerIndex peer) const = 0;
 };
 
 std::unique_ptr<GroupSync> make_group_sync(platform::Platform& platform, TunnelGroupId group,
@@ -146,6 +155,8 @@ class PeerLink {
   [[nodiscard]] virtual bool connected() const = 0;
   // Who the peer said it is in its last session: it holds what was sent to it (rule 13).
   [[nodiscard]] virtual std::optional<esp::Holder> peer_identity() const = 0;
+  // Of the session or the last one: the highest that both speak; 0: there was none.
+  [[nodiscard]] virtual uint32_t version() const = 0;
   [[nodiscard]] virtual std::string down_reason()
       const = 0;  // "no mcs.key", "peer slot 1 is taken"
   [[nodiscard]] virtual const Counters& counters() const = 0;

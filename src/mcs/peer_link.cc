@@ -8,11 +8,11 @@
 
 #include "mcs/frame.h"
 #include "mcs/group_link.h"
+#include "mcs/version.h"
 
 namespace segw::mcs {
 namespace {
 
-constexpr uint32_t kVersion = 1;
 constexpr Duration kPingInterval = std::chrono::seconds(1);
 constexpr Duration kSilenceMax = std::chrono::seconds(5);
 constexpr Duration kRetryMin = std::chrono::milliseconds(100);
@@ -72,9 +72,8 @@ class Link final : public PeerLink, public GroupLink {
   // GroupLink
   void join(LinkUser& user) override { users_.push_back(&user); }
   void leave(LinkUser& user) override { std::erase(users_, &user); }
-  void send(const pb::Frame& frame) override {
-    if (current_ != nullptr) current_->stream->send(encode_frame(frame));
-  }
+  void send(const pb::Frame& frame) override;
+  [[nodiscard]] uint32_t version() const override { return version_; }
   [[nodiscard]] bool up() const override { return current_ != nullptr; }
   [[nodiscard]] size_t unsent() const override {
     return current_ != nullptr ? current_->stream->unsent() : 0;
@@ -100,6 +99,7 @@ class Link final : public PeerLink, public GroupLink {
   void connect();
   void ping();
   void on_hello(Connection& connection, const pb::Hello& hello);
+  void on_group(const pb::Group& group);
   void sweep();
 
   platform::Platform& platform_;
@@ -111,6 +111,7 @@ class Link final : public PeerLink, public GroupLink {
   bool listening_ = false;
   bool skewed_ = false;  // the peer's clock, as last told
   std::optional<esp::Holder> identity_;
+  uint32_t version_ = 0;
   std::string down_reason_ = "not connected yet";
   Duration retry_ = kRetryMin;
   Instant last_heard_{};
@@ -180,7 +181,7 @@ void Link::connect() {
 void Link::on_open(Connection& connection) {
   pb::Frame frame;
   pb::Hello& hello = *frame.mutable_hello();
-  hello.set_version_min(kVersion);
+  hello.set_version_min(kVersionMin);
   hello.set_version_max(kVersion);
   hello.set_slot(settings_.slot.value);
   hello.set_incarnation(std::string(settings_.incarnation.begin(), settings_.incarnation.end()));
@@ -190,7 +191,7 @@ void Link::on_open(Connection& connection) {
 }
 
 void Link::on_hello(Connection& connection, const pb::Hello& hello) {
-  if (hello.version_min() > kVersion || hello.version_max() < kVersion) {
+  if (hello.version_min() > kVersion || hello.version_max() < kVersionMin) {
     return close(connection, "peer speaks no version of ours");
   }
   // Rule 13: "MCS refuses, before any key is sent, a slot bound to another chassis".
@@ -212,13 +213,31 @@ void Link::on_hello(Connection& connection, const pb::Hello& hello) {
   Connection* before = current_;
   if (before != nullptr && before != &connection) close(*before, "replaced by a new session");
   identity_ = identity;
+  version_ = std::min(kVersion, hello.version_max());
   current_ = &connection;
   last_heard_ = platform_.clock.now();
   retry_ = kRetryMin;
-  note("session with " + settings_.peer.text());
+  note("session with " + settings_.peer.text() +
+       (version_ < kVersion ? fmt::format(", version {}", version_) : ""));
   platform_.log.event(platform::Severity::Info, "MCS_PEER_UP",
                       "MCS session with peer " + settings_.peer.text());
   for (LinkUser* user : users_) user->on_link(true);
+}
+
+// A group is named, and something is said of it.
+bool says_something(const pb::Frame& frame) {
+  if (!frame.has_group()) return frame.body_case() != pb::Frame::BODY_NOT_SET;
+  const pb::Group& group = frame.group();
+  const bool named = group.domain() != 0 || !group.sync_tag().empty();
+  return named && group.body_case() != pb::Group::BODY_NOT_SET;
+}
+
+void Link::send(const pb::Frame& frame) {
+  if (current_ == nullptr) return;
+  if (version_ == kVersion) return current_->stream->send(encode_frame(frame));
+  pb::Frame older = frame;
+  clear_newer(older, version_);
+  if (says_something(older)) current_->stream->send(encode_frame(older));
 }
 
 void Link::report_skew(bool skewed) {
@@ -239,15 +258,22 @@ void Link::on_frame(Connection& connection, const pb::Frame& frame) {
       return;
     case pb::Frame::kGroup: {
       if (&connection != current_) return counters_.add("message-before-hello");
-      const GroupName name = name_of(frame.group());
-      for (LinkUser* user : users_) {
-        if (user->name() == name) return user->on_message(frame.group());
-      }
-      return counters_.add("group-unknown");
+      if (version_ == kVersion) return on_group(frame.group());
+      pb::Group older = frame.group();
+      clear_newer(older, version_);
+      return on_group(older);
     }
     case pb::Frame::BODY_NOT_SET:
       return counters_.add("frame-unknown");
   }
+}
+
+void Link::on_group(const pb::Group& group) {
+  const GroupName name = name_of(group);
+  for (LinkUser* user : users_) {
+    if (user->name() == name) return user->on_message(group);
+  }
+  counters_.add("group-unknown");
 }
 
 void Link::close(Connection& connection, const std::string& why) {

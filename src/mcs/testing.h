@@ -21,6 +21,7 @@
 #include "mcs/mcs_service.h"
 #include "mcs/testing_records.h"
 #include "platform/testing/fake_platform.h"
+#include "tests/older/older_schema.h"
 
 namespace segw::mcs::testing {
 
@@ -54,7 +55,9 @@ class Wire {
   std::vector<Seen> frames;     // that left, in their order
   int attempts = 0;             // connections that were tried
   std::set<IpAddress> stalled;  // what these send stays in their stream
-  bool cut = false;             // as `stalled` for all, and nobody gets a connection
+  // Chassis of the release before: what these say and hear passes through its schema.
+  std::set<IpAddress> older;
+  bool cut = false;  // as `stalled` for all, and nobody gets a connection
 
   void release() {
     cut = false;
@@ -171,6 +174,10 @@ class Wire {
   void send(const Shared& connection, size_t end, Bytes bytes) {
     End& from = connection->ends[end];
     if (from.handler == nullptr) return;
+    const IpAddress& to = connection->ends[1 - end].address.address;
+    if (older.contains(from.address.address) || older.contains(to)) {
+      bytes = segw::older::through_schema_1(bytes);
+    }
     from.reader.add(bytes);
     while (auto frame = from.reader.next()) {
       frames.push_back(Seen{.from = from.address.address, .frame = std::move(*frame)});
@@ -249,6 +256,7 @@ class Node final : platform::Streams, GroupHost {
     return sync_->sync_state(index(peer));
   }
   [[nodiscard]] uint64_t peer_unusable() const { return sync_->peer_unusable(index(0)); }
+  [[nodiscard]] const ConfigComparison& config_of_peer() const { return sync_->config(index(0)); }
   [[nodiscard]] bool journal_flushed(size_t peer = 0) const {
     return sync_->journal_flushed(index(peer));
   }
@@ -301,6 +309,8 @@ class Node final : platform::Streams, GroupHost {
   std::vector<std::string> events;
   std::vector<esp::SaWindow> windows;  // all that came
   std::vector<Handover> handovers;
+  SharedConfig config;  // before boot()
+  int configs_compared = 0;
 
  private:
   void note(std::string text) { events.push_back(std::move(text)); }
@@ -371,6 +381,8 @@ class Node final : platform::Streams, GroupHost {
     sync_->commit(std::move(records), [this] { note("then merged"); });
   }
   [[nodiscard]] std::vector<Record> tombstones() const override { return gone.all(); }
+  [[nodiscard]] const SharedConfig& shared_config() const override { return config; }
+  void on_config_compared(PeerIndex /*peer*/) override { ++configs_compared; }
   [[nodiscard]] bool in_sync_set(PeerIndex peer) const override { return members.contains(peer); }
   [[nodiscard]] const GroupState& state() const override { return group_state; }
 
@@ -513,7 +525,7 @@ class RawPeer final : public platform::StreamHandler {
   [[nodiscard]] static pb::Frame hello() {
     pb::Frame frame;
     frame.mutable_hello()->set_version_min(1);
-    frame.mutable_hello()->set_version_max(1);
+    frame.mutable_hello()->set_version_max(kVersion);
     frame.mutable_hello()->set_slot(0);
     frame.mutable_hello()->set_incarnation(std::string(16, 'R'));
     return frame;

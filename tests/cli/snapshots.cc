@@ -48,8 +48,14 @@ chassis::PeerStatus peer() {
   peer.authentication = true;
   peer.sync_admin_up = true;
   peer.mcs_connected = true;
+  peer.mcs_version = 2;
   peer.sync_state = mcs::SyncState::InSync;
   peer.entries = 2;
+  peer.configs = {{.group = TunnelGroupId{1},
+                   .comparison = {.result = mcs::ConfigComparison::Result::Differs,
+                                  .paths = {"/configure/ipsec/ike-policy[id=1]/dpd/interval",
+                                            "ipsec-tunnel[name=t-2] (only at the peer)"},
+                                  .more = true}}};
   peer.mcs_counters = {{"records-in", 0}, {"records-out", 17}};
   peer.history = {
       History::Entry{.at = Instant(milliseconds(62750)), .text = "peer is up"},

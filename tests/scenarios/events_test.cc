@@ -40,11 +40,13 @@ class Events : public Scenario {
 TEST_F(Events, EachOneIsRaised) {
   using chassis::Event;
   // These are raised in tests of what a simulated pair does not do: by GroupEvents.* (domains and
-  // full groups), PeerEvents.*, and mcs' Session.AClockThatIsFarOffIsReportedAndNoFault.
-  const std::set<Event> elsewhere = {
-      Event::DomainActivity, Event::DomainProtection, Event::TunnelsLow,
-      Event::TunnelsHigh,    Event::TunnelsMost,      Event::RecordsUnusable,
-      Event::RecordsUsable,  Event::ClockSkew,        Event::ClockSkewEnded};
+  // full groups), PeerEvents.* (what ends with a new configuration too), and mcs'
+  // Session.AClockThatIsFarOffIsReportedAndNoFault.
+  const std::set<Event> elsewhere = {Event::DomainActivity,  Event::DomainProtection,
+                                     Event::TunnelsLow,      Event::ConfigMismatchEnded,
+                                     Event::TunnelsHigh,     Event::TunnelsMost,
+                                     Event::RecordsUnusable, Event::RecordsUsable,
+                                     Event::ClockSkew,       Event::ClockSkewEnded};
   for (const bool dynamic : {false, true}) {
     Cluster& c = converged({.bfd = !dynamic, .dynamic = dynamic});
     const HostId was = *c.master();

@@ -101,9 +101,8 @@ std::string_view Session::authenticate(const ControlPacket& packet, ByteView pay
     if (ahead == 0 || ahead > 3U * packet.detect_multiplier) return "auth-sequence";
   }
   // Two keys may have one id: it has eight bits.
-  const auto fitting = std::ranges::find_if(settings_.keys, [&](const Key& key) {
-    return has_its_id(key) && authentic(payload, key);
-  });
+  const auto fitting = std::ranges::find_if(
+      settings_.keys, [&](const Key& key) { return has_its_id(key) && authentic(payload, key); });
   if (fitting == settings_.keys.end()) return "auth-hash";
   if (fitting != settings_.keys.begin()) ++by_second_key_;
   received_sequence_ = section.sequence;

@@ -1,3 +1,4 @@
+#include "chassis/shared_keys.h"
 #include "cli/tables.h"
 
 // The JSON twins of the tables: every field of the snapshot under its operator's name. Numbers of
@@ -90,6 +91,12 @@ Json ike_json(const chassis::IkeStatus& ike) {
               {"lifetime-ms", milliseconds(ike.lifetime)}};
 }
 
+Json key_names(const std::vector<uint16_t>& ids) {
+  Json names = Json::array();
+  for (const uint16_t id : ids) names.push_back(chassis::key_name(id));
+  return names;
+}
+
 }  // namespace
 
 Json history_json(const std::vector<History::Entry>& history) {
@@ -104,28 +111,32 @@ Json history_json(const std::vector<History::Entry>& history) {
 Json to_json(const chassis::PeerStatus& peer) {
   Json groups = Json::array();
   for (const auto& group : peer.groups) groups.push_back(group_json(group));
-  return Json{{"ip-address", peer.address.text()},
-              {"source-address", peer.source_address.text()},
-              {"peer-name", peer.name},
-              {"admin-state", up_down(peer.admin_up)},
-              {"keep-alive-ms", milliseconds(peer.keep_alive)},
-              {"hold-on-neighbor-failure", peer.hold_on_neighbor_failure},
-              {"discovery-ms", milliseconds(peer.discovery)},
-              {"discovery-boot-ms", milliseconds(peer.discovery_boot)},
-              {"bfd", peer.bfd},
-              {"last-update", utc_timestamp(peer.last_update)},
-              {"authentication", peer.authentication},
-              {"sync-admin-state", up_down(peer.sync_admin_up)},
-              {"sync-oper-state", up_down(peer.mcs_connected)},
-              {"sync-down-reason", peer.mcs_down_reason},
-              {"db-sync-state", mcs::text(peer.sync_state)},
-              {"entries", peer.entries},
-              {"alarm-entries", peer.alarms},
-              {"remote-alarm-entries", peer.remote_alarms},
-              {"mcs-counters", peer.mcs_counters},
-              {"history", history_json(peer.history)},
-              {"tunnel-groups", std::move(groups)},
-              {"domains", list(peer.domains)}};
+  return Json{
+      {"ip-address", peer.address.text()},
+      {"source-address", peer.source_address.text()},
+      {"peer-name", peer.name},
+      {"admin-state", up_down(peer.admin_up)},
+      {"keep-alive-ms", milliseconds(peer.keep_alive)},
+      {"hold-on-neighbor-failure", peer.hold_on_neighbor_failure},
+      {"discovery-ms", milliseconds(peer.discovery)},
+      {"discovery-boot-ms", milliseconds(peer.discovery_boot)},
+      {"bfd", peer.bfd},
+      {"last-update", utc_timestamp(peer.last_update)},
+      {"authentication", peer.authentication},
+      {"keys", key_names(peer.keys)},
+      {"peer-keys", key_names(peer.peer_keys)},
+      {"mcs-session-key", peer.session_key ? Json(chassis::key_name(*peer.session_key)) : Json()},
+      {"sync-admin-state", up_down(peer.sync_admin_up)},
+      {"sync-oper-state", up_down(peer.mcs_connected)},
+      {"sync-down-reason", peer.mcs_down_reason},
+      {"db-sync-state", mcs::text(peer.sync_state)},
+      {"entries", peer.entries},
+      {"alarm-entries", peer.alarms},
+      {"remote-alarm-entries", peer.remote_alarms},
+      {"mcs-counters", peer.mcs_counters},
+      {"history", history_json(peer.history)},
+      {"tunnel-groups", std::move(groups)},
+      {"domains", list(peer.domains)}};
 }
 
 Json to_json(const chassis::TunnelStatus& tunnel) {
@@ -227,6 +238,7 @@ Json bfd_json(const chassis::Status& status) {
              {"local-address", session.local.text()},
              {"type", session.path == bfd::Path::SingleHop ? "single-hop" : "multihop"},
              {"authentication", session.authenticated},
+             {"received-by-second-key", session.by_second_key},
              {"state", bfd::text(session.state)},
              {"remote-state", bfd::text(session.remote_state)},
              {"diagnostic", static_cast<int>(session.diagnostic)},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "chassis/shared_keys.h"
 #include "cli/tables.h"
 
 namespace segw::cli {
@@ -11,6 +12,13 @@ constexpr std::string_view kNotSpecified = "(Not Specified)";
 
 std::string or_not_specified(const std::string& text) {
   return text.empty() ? std::string(kNotSpecified) : text;
+}
+
+// Accepted ones, the one that is sent with first.
+std::string key_names(const std::vector<uint16_t>& ids) {
+  std::string names;
+  for (const uint16_t id : ids) names += (names.empty() ? "" : ", ") + chassis::key_name(id);
+  return names.empty() ? "--" : names;
 }
 
 std::string tenths(Duration duration) {
@@ -125,6 +133,11 @@ std::string peer_table(const chassis::PeerStatus& peer) {
 
 std::string peer_detail(const chassis::PeerStatus& peer) {
   std::string text = peer_table(peer) + "\n" + thick_line();
+  text += fmt::format("Own Keys             : {:<20}Peer's Keys        : {}\n",
+                      key_names(peer.keys), key_names(peer.peer_keys));
+  text += fmt::format("MCS Session Key      : {}\n",
+                      peer.session_key ? chassis::key_name(*peer.session_key) : "--");
+  text += thick_line();
   for (const chassis::PeerGroupStatus& group : peer.groups) text += group_detail(group);
   text += "MCS Counters\n" + counter_lines(peer.mcs_counters, 2);
   return text + history_lines(peer.history) + thick_line();

@@ -233,6 +233,7 @@ void Link::connect() {
 
 void Link::on_open(Connection& connection) {
   if (!connection.key) connection.key = keys_.key_of(connection.stream->psk_identity());
+  if (!connection.key) return close(connection, "its key is no longer valid");
   // One move at a time.
   connection.continues = older_ == nullptr ? current_ : nullptr;
   pb::Frame frame;
@@ -317,11 +318,11 @@ void Link::end_older() {
 // The peer has nothing more to say there, and has been sent everything: closing loses nothing.
 void Link::close_left() {
   for (Connection& connection : connections_) {
-    if (connection.left && connection.peer_moved && connection.stream->unsent() == 0) {
-      connection.closed = true;
-    }
+    if (connection.closed || !connection.left || !connection.peer_moved) continue;
+    if (connection.stream->unsent() > 0) continue;
+    connection.closed = true;
+    post_([this] { sweep(); });
   }
-  post_([this] { sweep(); });
 }
 
 void Link::hold(const pb::Frame& frame) {
@@ -375,6 +376,9 @@ void Link::close(Connection& connection, const std::string& why) {
 void Link::on_closed(Connection& connection, std::string_view why) {
   if (connection.closed) return;
   connection.closed = true;
+  for (Connection& other : connections_) {
+    if (other.continues == &connection) other.continues = nullptr;
+  }
   post_([this] { sweep(); });  // a stream is not destroyed within its own callback
   if (&connection == older_) {
     // What was still under way there is lost, so the session is.

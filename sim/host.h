@@ -52,6 +52,9 @@ class SimHost final : public NextHop {
   // What a write takes on top of the usual; it survives a crash as the disk does.
   void set_disk_delay(Duration delay) { disk_delay_ = delay; }
   void step_wall_clock(Duration by);
+  // Other keys in the configuration, for all peers: the first, and one that is accepted as well.
+  // Error: a segwd that runs does not take them; then the configuration stays as it was, too.
+  Result<std::string> change_keys(const std::vector<std::string>& keys);
 
   [[nodiscard]] bool powered() const { return powered_; }
   [[nodiscard]] bool running() const;  // segwd lives

@@ -1,10 +1,11 @@
-#include "chassis/shared_keys.h"
 #include "cli/tables.h"
 
 // The JSON twins of the tables: every field of the snapshot under its operator's name. Numbers of
 // 64 bits that identify (IKE SPIs) are hexadecimal text, since JSON readers round large numbers.
 
 #include <fmt/format.h>
+
+#include "chassis/shared_keys.h"
 
 namespace segw::cli {
 namespace {

@@ -55,9 +55,12 @@ class Wire {
   int attempts = 0;             // connections that were tried
   std::set<IpAddress> stalled;  // what these send stays in their stream
   bool cut = false;             // as `stalled` for all, and nobody gets a connection
+  // Of one connection, by the order of attempts, everything stays in its stream.
+  std::optional<size_t> stuck;
 
   void release() {
     cut = false;
+    stuck.reset();
     stalled.clear();
     for (const auto& connection : connections_) {
       for (size_t end = 0; end < 2; ++end) flush(connection, end);
@@ -68,6 +71,17 @@ class Wire {
     for (const auto& connection : connections_) {
       for (size_t end = 0; end < 2; ++end) close(connection, end, "connection reset");
     }
+  }
+
+  void reset(size_t connection) {
+    for (size_t end = 0; end < 2; ++end)
+      close(connections_.at(connection), end, "connection reset");
+  }
+  // Connections that have an end.
+  [[nodiscard]] size_t open() const {
+    return static_cast<size_t>(std::ranges::count_if(connections_, [](const Shared& connection) {
+      return std::ranges::any_of(connection->ends, &End::handler);
+    }));
   }
 
   Result<std::unique_ptr<platform::Listener>> listen(const Endpoint& local,
@@ -183,7 +197,8 @@ class Wire {
       frames.push_back(Seen{.from = from.address.address, .frame = std::move(*frame)});
     }
     from.held.push_back(std::move(bytes));
-    if (!cut && !stalled.contains(from.address.address)) flush(connection, end);
+    const bool is_stuck = stuck && connections_.at(*stuck) == connection;
+    if (!cut && !is_stuck && !stalled.contains(from.address.address)) flush(connection, end);
   }
 
   void flush(const Shared& connection, size_t end) {

@@ -48,7 +48,8 @@ TEST(KeyChange, TheChassisOfADomainChangeOneAfterTheOther) {
   domain.settle();
   for (const SharedKeys& step : {kOldThenNew, kNewThenOld, kNew}) {
     for (Node& node : domain.nodes) {
-      for (const uint8_t peer : {0, 1}) node.service().renew_keys(PeerIndex{peer}, step);
+      for (const uint8_t peer : {uint8_t{0}, uint8_t{1}})
+        node.service().renew_keys(PeerIndex{peer}, step);
       domain.run(3s);
       EXPECT_EQ(domain.acting_count(), 1U);
     }

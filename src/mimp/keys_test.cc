@@ -111,7 +111,7 @@ TEST(KeyChange, ARecordingOfTheOtherKeyIsOld) {
   for (const SharedKeys& step : {kOldThenNew, kNewThenOld}) {
     pair.a.service().renew_keys(kPeer, step);
     pair.b.service().renew_keys(kPeer, step);
-    pair.run(1s);
+    pair.run(1100ms);  // to between two keep-alives
     const uint64_t accepted = pair.a.count("hello-accepted") + pair.b.count("hello-accepted");
     const uint64_t old = pair.a.count("hello-old-beat") + pair.b.count("hello-old-beat");
     for (const Packet& packet : recorded) pair.network.inject(packet);

@@ -77,10 +77,10 @@ class Wire {
     for (size_t end = 0; end < 2; ++end)
       close(connections_.at(connection), end, "connection reset");
   }
-  // Connections that have an end.
+  // Connections that have both ends.
   [[nodiscard]] size_t open() const {
     return static_cast<size_t>(std::ranges::count_if(connections_, [](const Shared& connection) {
-      return std::ranges::any_of(connection->ends, &End::handler);
+      return std::ranges::all_of(connection->ends, &End::handler);
     }));
   }
 

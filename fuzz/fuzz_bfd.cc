@@ -14,8 +14,7 @@ using namespace segw;
 constexpr uint32_t kOurs = 0x11111111;
 
 // A discarded packet changes no state; what is sent is well-formed.
-void give(const bfd::Keys& keys, const bfd::ControlPacket& packet,
-          ByteView input) {
+void give(const bfd::Keys& keys, const bfd::ControlPacket& packet, ByteView input) {
   Instant now{std::chrono::seconds(1)};
   bfd::Session session({.discriminator = kOurs,
                         .desired_min_tx = std::chrono::milliseconds(50),

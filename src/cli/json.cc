@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "chassis/shared_keys.h"
 
 namespace segw::cli {
 namespace {
@@ -92,9 +91,11 @@ Json ike_json(const chassis::IkeStatus& ike) {
               {"lifetime-ms", milliseconds(ike.lifetime)}};
 }
 
+std::string key_name(uint16_t id) { return fmt::format("{:04x}", id); }
+
 Json key_names(const std::vector<uint16_t>& ids) {
   Json names = Json::array();
-  for (const uint16_t id : ids) names.push_back(chassis::key_name(id));
+  for (const uint16_t id : ids) names.push_back(key_name(id));
   return names;
 }
 
@@ -126,7 +127,7 @@ Json to_json(const chassis::PeerStatus& peer) {
       {"authentication", peer.authentication},
       {"keys", key_names(peer.keys)},
       {"peer-keys", key_names(peer.peer_keys)},
-      {"mcs-session-key", peer.session_key ? Json(chassis::key_name(*peer.session_key)) : Json()},
+      {"mcs-session-key", peer.session_key ? Json(key_name(*peer.session_key)) : Json()},
       {"sync-admin-state", up_down(peer.sync_admin_up)},
       {"sync-oper-state", up_down(peer.mcs_connected)},
       {"sync-down-reason", peer.mcs_down_reason},

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "chassis/shared_keys.h"
 #include "cli/tables.h"
 
 namespace segw::cli {
@@ -14,10 +13,12 @@ std::string or_not_specified(const std::string& text) {
   return text.empty() ? std::string(kNotSpecified) : text;
 }
 
+std::string key_name(uint16_t id) { return fmt::format("{:04x}", id); }
+
 // Accepted ones, the one that is sent with first.
 std::string key_names(const std::vector<uint16_t>& ids) {
   std::string names;
-  for (const uint16_t id : ids) names += (names.empty() ? "" : ", ") + chassis::key_name(id);
+  for (const uint16_t id : ids) names += (names.empty() ? "" : ", ") + key_name(id);
   return names.empty() ? "--" : names;
 }
 
@@ -136,7 +137,7 @@ std::string peer_detail(const chassis::PeerStatus& peer) {
   text += fmt::format("Own Keys             : {:<20}Peer's Keys        : {}\n",
                       key_names(peer.keys), key_names(peer.peer_keys));
   text += fmt::format("MCS Session Key      : {}\n",
-                      peer.session_key ? chassis::key_name(*peer.session_key) : "--");
+                      peer.session_key ? key_name(*peer.session_key) : "--");
   text += thick_line();
   for (const chassis::PeerGroupStatus& group : peer.groups) text += group_detail(group);
   text += "MCS Counters\n" + counter_lines(peer.mcs_counters, 2);

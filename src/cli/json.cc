@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-
 namespace segw::cli {
 namespace {
 
@@ -113,32 +112,31 @@ Json history_json(const std::vector<History::Entry>& history) {
 Json to_json(const chassis::PeerStatus& peer) {
   Json groups = Json::array();
   for (const auto& group : peer.groups) groups.push_back(group_json(group));
-  return Json{
-      {"ip-address", peer.address.text()},
-      {"source-address", peer.source_address.text()},
-      {"peer-name", peer.name},
-      {"admin-state", up_down(peer.admin_up)},
-      {"keep-alive-ms", milliseconds(peer.keep_alive)},
-      {"hold-on-neighbor-failure", peer.hold_on_neighbor_failure},
-      {"discovery-ms", milliseconds(peer.discovery)},
-      {"discovery-boot-ms", milliseconds(peer.discovery_boot)},
-      {"bfd", peer.bfd},
-      {"last-update", utc_timestamp(peer.last_update)},
-      {"authentication", peer.authentication},
-      {"keys", key_names(peer.keys)},
-      {"peer-keys", key_names(peer.peer_keys)},
-      {"mcs-session-key", peer.session_key ? Json(key_name(*peer.session_key)) : Json()},
-      {"sync-admin-state", up_down(peer.sync_admin_up)},
-      {"sync-oper-state", up_down(peer.mcs_connected)},
-      {"sync-down-reason", peer.mcs_down_reason},
-      {"db-sync-state", mcs::text(peer.sync_state)},
-      {"entries", peer.entries},
-      {"alarm-entries", peer.alarms},
-      {"remote-alarm-entries", peer.remote_alarms},
-      {"mcs-counters", peer.mcs_counters},
-      {"history", history_json(peer.history)},
-      {"tunnel-groups", std::move(groups)},
-      {"domains", list(peer.domains)}};
+  return Json{{"ip-address", peer.address.text()},
+              {"source-address", peer.source_address.text()},
+              {"peer-name", peer.name},
+              {"admin-state", up_down(peer.admin_up)},
+              {"keep-alive-ms", milliseconds(peer.keep_alive)},
+              {"hold-on-neighbor-failure", peer.hold_on_neighbor_failure},
+              {"discovery-ms", milliseconds(peer.discovery)},
+              {"discovery-boot-ms", milliseconds(peer.discovery_boot)},
+              {"bfd", peer.bfd},
+              {"last-update", utc_timestamp(peer.last_update)},
+              {"authentication", peer.authentication},
+              {"keys", key_names(peer.keys)},
+              {"peer-keys", key_names(peer.peer_keys)},
+              {"mcs-session-key", peer.session_key ? Json(key_name(*peer.session_key)) : Json()},
+              {"sync-admin-state", up_down(peer.sync_admin_up)},
+              {"sync-oper-state", up_down(peer.mcs_connected)},
+              {"sync-down-reason", peer.mcs_down_reason},
+              {"db-sync-state", mcs::text(peer.sync_state)},
+              {"entries", peer.entries},
+              {"alarm-entries", peer.alarms},
+              {"remote-alarm-entries", peer.remote_alarms},
+              {"mcs-counters", peer.mcs_counters},
+              {"history", history_json(peer.history)},
+              {"tunnel-groups", std::move(groups)},
+              {"domains", list(peer.domains)}};
 }
 
 Json to_json(const chassis::TunnelStatus& tunnel) {

@@ -93,6 +93,7 @@ class Keys : public Scenario {
     EXPECT_EQ(lost(), 0U);
     EXPECT_EQ(c.client().counts().authentications, 1U);
     EXPECT_EQ(c.counts().unclean_takeovers, 0U);
+    EXPECT_TRUE(c.violations().empty()) << c.report();
   }
   bool sessions_up() {
     for (HostId id = 0; id < cluster().hosts(); ++id) {
@@ -162,6 +163,7 @@ TEST_F(Keys, ACrashInTheMiddleIsATakeoverLikeAnyOther) {
     EXPECT_TRUE(c.hand_over(B)) << c.report();
     EXPECT_EQ(c.client().counts().authentications, 1U);
     EXPECT_EQ(c.counts().unclean_takeovers, 0U);
+    EXPECT_TRUE(c.violations().empty()) << c.report();
   }
 }
 

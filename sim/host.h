@@ -58,6 +58,9 @@ class SimHost final : public NextHop {
   void step_wall_clock(Duration by);
   // It has the release before: while it is off.
   void set_older(bool older) { older_ = older; }
+  // Other keys in the configuration, for all peers: the first, and one that is accepted as well.
+  // Error: a segwd that runs does not take them; then the configuration stays as it was, too.
+  Result<std::string> change_keys(const std::vector<std::string>& keys);
 
   [[nodiscard]] bool powered() const { return powered_; }
   [[nodiscard]] bool older() const { return older_; }

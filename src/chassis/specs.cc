@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "crypto/crypto.h"
+#include "chassis/shared_keys.h"
 
 namespace segw::chassis {
 namespace {
@@ -356,13 +356,6 @@ ike::GroupSettings ike_settings(const config::Config& config, const config::Tunn
   return settings;
 }
 
-SecretBytes protocol_key(const SecretBytes& master_key, std::string_view label) {
-  if (master_key.empty()) return {};
-  constexpr size_t kKeySize = 32;
-  return crypto::hkdf(crypto::Hash::Sha256, master_key.view(), as_bytes("opensegw"),
-                      as_bytes(label), kKeySize);
-}
-
 mimp::Settings mimp_settings(const config::Config& config, const config::TunnelGroup& group,
                              const config::Domain* domain, const std::vector<GroupPeer>& peers) {
   mimp::Settings settings{.group = group.id, .domain = {}, .router_id = {}, .peers = {}};
@@ -385,14 +378,13 @@ mimp::Settings mimp_settings(const config::Config& config, const config::TunnelG
                                                 .keep_alive = peer.config->keep_alive_interval,
                                                 .hold_count = peer.config->hold_on_neighbor_failure,
                                                 .discovery = peer.config->discovery_interval_boot,
-                                                .key = protocol_key(peer.master_key, "mimp 1")});
+                                                .keys = protocol_keys(peer.keys, "mimp 1")});
   }
   return settings;
 }
 
 std::optional<bfd::PeerSettings> bfd_settings(const config::Config& config,
-                                              const config::McPeer& peer,
-                                              const SecretBytes& master_key) {
+                                              const config::McPeer& peer, const SharedKeys& keys) {
   if (!peer.mc_ipsec || !peer.bfd_liveness) return std::nullopt;
   const bool v4 = peer.source_address.is_v4();
   for (const config::Service& service : config.services) {
@@ -402,7 +394,6 @@ std::optional<bfd::PeerSettings> bfd_settings(const config::Config& config,
       const config::Bfd& bfd = v4 ? interface.bfd : interface.bfd_v6;
       if (!own || own->address != peer.source_address) continue;
       if (!bfd.enabled) return std::nullopt;
-      const SecretBytes key = protocol_key(master_key, "bfd 1");
       return bfd::PeerSettings{
           .local = peer.source_address,
           .peer = peer.address,
@@ -410,7 +401,7 @@ std::optional<bfd::PeerSettings> bfd_settings(const config::Config& config,
           .transmit_interval = bfd.transmit_interval,
           .receive_interval = bfd.receive_interval,
           .multiplier = bfd.multiplier,
-          .secret = SecretBytes(key.view().first(std::min(key.size(), bfd::kSecretMax)))};
+          .keys = bfd_keys(keys)};
     }
   }
   return std::nullopt;

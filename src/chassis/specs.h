@@ -72,10 +72,6 @@ mimp::Settings mimp_settings(const config::Config& config, const config::TunnelG
 // Nothing if the peer wants no BFD, or the interface that owns our source address runs none.
 // Single-hop if the peer is in that interface's subnet, else multihop.
 std::optional<bfd::PeerSettings> bfd_settings(const config::Config& config,
-                                              const config::McPeer& peer,
-                                              const SecretBytes& master_key);
-
-// The key of one protocol from the peer's master key (rule 25); empty from an empty one.
-SecretBytes protocol_key(const SecretBytes& master_key, std::string_view label);
+                                              const config::McPeer& peer, const SharedKeys& keys);
 
 }  // namespace segw::chassis

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/planted.h"
 #include "chassis/shared_config.h"
+#include "chassis/shared_keys.h"
 #include "chassis/specs.h"
 #include "chassis/steering_decision.h"
 
@@ -96,7 +97,9 @@ ike::GroupSettings TunnelGroup::ike_group_settings() const {
   ike::GroupSettings settings =
       ike_settings(*parts_.config, *parts_.group, parts_.slot, parts_.identity->incarnation(),
                    *parts_.credentials, slots());
-  settings.cookie_key = protocol_key(common_key(), "ike cookie 1");
+  for (SharedKey& key : protocol_keys(common_keys(), "ike cookie 1")) {
+    settings.cookie_keys.push_back(std::move(key.secret));
+  }
   if (parts_.peers.empty()) settings.rekey_taken_over = false;  // nobody to take over from
   return settings;
 }
@@ -117,16 +120,6 @@ void TunnelGroup::attach_links() {
 }
 
 uint8_t TunnelGroup::slots() const { return parts_.domain != nullptr ? kDomainSlots : kPairSlots; }
-
-// What all chassis of the group know, and nobody else; empty: there is no such key. Then a client's
-// cookie of one chassis is of no use at another, and it is asked for it once more.
-SecretBytes TunnelGroup::common_key() const {
-  if (parts_.peers.empty()) return {};
-  const SecretBytes& first = parts_.peers.front().master_key;
-  const bool common = std::ranges::all_of(
-      parts_.peers, [&](const GroupPeer& peer) { return peer.master_key == first; });
-  return common ? first : SecretBytes{};
-}
 
 std::string TunnelGroup::name_of(PeerIndex peer) const {
   return parts_.peers.at(peer.value).config->address.text();

@@ -73,6 +73,9 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void force_switchover(std::optional<IpAddress> to, std::function<void(Result<std::string>)> done);
 
   void renew_credentials(std::shared_ptr<const Credentials> credentials);
+  // Both without effect if the peer is none of the group's.
+  void renew_keys(const config::McPeer& peer, const SharedKeys& keys);
+  [[nodiscard]] std::vector<uint16_t> peer_keys(const config::McPeer& peer) const;
   Result<std::string> clear_tunnel(uint32_t number);
   Result<std::string> perform(uint32_t number, ike::TunnelAction action);
   // The number of the tunnel that this client of the gateway made.
@@ -157,7 +160,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void attach_links();
   void end_asked_switchover();
   [[nodiscard]] uint8_t slots() const;
-  [[nodiscard]] SecretBytes common_key() const;
+  [[nodiscard]] SharedKeys common_keys() const;
   [[nodiscard]] std::string_view acting_text() const;
   void hand_over_to(PeerIndex target, std::function<void(Result<std::string>)> done);
   void tell_changes();

@@ -468,7 +468,7 @@ class EngineImpl final : public Engine {
   bool active_ = false;
   bool clean_ = true;        // how we came to act
   uint64_t activation_ = 0;  // counts them: what workers bring of an earlier one is void
-  SecretBytes cookie_key_;
+  std::vector<SecretBytes> cookie_keys_;  // never empty
   Lockout lockout_;
   struct QueuedInit {
     Datagram datagram;

@@ -381,6 +381,7 @@ class EngineImpl final : public Engine {
   void forget_unmade(const PendingRequest& done, Changes& changes);
   void settle_child_rekey(const PendingRequest& done, Spi made, const Bytes& lowest,
                           Changes& changes);
+  [[nodiscard]] bool may_be_on_its_way(Spi spi);
   void child_refused(IkeSa& sa, const PendingRequest& done, const payload::Notify* refusal);
 
   // engine_turns.cc

@@ -16,7 +16,7 @@ struct Kind {
   std::string_view name;
 };
 constexpr size_t kFirstKinds = 14;
-constexpr std::array<Kind, 17> kKinds = {{{Fault::Crash, "crash"},
+constexpr std::array<Kind, 18> kKinds = {{{Fault::Crash, "crash"},
                                           {Fault::LostDisk, "lost-disk"},
                                           {Fault::AllCrash, "all-crash"},
                                           {Fault::KillSegwd, "kill"},
@@ -32,7 +32,8 @@ constexpr std::array<Kind, 17> kKinds = {{{Fault::Crash, "crash"},
                                           {Fault::ClearText, "clear-text"},
                                           {Fault::SlowDisk, "slow-disk"},
                                           {Fault::ClockStep, "clock-step"},
-                                          {Fault::RollingRestart, "rolling-restart"}}};
+                                          {Fault::RollingRestart, "rolling-restart"},
+                                          {Fault::IsaHang, "isa-hang"}}};
 constexpr uint32_t kKindChance = 450;
 constexpr uint32_t kLaterKindChance = 200;
 constexpr uint32_t kStaysDownChance = 300;
@@ -185,6 +186,10 @@ void Faults::strike(Fault fault) {
     case Fault::IsaCrash:
       cluster_.host(id).crash_isa();
       return;
+    case Fault::IsaHang:
+      cluster_.host(id).hang_isa();
+      later(milliseconds(50), seconds(3), [this, id] { cluster_.host(id).isa_goes_on(); });
+      return;
     case Fault::Cut:
     case Fault::OneWayCut:
     case Fault::Clog:
@@ -248,6 +253,7 @@ void Faults::end() {
       LinkQuality{.delay_min = milliseconds(4), .delay_max = milliseconds(5)});
   for (HostId id = 0; id < cluster_.hosts(); ++id) {
     cluster_.host(id).go_on();
+    cluster_.host(id).isa_goes_on();
     cluster_.host(id).set_disk_delay({});
   }
   const auto stays_down = static_cast<HostId>(rng_.below(cluster_.hosts()));

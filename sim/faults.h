@@ -29,6 +29,7 @@ enum class Fault : uint8_t {
   SlowDisk,
   ClockStep,
   RollingRestart,
+  IsaHang,
   // Once, in a cluster that begins with the release before. Its times are drawn apart.
   RollingUpgrade,
 };

@@ -23,6 +23,10 @@ class StreamNet::Handle final : public platform::Stream {
     return connection == nullptr ? 0 : connection->ends[end_].unsent;
   }
   [[nodiscard]] Endpoint remote() const override { return remote_; }
+  [[nodiscard]] std::string psk_identity() const override {
+    const Connection* connection = net_.find(id_);
+    return connection != nullptr && connection->open ? connection->identities[end_] : "";
+  }
 
  private:
   StreamNet& net_;
@@ -82,6 +86,7 @@ std::unique_ptr<platform::Stream> StreamNet::connect(StreamOwner owner, const Ip
   const uint64_t id = next_id_++;
   Connection& connection = connections_[id];
   connection.id = id;
+  connection.identities[0] = psk.identity;
   connection.psk = std::move(psk);
   connection.started = world_.now();
   End& client = connection.ends[0];
@@ -137,6 +142,7 @@ void StreamNet::arrive(uint64_t id) {
     server.reachable_at = world_.now();
     const auto psk = listener->second.psk(found->psk.identity);
     const bool keys_match = psk && psk->key == found->psk.key && !psk->key.empty();
+    if (psk) found->identities[1] = psk->identity;
     auto handle = std::make_unique<Handle>(*this, id, 1, found->ends[0].address);
     platform::StreamHandler* handler = listener->second.accept(std::move(handle));
     found = find(id);

@@ -65,6 +65,7 @@ class StreamNet {
     uint64_t id = 0;
     bool open = false;
     platform::TlsPsk psk;
+    std::string identities[2];  // of the key, by each end's name for it
     Instant started;
     End ends[2];
   };

@@ -75,7 +75,9 @@ class SteeringFollowsRole final : public Checker {
     Host& seen = hosts_[host.id()];
     const platform::SteeringState* state = host.steering();
     bool wrong = false;
-    if (state != nullptr && !host.paused() && seen.role != Role::Moving) {
+    // One that hangs has not heard of its role, and is soon taken for dead.
+    const bool hears = !host.paused() && !host.isa_hangs();
+    if (state != nullptr && hears && seen.role != Role::Moving) {
       const bool acts = seen.role == Role::Acting;
       const bool to_tun = state->from_service == platform::Target::Tun;
       const bool shunted_to_tun = state->from_shunt == platform::Target::Tun;

@@ -108,6 +108,10 @@ struct PeerStatus {
   bool bfd = false;
   std::chrono::system_clock::time_point last_update;
   bool authentication = false;
+  // Ids of the keys that are accepted, the one that is sent with first.
+  std::vector<uint16_t> keys;
+  std::vector<uint16_t> peer_keys;      // … at the peer, as it says; none while it is not reachable
+  std::optional<uint16_t> session_key;  // that the MCS session was made with
   bool sync_admin_up = false;
   bool mcs_connected = false;
   std::string mcs_down_reason;

@@ -90,6 +90,7 @@ void TunnelGroup::fill(PeerStatus& status, const config::McPeer& config) const {
   const PeerIndex peer{static_cast<uint8_t>(at - parts_.peers.begin())};
   status.entries += state_.ike_sas.size() + state_.child_sas.size();
   status.alarms += alarms_;
+  if (status.peer_keys.empty()) status.peer_keys = mimp_->peer_keys(peer);
   if (sync_) {
     status.configs.push_back({.group = id(), .comparison = sync_->config(peer)});
     status.sync_state = sync_->sync_state(peer);

@@ -109,6 +109,14 @@ Json config_json(const chassis::PeerConfigStatus& config) {
               {"more", config.comparison.more}};
 }
 
+std::string key_name(uint16_t id) { return fmt::format("{:04x}", id); }
+
+Json key_names(const std::vector<uint16_t>& ids) {
+  Json names = Json::array();
+  for (const uint16_t id : ids) names.push_back(key_name(id));
+  return names;
+}
+
 }  // namespace
 
 Json history_json(const std::vector<History::Entry>& history) {
@@ -136,6 +144,9 @@ Json to_json(const chassis::PeerStatus& peer) {
               {"bfd", peer.bfd},
               {"last-update", utc_timestamp(peer.last_update)},
               {"authentication", peer.authentication},
+              {"keys", key_names(peer.keys)},
+              {"peer-keys", key_names(peer.peer_keys)},
+              {"mcs-session-key", peer.session_key ? Json(key_name(*peer.session_key)) : Json()},
               {"sync-admin-state", up_down(peer.sync_admin_up)},
               {"sync-oper-state", up_down(peer.mcs_connected)},
               {"sync-down-reason", peer.mcs_down_reason},
@@ -250,6 +261,7 @@ Json bfd_json(const chassis::Status& status) {
              {"local-address", session.local.text()},
              {"type", session.path == bfd::Path::SingleHop ? "single-hop" : "multihop"},
              {"authentication", session.authenticated},
+             {"received-by-second-key", session.by_second_key},
              {"state", bfd::text(session.state)},
              {"remote-state", bfd::text(session.remote_state)},
              {"diagnostic", static_cast<int>(session.diagnostic)},

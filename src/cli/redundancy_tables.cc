@@ -13,6 +13,15 @@ std::string or_not_specified(const std::string& text) {
   return text.empty() ? std::string(kNotSpecified) : text;
 }
 
+std::string key_name(uint16_t id) { return fmt::format("{:04x}", id); }
+
+// Accepted ones, the one that is sent with first.
+std::string key_names(const std::vector<uint16_t>& ids) {
+  std::string names;
+  for (const uint16_t id : ids) names += (names.empty() ? "" : ", ") + key_name(id);
+  return names.empty() ? "--" : names;
+}
+
 std::string tenths(Duration duration) {
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
   return fmt::format("{}.{} secs", whole / 1000, whole % 1000 / 100);
@@ -141,6 +150,11 @@ std::string peer_table(const chassis::PeerStatus& peer) {
 
 std::string peer_detail(const chassis::PeerStatus& peer) {
   std::string text = peer_table(peer) + "\n" + thick_line();
+  text += fmt::format("Own Keys             : {:<20}Peer's Keys        : {}\n",
+                      key_names(peer.keys), key_names(peer.peer_keys));
+  text += fmt::format("MCS Session Key      : {}\n",
+                      peer.session_key ? key_name(*peer.session_key) : "--");
+  text += thick_line();
   for (const chassis::PeerGroupStatus& group : peer.groups) text += group_detail(group);
   text += fmt::format("MCS Session Version   : {}\n",
                       peer.mcs_version == 0 ? "none" : std::to_string(peer.mcs_version));

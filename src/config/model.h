@@ -52,7 +52,8 @@ struct McPeer {  // redundancy multi-chassis peer
   std::string name;
   std::string description;
   bool enabled = false;
-  SecretBytes authentication_key;  // empty: mcs.key of the state folder
+  SecretBytes authentication_key;         // empty: mcs.key of the state folder
+  SecretBytes second_authentication_key;  // accepted as well, while keys are changed
   bool mc_ipsec = false;
   bool bfd_liveness = false;
   uint8_t hold_on_neighbor_failure = 3;                    // 2..25 keep-alives

@@ -21,7 +21,7 @@
 #include "base/ids.h"
 #include "base/ip_address.h"
 #include "base/result.h"
-#include "base/secret_bytes.h"
+#include "base/shared_key.h"
 #include "mcs/merge.h"
 #include "mcs/records.h"
 #include "mcs/shared_config.h"
@@ -130,7 +130,7 @@ class Port {
  public:
   struct Guest {
     IpAddress peer;
-    platform::TlsPsk psk;  // that it proves, by its identity
+    platform::Streams::FindPsk psk;  // that it proves, by its identity
     platform::Streams::Accept accept;
   };
   virtual ~Port() = default;
@@ -142,8 +142,8 @@ std::unique_ptr<Port> make_port(platform::Platform& platform);
 
 struct Settings {
   IpAddress local, peer;
-  SecretBytes key;                        // 32 bytes, derived for MCS (rule 25); empty: no session
-  Slot slot;                              // ours
+  SharedKeys keys;  // of 32 bytes, derived for MCS (rule 25); none: no session
+  Slot slot;        // ours
   std::array<uint8_t, 16> incarnation{};  // of our state folder
 };
 
@@ -151,6 +151,11 @@ class PeerLink {
  public:
   virtual ~PeerLink() = default;
   virtual void start() = 0;
+  // Other keys from now on. Both lists hold a key. A session by a key that is not the first goes on
+  // on a connection that proves the first, as soon as the peer knows it; nothing is lost.
+  virtual void renew_keys(SharedKeys keys) = 0;
+  // By which of our keys the present session was proven.
+  [[nodiscard]] virtual std::optional<uint16_t> session_key() const = 0;
   [[nodiscard]] virtual class GroupLink& groups() = 0;  // for GroupSync
   [[nodiscard]] virtual bool connected() const = 0;
   // Who the peer said it is in its last session: it holds what was sent to it (rule 13).

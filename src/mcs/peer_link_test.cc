@@ -42,8 +42,8 @@ TEST(Session, FramesMayArriveInAnyPieces) {
 
 TEST(Session, ThereIsNoneWithoutAKey) {
   Pair pair;
-  pair.a.settings.key = {};
-  pair.b.settings.key = {};
+  pair.a.settings.keys = {};
+  pair.b.settings.keys = {};
   pair.boot();
   pair.run(5s);
   EXPECT_EQ(pair.wire.attempts, 0);
@@ -53,7 +53,7 @@ TEST(Session, ThereIsNoneWithoutAKey) {
 
 TEST(Session, ThereIsNoneWithAnotherKey) {
   Pair pair;
-  pair.b.settings.key = key_of(8);
+  pair.b.settings.keys = {key_of(8)};
   pair.boot();
   pair.run(5s);
   EXPECT_GT(pair.wire.attempts, 3) << "and it is tried again";

@@ -33,9 +33,9 @@ inline IpAddress high() { return address("192.0.2.2"); }  // listens
 inline constexpr const char* kIdentity = "opensegw-mcs/1 192.0.2.1 192.0.2.2";
 inline constexpr const char* kTag = "tag-1";
 
-inline SecretBytes key_of(uint8_t byte) {
-  SecretBytes key(size_t{32});
-  std::ranges::fill(key.writable(), byte);
+inline SharedKey key_of(uint8_t byte) {
+  SharedKey key{.id = byte, .secret = SecretBytes(size_t{32})};
+  std::ranges::fill(key.secret.writable(), byte);
   return key;
 }
 
@@ -58,9 +58,12 @@ class Wire {
   // Chassis of the release before: what these say and hear passes through its schema.
   std::set<IpAddress> older;
   bool cut = false;  // as `stalled` for all, and nobody gets a connection
+  // Of one connection, by the order of attempts, everything stays in its stream.
+  std::optional<size_t> stuck;
 
   void release() {
     cut = false;
+    stuck.reset();
     stalled.clear();
     for (const auto& connection : connections_) {
       for (size_t end = 0; end < 2; ++end) flush(connection, end);
@@ -71,6 +74,17 @@ class Wire {
     for (const auto& connection : connections_) {
       for (size_t end = 0; end < 2; ++end) close(connection, end, "connection reset");
     }
+  }
+
+  void reset(size_t connection) {
+    for (size_t end = 0; end < 2; ++end)
+      close(connections_.at(connection), end, "connection reset");
+  }
+  // Connections that have both ends.
+  [[nodiscard]] size_t open() const {
+    return static_cast<size_t>(std::ranges::count_if(connections_, [](const Shared& connection) {
+      return std::ranges::all_of(connection->ends, &End::handler);
+    }));
   }
 
   Result<std::unique_ptr<platform::Listener>> listen(const Endpoint& local,
@@ -89,7 +103,9 @@ class Wire {
     auto connection = std::make_shared<Connection>();
     connections_.push_back(connection);
     connection->psk = std::move(psk);
-    connection->ends[0] = {.address = {.address = local, .port = 40000}, .handler = &handler};
+    connection->ends[0] = {.address = {.address = local, .port = 40000},
+                           .handler = &handler,
+                           .identity = connection->psk.identity};
     connection->ends[1].address = remote;
     after(delay, [this, connection] { arrive(connection); });
     return std::make_unique<Handle>(*this, connection, 0);
@@ -99,6 +115,7 @@ class Wire {
   struct End {
     Endpoint address;
     platform::StreamHandler* handler = nullptr;
+    std::string identity = {};  // of the key, by this end's name for it
     std::deque<Bytes> held = {};
     FrameReader reader = {};
   };
@@ -127,6 +144,9 @@ class Wire {
       return size;
     }
     [[nodiscard]] Endpoint remote() const override { return connection_->ends[1 - end_].address; }
+    [[nodiscard]] std::string psk_identity() const override {
+      return connection_->open ? connection_->ends[end_].identity : "";
+    }
 
    private:
     Wire& wire_;
@@ -155,6 +175,7 @@ class Wire {
     if (at == listening_.end()) return close(connection, 0, "connect: connection refused");
     const auto psk = at->second.psk(connection->psk.identity);
     const bool proven = psk && !psk->key.empty() && psk->key == connection->psk.key;
+    if (psk) connection->ends[1].identity = psk->identity;
     connection->ends[1].handler = at->second.accept(std::make_unique<Handle>(*this, connection, 1));
     if (connection->ends[1].handler == nullptr) {
       return close(connection, 0, "connect: refused by the peer");
@@ -183,7 +204,8 @@ class Wire {
       frames.push_back(Seen{.from = from.address.address, .frame = std::move(*frame)});
     }
     from.held.push_back(std::move(bytes));
-    if (!cut && !stalled.contains(from.address.address)) flush(connection, end);
+    const bool is_stuck = stuck && connections_.at(*stuck) == connection;
+    if (!cut && !is_stuck && !stalled.contains(from.address.address)) flush(connection, end);
   }
 
   void flush(const Shared& connection, size_t end) {
@@ -406,7 +428,7 @@ class Node final : platform::Streams, GroupHost {
 };
 
 inline Settings settings_of(const IpAddress& local, const IpAddress& peer) {
-  Settings settings{.local = local, .peer = peer, .key = key_of(7)};
+  Settings settings{.local = local, .peer = peer, .keys = {key_of(7)}};
   settings.slot = Slot{static_cast<uint8_t>(local < peer ? 0 : 1)};
   settings.incarnation.fill(local < peer ? 0xA0 : 0xB0);
   return settings;
@@ -470,7 +492,7 @@ struct Cluster : World {
     return address(("192.0.2." + std::to_string(node + 1)).c_str());
   }
   static Settings settings_between(uint8_t node, uint8_t peer) {
-    Settings settings{.local = address_of(node), .peer = address_of(peer), .key = key_of(7)};
+    Settings settings{.local = address_of(node), .peer = address_of(peer), .keys = {key_of(7)}};
     settings.slot = Slot{node};
     settings.incarnation.fill(static_cast<uint8_t>(0xA0 + node));
     return settings;
@@ -541,7 +563,7 @@ class RawPeer final : public platform::StreamHandler {
 
   IpAddress local = low();
   std::string identity = kIdentity;
-  SecretBytes key = key_of(7);
+  SecretBytes key = key_of(7).secret;
   bool opened = false;
   std::optional<std::string> closed;
   std::vector<pb::Frame> frames;  // that came

@@ -46,6 +46,9 @@ chassis::PeerStatus peer() {
   peer.discovery_boot = seconds(5);
   peer.last_update = wall(10);
   peer.authentication = true;
+  peer.keys = {0x5d8e, 0x0c41};
+  peer.peer_keys = {0x0c41, 0x5d8e};
+  peer.session_key = 0x5d8e;
   peer.sync_admin_up = true;
   peer.mcs_connected = true;
   peer.mcs_version = 2;
@@ -308,6 +311,9 @@ chassis::Status alone_snapshot() {
   chassis::PeerStatus& lost = status.peers.front();
   lost.mcs_connected = false;
   lost.mcs_down_reason = "mcs.key is missing in the state folder";
+  lost.keys.clear();
+  lost.peer_keys.clear();
+  lost.session_key.reset();
   lost.sync_state = mcs::SyncState::OutOfSync;
   lost.remote_alarms = 1;
   chassis::PeerGroupStatus& group = lost.groups.front();

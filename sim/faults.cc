@@ -36,19 +36,30 @@ constexpr std::array<Kind, 17> kKinds = {{{Fault::Crash, "crash"},
 constexpr uint32_t kKindChance = 450;
 constexpr uint32_t kLaterKindChance = 200;
 constexpr uint32_t kStaysDownChance = 300;
+// Liveness checks begin after 5 s of silence and are repeated for 30 s.
+constexpr Duration kLongCutMin = seconds(40);
+constexpr Duration kLongCutMax = seconds(48);
+// 20000 packets a second: a block of sequence numbers has 16384.
+constexpr Duration kBurstStep = milliseconds(5);
+constexpr uint32_t kBurstPackets = 100;
 
 }  // namespace
 
-Faults::Faults(Cluster& cluster, bool has_nat)
-    : cluster_(cluster), rng_(cluster.world().stream("faults")) {
+Faults::Faults(Cluster& cluster, const FaultOptions& options)
+    : cluster_(cluster), options_(options), rng_(cluster.world().stream("faults")) {
   Rng later = cluster.world().stream("later faults");
   for (size_t i = 0; i < kKinds.size(); ++i) {
     const Fault fault = kKinds.at(i).fault;
     const bool picked = i < kFirstKinds ? rng_.chance_per_mille(kKindChance)
                                         : later.chance_per_mille(kLaterKindChance);
-    if (picked && (fault != Fault::NatRebind || has_nat)) kinds_.push_back(fault);
+    if (picked && (fault != Fault::NatRebind || options.has_nat)) kinds_.push_back(fault);
+  }
+  if (options.long_cut) {  // whose end would be the long one's
+    std::erase(kinds_, Fault::Cut);
+    std::erase(kinds_, Fault::OneWayCut);
   }
   if (kinds_.empty()) kinds_.push_back(Fault::Crash);
+  if (options.bursts) kinds_.push_back(Fault::Burst);
   gap_min_ = milliseconds(rng_.from(200, 3000));
   gap_max_ = gap_min_ + milliseconds(rng_.from(500, 9000));
 }
@@ -60,6 +71,9 @@ std::string Faults::describe() const {
     text += text.back() == '=' ? "" : ",";
     text += kind.name;
   }
+  if (options_.bursts) text += ",burst";
+  if (options_.long_cut) text += ",long-cut";
+  if (options_.last_of_all) text += ",last-of-all";
   return text;
 }
 
@@ -75,6 +89,22 @@ void Faults::start() {
   // Most runs begin in peace.
   const Duration peace = rng_.below(4) == 0 ? Duration{0} : Duration(seconds(8));
   later(peace, peace + gap_max_, [this] { happen(); });
+  if (!options_.long_cut) return;
+  later(seconds(8), seconds(11), [this] {
+    cluster_.net().cut(A, B);
+    later(kLongCutMin, kLongCutMax, [this] { cluster_.net().heal(); });
+  });
+}
+
+void Faults::burst() {
+  const size_t client = rng_.below(cluster_.clients());
+  const Duration length = rng_.between(milliseconds(300), milliseconds(1500));
+  cluster_.burst(client, kBurstPackets, kBurstStep, length);
+  if (rng_.below(4) == 0) return;
+  later(milliseconds(20), length, [this] {
+    const Fault fault = kinds_[rng_.below(kinds_.size())];
+    if (fault != Fault::Burst) strike(fault);
+  });
 }
 
 void Faults::happen() {
@@ -188,6 +218,9 @@ void Faults::strike(Fault fault) {
     case Fault::RollingRestart:
       roll(A);
       return;
+    case Fault::Burst:
+      burst();
+      return;
   }
 }
 
@@ -212,9 +245,19 @@ void Faults::strike_link(Fault fault, HostId id, HostId other) {
         [this, &net, id, other] { cluster_.hosts() == 2 ? net.heal() : net.heal(id, other); });
 }
 
-void Faults::end() {
+void Faults::calm() {
   on_ = false;
-  cluster_.world().note("faults", "end");
+  cluster_.world().note("faults", "calm before the last");
+  heal_all();
+  for (HostId id = 0; id < cluster_.hosts(); ++id) cluster_.host(id).boot();
+}
+
+void Faults::cut_from_active() {
+  dies_last_ = cluster_.master();
+  if (dies_last_) cluster_.net().cut(*dies_last_, draw_other(*dies_last_));
+}
+
+void Faults::heal_all() {
   cluster_.net().heal();
   cluster_.packets().set_client_quality(
       LinkQuality{.delay_min = milliseconds(4), .delay_max = milliseconds(5)});
@@ -222,6 +265,14 @@ void Faults::end() {
     cluster_.host(id).go_on();
     cluster_.host(id).set_disk_delay({});
   }
+}
+
+void Faults::end() {
+  on_ = false;
+  cluster_.world().note("faults", "end");
+  if (dies_last_) cluster_.host(*dies_last_).crash();
+  heal_all();
+  if (dies_last_) return;
   const auto stays_down = static_cast<HostId>(rng_.below(cluster_.hosts()));
   const bool may_stay_down = std::ranges::find(kinds_, Fault::Crash) != kinds_.end();
   const bool one_stays_down = may_stay_down && rng_.chance_per_mille(kStaysDownChance);

@@ -13,6 +13,8 @@ namespace {
 constexpr std::array<uint8_t, 8> kMarker = {'S', 'e', 'G', 'w', 0xC1, 0xEA, 'r', '!'};
 constexpr uint16_t kPort = 7;  // echo
 constexpr size_t kPadding = 40;
+constexpr uint16_t kBulkPort = 9;  // discard
+constexpr size_t kBulkSize = 16;
 
 }  // namespace
 
@@ -22,6 +24,12 @@ Bytes encode_probe(const Probe& probe, const IpAddress& from, const IpAddress& t
   return encode(UdpDatagram{.source = Endpoint{.address = from, .port = kPort},
                             .destination = Endpoint{.address = to, .port = kPort},
                             .payload = out.take()});
+}
+
+Bytes bulk_packet(const IpAddress& from, const IpAddress& to) {
+  return encode(UdpDatagram{.source = Endpoint{.address = from, .port = kBulkPort},
+                            .destination = Endpoint{.address = to, .port = kBulkPort},
+                            .payload = Bytes(kBulkSize)});
 }
 
 std::optional<Probe> decode_probe(ByteView packet) {

@@ -36,6 +36,8 @@ struct Totals {
   uint64_t rekeys = 0;
   uint64_t answered_set_ups = 0;
   uint64_t answered_rekeys = 0;
+  uint64_t told = 0;
+  decltype(segw::sim::CheckerCounts::excused) excused{};
   uint64_t unseed = 0;  // of all, in any order
 };
 
@@ -52,6 +54,8 @@ void add(Totals& totals, const Totals& more) {
   totals.rekeys += more.rekeys;
   totals.answered_set_ups += more.answered_set_ups;
   totals.answered_rekeys += more.answered_rekeys;
+  totals.told += more.told;
+  for (size_t i = 0; i < totals.excused.size(); ++i) totals.excused.at(i) += more.excused.at(i);
   totals.unseed += more.unseed;
 }
 
@@ -68,16 +72,29 @@ Totals totals_of(const SeedOutcome& outcome) {
                 .rekeys = outcome.clients.rekeys,
                 .answered_set_ups = outcome.clients.answered_set_ups,
                 .answered_rekeys = outcome.clients.answered_rekeys,
+                .told = outcome.takeovers.tunnels_told,
+                .excused = outcome.takeovers.excused,
                 .unseed = outcome.unseed};
+}
+
+// Losses of tunnels that clients knew of, by what excuses them.
+std::string losses(const Totals& totals) {
+  std::string text;
+  for (size_t i = 0; i < totals.excused.size(); ++i) {
+    if (totals.excused.at(i) == 0) continue;
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", segw::sim::kLossExcuses.at(i),
+                        totals.excused.at(i));
+  }
+  return text.empty() ? "none" : text;
 }
 
 std::string summary(const Totals& totals) {
   return fmt::format(
       "takeovers clean={} unclean={} authentications={} re-authentications={} rekeys={} "
       "by-gateway={} "
-      "rekeys-by-gateway={} probes={} echoes={} events={} unseed={:016x}",
+      "rekeys-by-gateway={} told={} excused-losses={} probes={} echoes={} events={} unseed={:016x}",
       totals.clean, totals.unclean, totals.authentications, totals.reauthentications, totals.rekeys,
-      totals.answered_set_ups, totals.answered_rekeys, totals.probes, totals.echoes, totals.events,
+      totals.answered_set_ups, totals.answered_rekeys, totals.told, losses(totals), totals.probes, totals.echoes, totals.events,
       totals.unseed);
 }
 

@@ -33,6 +33,11 @@ constexpr std::array<Kind, 17> kKinds = {{{Fault::Crash, "crash"},
                                           {Fault::SlowDisk, "slow-disk"},
                                           {Fault::ClockStep, "clock-step"},
                                           {Fault::RollingRestart, "rolling-restart"}}};
+bool spares_chassis(Fault fault) {
+  return fault == Fault::BadClientLink || fault == Fault::NatRebind || fault == Fault::ClearText ||
+         fault == Fault::SlowDisk || fault == Fault::ClockStep || fault == Fault::Burst;
+}
+
 constexpr uint32_t kKindChance = 450;
 constexpr uint32_t kLaterKindChance = 200;
 constexpr uint32_t kStaysDownChance = 300;
@@ -54,11 +59,11 @@ Faults::Faults(Cluster& cluster, const FaultOptions& options)
                                         : later.chance_per_mille(kLaterKindChance);
     if (picked && (fault != Fault::NatRebind || options.has_nat)) kinds_.push_back(fault);
   }
-  if (options.long_cut) {  // whose end would be the long one's
-    std::erase(kinds_, Fault::Cut);
-    std::erase(kinds_, Fault::OneWayCut);
-  }
   if (kinds_.empty()) kinds_.push_back(Fault::Crash);
+  if (options.long_cut) {  // what would end it is in other seeds
+    std::erase_if(kinds_, [](Fault fault) { return !spares_chassis(fault); });
+    kinds_.push_back(Fault::ClearText);
+  }
   if (options.bursts) kinds_.push_back(Fault::Burst);
   gap_min_ = milliseconds(rng_.from(200, 3000));
   gap_max_ = gap_min_ + milliseconds(rng_.from(500, 9000));
@@ -254,7 +259,14 @@ void Faults::calm() {
 
 void Faults::cut_from_active() {
   dies_last_ = cluster_.master();
-  if (dies_last_) cluster_.net().cut(*dies_last_, draw_other(*dies_last_));
+  if (!dies_last_) return;
+  const HostId next = draw_other(*dies_last_);
+  cluster_.net().cut(*dies_last_, next);
+  for (HostId id = 0; id < cluster_.hosts(); ++id) {
+    if (id == next || id == *dies_last_) continue;
+    cluster_.host(id).refuse_isas(true);
+    cluster_.host(id).crash_isa();
+  }
 }
 
 void Faults::heal_all() {

@@ -42,7 +42,8 @@ struct FaultOptions {
   bool bursts = false;
   // One split that lasts: so long that who does not hear the clients gives them up.
   bool long_cut = false;
-  // In a domain: the last fault is that the active dies, while one other does not hear it.
+  // In a domain: the last fault is that the active dies, while the only one that can act next does
+  // not hear it, but hears others that do.
   bool last_of_all = false;
 };
 

@@ -143,6 +143,13 @@ FaultOptions draw_faults(uint64_t seed, Duration safety, ClusterOptions& options
   if (pair && safety >= kLongCutSafety && Rng(seed, "long cut").below(10) == 0) {
     faults.long_cut = true;
     options.gateway_liveness = seconds(5);
+    // An IKE SA that is rekeyed on one side is another one than what the other side gives up.
+    options.responder_only = true;
+    options.gateway_begins = 0;
+    options.ike_lifetime = std::chrono::hours(24);
+    options.child_lifetime = std::chrono::hours(1);
+    options.chore_min = seconds(15);
+    options.chore_max = seconds(60);
   }
   faults.last_of_all = options.domain.size() > 2 && safety >= 2 * kLastOfAll &&
                        Rng(seed, "last of all").below(3) == 0;

@@ -186,10 +186,13 @@ class SteeringFollowsRole final : public Checker {
     if (lasts(lacking, seen.lacks_routes_since, kRoutesSettle)) {
       violate(host.name() + " lacks routes of its CHILD SAs");
     }
-    // Where it acts, the end of an SA is held by the in-sync set before its route goes.
-    const bool settled =
-        seen.role == Role::Closed || view().world.now() - view().network.disturbed_until() >
-                                         2 * (view().timing.hold + view().timing.keep_alive);
+    // Where it acts, the end of an SA is held by the in-sync set before its route goes: after a
+    // takeover also by the members of the active before, until their grants have surely run out.
+    const Timing& timing = view().timing;
+    const Duration grants = (2 * timing.hold + timing.keep_alive) * 11 / 10;
+    const bool settled = seen.role == Role::Closed ||
+                         view().world.now() - view().network.disturbed_until() >
+                             timing.hold + 2 * timing.keep_alive + grants;
     if (lasts(left_over && settled, seen.left_routes_since, kRoutesSettle)) {
       violate(host.name() + " has routes of no CHILD SA");
     }

@@ -24,7 +24,8 @@ constexpr Duration kLookInterval = milliseconds(100);
 constexpr Duration kAgeMargin = seconds(2);
 // What the gateway waits before it gives a client up: for each liveness check 30 s of repetitions.
 constexpr Duration kGivenUpAfter = seconds(30);
-// An answer waits for the in-sync set: until a member's grant has surely run out, and some more.
+// An answer waits for the in-sync set: until grants of the active before have surely run out, and
+// some more.
 constexpr Duration kCommitMargin = seconds(2);
 constexpr size_t kKept = 2;  // of one client: the IKE SA, and the one before its rekey
 
@@ -275,7 +276,7 @@ class TunnelKept final : public Checker {
       return lossy ? std::optional(LossExcuse::AnswerLost) : std::nullopt;
     }
     const Duration commit =
-        (view().timing.hold + view().timing.keep_alive) * 11 / 10 + kCommitMargin;
+        (2 * view().timing.hold + view().timing.keep_alive) * 11 / 10 + kCommitMargin;
     const bool in_time =
         asked && std::ranges::any_of(tunnel.asked->reached, [&](const auto& entry) {
           return view().world.now() - entry.second > commit;

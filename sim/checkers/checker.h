@@ -47,7 +47,7 @@ struct CheckerView {
 // Why a client that was told may have to authenticate again (tunnel_kept).
 enum class LossExcuse : uint8_t {
   Ended,         // the client was ending it
-  Unclean,       // an unclean takeover since it was told
+  Unclean,       // an unclean takeover by one that knew less than it was told
   AllCrashed,    // every chassis that held it did
   MovedInSplit,  // two acted, and both had messages of it, or the one that had them crashed
   LostDisk,      // who acts had its keys in another incarnation (redundancy rule 13)

@@ -53,8 +53,9 @@ struct Tunnel {
   std::set<HostId> holders;       // that run, as last seen
   std::set<HostId> split_served;  // had IKE messages of it while two acted, until that is merged
   bool moved_in_split = false;
-  bool unclean = false;
+  bool unclean = false;  // an unclean takeover by one that knew less than the client was told
   bool all_crashed = false;
+  std::optional<uint32_t> last_answer, last_request;  // message IDs of what left for the client
   std::optional<Asked> asked;
   std::optional<Gone> gone;
 
@@ -98,6 +99,8 @@ class TunnelKept final : public Checker {
                           .told_at = view().world.now(),
                           .holders = {},
                           .split_served = {},
+                          .last_answer = {},
+                          .last_request = {},
                           .asked = {},
                           .gone = {}});
     look_at(kept.back());
@@ -146,17 +149,19 @@ class TunnelKept final : public Checker {
     const auto kept = to ? tunnels_.find(*to) : tunnels_.end();
     if (kept == tunnels_.end()) return;
     const auto header = decode_ike_header(ike->bytes);
-    if (!header || !header->response) return;
-    Tunnel* tunnel = find(kept->second, *header, Sender::Gateway);
-    if (tunnel == nullptr || !tunnel->asked || tunnel->asked->id != header->message_id) return;
-    tunnel->asked->answered = true;
+    Tunnel* tunnel = header ? find(kept->second, *header, Sender::Gateway) : nullptr;
+    if (tunnel == nullptr) return;
+    auto& last = header->response ? tunnel->last_answer : tunnel->last_request;
+    last = std::max(last.value_or(0), header->message_id);
+    if (!header->response || !tunnel->asked) return;
+    tunnel->asked->answered |= tunnel->asked->id == header->message_id;
   }
 
   void on_isa_told(HostId host, const isa::ToIsa& message) override {
     if (ends_acting(message)) stops_acting(host);
     if (!makes_act(message) || !acting_.insert(host).second) return;
     if (takeovers_.clean(*view().hosts[host], view().network)) return;
-    each([](Tunnel& tunnel) { tunnel.unclean = true; });
+    each([&](Tunnel& tunnel) { tunnel.unclean |= !knows_all(host, tunnel); });
   }
   void on_isa_stopped(HostId host) override { stops_acting(host); }
 
@@ -204,6 +209,15 @@ class TunnelKept final : public Checker {
     const chassis::Chassis* chassis = view().hosts[host]->chassis();
     const auto* state = chassis == nullptr ? nullptr : chassis->group_state(view().group);
     return state != nullptr && state->ike_sas.contains(tunnel.gateways());
+  }
+
+  // It takes over uncleanly, but has what the client was told last.
+  [[nodiscard]] bool knows_all(HostId host, const Tunnel& tunnel) const {
+    if (!held_by(host, tunnel)) return false;
+    const auto& sas = view().hosts[host]->chassis()->group_state(view().group)->ike_sas;
+    const ike::IkeSa& sa = sas.at(tunnel.gateways());
+    return (!tunnel.last_answer || sa.next_request_in > *tunnel.last_answer) &&
+           (!tunnel.last_request || sa.next_request_out > *tunnel.last_request);
   }
 
   void look_at(Tunnel& tunnel) {

@@ -176,8 +176,8 @@ class Client {
   std::optional<IkeSa> ike_;
   std::optional<IkeSa> old_ike_;
   std::optional<Incoming> incoming_;
-  std::vector<ClientSa> children_;  // the last one is used to send
-  std::set<uint32_t> fresh_;        // rekeyed by the gateway: used to send once it does
+  std::vector<ClientSa> children_;          // the last one is used to send
+  std::set<uint32_t> fresh_;                // rekeyed by the gateway: used to send once it does
   std::map<uint32_t, Instant> child_made_;  // by inbound SPI
   std::optional<Pending> pending_;
   uint64_t pending_serial_ = 0;

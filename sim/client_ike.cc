@@ -382,9 +382,8 @@ void Client::on_request(const IkeHeader& header, ByteView message) {
   }
   answer(*sa, header, own);
   if (deleted.ike && sa == &*ike_) {
-    start_over("the gateway deleted the IKE SA",
-               ClientLoss{.kind = ClientLoss::Kind::IkeDeleted,
-                          .age = world_.now() - ike_->made_at});
+    start_over("the gateway deleted the IKE SA", ClientLoss{.kind = ClientLoss::Kind::IkeDeleted,
+                                                            .age = world_.now() - ike_->made_at});
   } else if (!deleted.esp.empty() && children_.empty() && !spec_.waits) {
     start_over("the gateway deleted the last CHILD SA",
                ClientLoss{.kind = ClientLoss::Kind::ChildDeleted, .age = oldest});

@@ -259,8 +259,9 @@ void Cluster::burst(size_t client, uint32_t count, Duration step, Duration lengt
   const ClientSpec& spec = clients_[client]->spec();
   packets_.overrun_client(bulk_packet(spec.core_host, spec.inner_host), count);
   if (length < step) return;
-  world_.after(kNature, step,
-               [this, client, count, step, left = length - step] { burst(client, count, step, left); });
+  world_.after(kNature, step, [this, client, count, step, left = length - step] {
+    burst(client, count, step, left);
+  });
 }
 
 void Cluster::inject_clear_text() {

@@ -29,8 +29,8 @@ struct ClientLoss {
     ChildDeleted,  // the gateway deleted the last CHILD SA
     Replaced,      // the gateway began another tunnel
   } kind = Kind::NoAnswer;
-  Duration age{};       // of the IKE SA, or of the CHILD SA that was deleted
-  bool ending = false;  // NoAnswer: the request was to end this IKE SA
+  Duration age{};        // of the IKE SA, or of the CHILD SA that was deleted
+  bool ending = false;   // NoAnswer: the request was to end this IKE SA
   uint32_t request = 0;  // NoAnswer: its message ID
   Instant asked_at{};    // NoAnswer: when it was sent first
 };

@@ -57,13 +57,14 @@ enum class LossExcuse : uint8_t {
   AnswerLost,    // on its own link
 };
 constexpr std::array<std::string_view, 9> kLossExcuses{
-    "ended",     "unclean",  "all-crashed", "moved-in-split", "lost-disk",
-    "lifetime",  "silent",   "unreached",   "answer-lost"};
+    "ended",    "unclean", "all-crashed", "moved-in-split", "lost-disk",
+    "lifetime", "silent",  "unreached",   "answer-lost"};
 
 struct CheckerCounts {
   uint64_t clean_takeovers = 0;
   uint64_t unclean_takeovers = 0;
-  uint64_t tunnels_told = 0;  // IKE SAs of which a client knows that they stand
+  uint64_t blocks_crossed = 0;  // an SA's next sequence number was in another block (rule 11)
+  uint64_t tunnels_told = 0;    // IKE SAs of which a client knows that they stand
   std::array<uint64_t, kLossExcuses.size()> excused{};  // losses, by LossExcuse
 };
 

@@ -190,9 +190,9 @@ class SteeringFollowsRole final : public Checker {
     // takeover also by the members of the active before, until their grants have surely run out.
     const Timing& timing = view().timing;
     const Duration grants = (2 * timing.hold + timing.keep_alive) * 11 / 10;
-    const bool settled = seen.role == Role::Closed ||
-                         view().world.now() - view().network.disturbed_until() >
-                             timing.hold + 2 * timing.keep_alive + grants;
+    const bool settled =
+        seen.role == Role::Closed || view().world.now() - view().network.disturbed_until() >
+                                         timing.hold + 2 * timing.keep_alive + grants;
     if (lasts(left_over && settled, seen.left_routes_since, kRoutesSettle)) {
       violate(host.name() + " has routes of no CHILD SA");
     }

@@ -15,6 +15,9 @@
 namespace segw::sim {
 namespace {
 
+// Shorter than any exchange with a client: nothing comes and goes in it.
+constexpr Duration kNoteInterval = std::chrono::milliseconds(5);
+
 struct Told {
   Instant at{};
   std::set<HostId> members;  // of the in-sync set, by the active's account or their own
@@ -83,7 +86,10 @@ class ToldMeansKept final : public Checker {
     if (view().world.now() < next_look_) return;
     next_look_ = view().world.now() + std::chrono::milliseconds(1);
     for (const HostId host : std::set<HostId>(to_merge_)) check_merge(host);
-    if (to_merge_.empty()) note_held();
+    if (to_merge_.empty() && view().world.now() >= next_note_) {
+      next_note_ = view().world.now() + kNoteInterval;
+      note_held();
+    }
     for (auto at = told_.begin(); at != told_.end();) {
       const auto* state = to_merge_.contains(at->first.first) ? nullptr : state_of(at->first.first);
       if (state != nullptr && !state->ike_sas.contains(at->first.second)) {
@@ -258,6 +264,7 @@ class ToldMeansKept final : public Checker {
   std::set<HostId> to_merge_;  // they acted beside the other one, and have stopped
   Takeovers takeovers_;
   Instant next_look_{};
+  Instant next_note_{};
   uint64_t clean_ = 0;
   uint64_t unclean_ = 0;
 };

@@ -249,9 +249,8 @@ class TunnelKept final : public Checker {
     if (view().roles.acting_count() != 1 || acting_.size() != 1) return false;
     const HostId active = *acting_.begin();
     const auto members = view_group(*view().hosts[active], view().network).members;
-    return std::ranges::all_of(tunnel.split_served, [&](HostId host) {
-      return host == active || members.contains(host);
-    });
+    return std::ranges::all_of(
+        tunnel.split_served, [&](HostId host) { return host == active || members.contains(host); });
   }
 
   [[nodiscard]] std::optional<LossExcuse> excuse_of(const Tunnel& tunnel,
@@ -309,7 +308,8 @@ class TunnelKept final : public Checker {
     for (const HostId host : tunnel.holders) why += fmt::format("; {} holds it", host_name(host));
     if (tunnel.asked && loss.kind == ClientLoss::Kind::NoAnswer) {
       for (const auto& [host, at] : tunnel.asked->reached) {
-        why += fmt::format("; {} was asked {} ms ago", host_name(host), (now - at) / milliseconds(1));
+        why +=
+            fmt::format("; {} was asked {} ms ago", host_name(host), (now - at) / milliseconds(1));
       }
       if (tunnel.asked->answered) why += "; it was answered";
     }

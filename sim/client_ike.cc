@@ -381,6 +381,9 @@ void Client::on_request(const IkeHeader& header, ByteView message) {
     children_.erase(gone);
   }
   answer(*sa, header, own);
+  // RFC 7296 2.8: the IKE SA that was rekeyed is closed, and with it what waits for an answer
+  // there.
+  if (deleted.ike && sa != &*ike_ && pending_ && pending_->on_old) pending_.reset();
   if (deleted.ike && sa == &*ike_) {
     start_over("the gateway deleted the IKE SA", ClientLoss{.kind = ClientLoss::Kind::IkeDeleted,
                                                             .age = world_.now() - ike_->made_at});

@@ -61,8 +61,11 @@ class ToldMeansKept final : public Checker {
     // A role that is renewed while acting (the winner of a split) is no takeover.
     if (makes_act(message)) to_merge_.erase(host);  // it holds what it told itself
     if (makes_act(message) && acting_.insert(host).second) check(host);
+    if (acting_.size() > 1) beside_.insert(acting_.begin(), acting_.end());
     if (!ends_acting(message)) return;
     const bool acted = acting_.erase(host) != 0;
+    // The other one told more, to others, and has crashed.
+    if (beside_.erase(host) != 0 && acted && acting_.empty()) forget(host);
     // Of two that acted at once, what the one told is merged (rule 17): looked at when it is in
     // sync. What was lost with a crash is nobody's.
     for (const SimHost* other : view().hosts) {
@@ -77,6 +80,7 @@ class ToldMeansKept final : public Checker {
 
   void on_isa_stopped(HostId host) override { acting_.erase(host); }
   void on_boot(HostId host) override {
+    beside_.erase(host);
     had_[host] = {};
     if (to_merge_.erase(host) != 0) forget(host);  // lost with its memory
   }
@@ -261,6 +265,7 @@ class ToldMeansKept final : public Checker {
   std::map<Key, Told> told_;
   std::map<HostId, Had> had_;
   std::set<HostId> acting_;
+  std::set<HostId> beside_;    // they act, and another one did at the same time
   std::set<HostId> to_merge_;  // they acted beside the other one, and have stopped
   Takeovers takeovers_;
   Instant next_look_{};

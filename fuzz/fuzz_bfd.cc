@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "base/assert.h"
 #include "bfd/session.h"
@@ -15,14 +14,13 @@ using namespace segw;
 constexpr uint32_t kOurs = 0x11111111;
 
 // A discarded packet changes no state; what is sent is well-formed.
-void give(const std::shared_ptr<const bfd::Key>& key, const bfd::ControlPacket& packet,
-          ByteView input) {
+void give(const bfd::Keys& keys, const bfd::ControlPacket& packet, ByteView input) {
   Instant now{std::chrono::seconds(1)};
   bfd::Session session({.discriminator = kOurs,
                         .desired_min_tx = std::chrono::milliseconds(50),
                         .required_min_rx = std::chrono::milliseconds(50),
                         .detect_multiplier = 3,
-                        .key = key},
+                        .keys = keys},
                        now);
   for (int round = 0; round < 4; ++round) {
     const bfd::State before = session.state();
@@ -53,12 +51,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto same = bfd::decode_control(bfd::encode(plain));
   SEGW_ASSERT(same.has_value());
   SEGW_ASSERT(*same == plain);
-  const auto key =
-      std::make_shared<const bfd::Key>(bfd::Key{.secret = SecretBytes(as_bytes("a key"))});
-  const Bytes sealed = bfd::seal(plain, *key, 1);
+  const bfd::Key key{.secret = SecretBytes(as_bytes("a key"))};
+  const bfd::Key other{.id = 2, .secret = SecretBytes(as_bytes("another key"))};
+  const Bytes sealed = bfd::seal(plain, key, 1);
   SEGW_ASSERT(bfd::decode_control(sealed).has_value());
-  SEGW_ASSERT(bfd::authentic(sealed, *key));
-  give(nullptr, *packet, input);
-  give(key, *packet, input);
+  SEGW_ASSERT(bfd::authentic(sealed, key));
+  give({}, *packet, input);
+  give({key}, *packet, input);
+  give({other, key}, *packet, input);
   return 0;
 }

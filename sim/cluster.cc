@@ -80,6 +80,7 @@ Cluster::Cluster(uint64_t seed, const ClusterOptions& options)
       fanout_(std::make_unique<Fanout>(*this)),
       streams_(
           world_, network_, [this](HostId id) { return hosts_[id]->powered(); },
+          [this](HostId id) { return hosts_[id]->older(); },
           [this](HostId id) { sent_message(id); }),
       messages_(host_count(options)),
       crash_at_(host_count(options)) {
@@ -104,6 +105,7 @@ void Cluster::add_hosts() {
   for (HostId id = 0; id < host_count(options_); ++id) {
     hosts_.push_back(std::make_unique<SimHost>(around, host_name(id), system_address(id),
                                                chassis_config(options_, id)));
+    hosts_.back()->set_older(options_.older);
     host_list_.push_back(hosts_.back().get());
     packets_.add_chassis(*hosts_.back());
     network_.add_address(id, shunt_address(platform::Side::Public, id));

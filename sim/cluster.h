@@ -61,6 +61,7 @@ struct ClusterOptions {
   uint8_t gateway_begins = 0;     // bit n: client n's tunnel; not for one behind a NAT
   Duration ike_lifetime = std::chrono::hours(24);
   Duration child_lifetime = std::chrono::hours(1);
+  bool older = false;                   // all chassis begin with the release before; pairs only
   std::vector<DomainNode> domain = {};  // 2 to 4, by HostId; none: a pair
 };
 

@@ -16,7 +16,7 @@ struct Kind {
   std::string_view name;
 };
 constexpr size_t kFirstKinds = 14;
-constexpr std::array<Kind, 17> kKinds = {{{Fault::Crash, "crash"},
+constexpr std::array<Kind, 18> kKinds = {{{Fault::Crash, "crash"},
                                           {Fault::LostDisk, "lost-disk"},
                                           {Fault::AllCrash, "all-crash"},
                                           {Fault::KillSegwd, "kill"},
@@ -32,7 +32,8 @@ constexpr std::array<Kind, 17> kKinds = {{{Fault::Crash, "crash"},
                                           {Fault::ClearText, "clear-text"},
                                           {Fault::SlowDisk, "slow-disk"},
                                           {Fault::ClockStep, "clock-step"},
-                                          {Fault::RollingRestart, "rolling-restart"}}};
+                                          {Fault::RollingRestart, "rolling-restart"},
+                                          {Fault::IsaHang, "isa-hang"}}};
 bool spares_chassis(Fault fault) {
   return fault == Fault::BadClientLink || fault == Fault::NatRebind || fault == Fault::ClearText ||
          fault == Fault::SlowDisk || fault == Fault::ClockStep || fault == Fault::Burst;
@@ -41,6 +42,7 @@ bool spares_chassis(Fault fault) {
 constexpr uint32_t kKindChance = 450;
 constexpr uint32_t kLaterKindChance = 200;
 constexpr uint32_t kStaysDownChance = 300;
+constexpr std::string_view kUpgrade = "rolling-upgrade";
 // Liveness checks begin after 5 s of silence and are repeated for 30 s.
 constexpr Duration kLongCutMin = seconds(40);
 constexpr Duration kLongCutMax = seconds(48);
@@ -51,7 +53,10 @@ constexpr uint32_t kBurstPackets = 100;
 }  // namespace
 
 Faults::Faults(Cluster& cluster, const FaultOptions& options)
-    : cluster_(cluster), options_(options), rng_(cluster.world().stream("faults")) {
+        : cluster_(cluster),
+      options_(options),
+      rng_(cluster.world().stream("faults")),
+      upgrades_(cluster.world().stream("upgrades")) {
   Rng later = cluster.world().stream("later faults");
   for (size_t i = 0; i < kKinds.size(); ++i) {
     const Fault fault = kKinds.at(i).fault;
@@ -76,6 +81,7 @@ std::string Faults::describe() const {
     text += text.back() == '=' ? "" : ",";
     text += kind.name;
   }
+  if (options_.upgrade) text.append(",").append(kUpgrade);
   if (options_.bursts) text += ",burst";
   if (options_.long_cut) text += ",long-cut";
   if (options_.last_of_all) text += ",last-of-all";
@@ -94,6 +100,7 @@ void Faults::start() {
   // Most runs begin in peace.
   const Duration peace = rng_.below(4) == 0 ? Duration{0} : Duration(seconds(8));
   later(peace, peace + gap_max_, [this] { happen(); });
+  if (options_.upgrade) strike(Fault::RollingUpgrade);
   if (!options_.long_cut) return;
   later(seconds(8), seconds(11), [this] {
     cluster_.net().cut(A, B);
@@ -162,6 +169,25 @@ void Faults::roll(HostId id) {
   });
 }
 
+// From `first` round, each restarted with the new release once; `done` of them were. In between
+// anything may happen to either.
+void Faults::upgrade(HostId first, HostId done) {
+  if (done == cluster_.hosts()) return;
+  const Duration wait = upgrades_.between(seconds(2), seconds(25));
+  const Duration off = upgrades_.between(milliseconds(300), seconds(4));
+  cluster_.world().after(kNature, wait, [this, first, done, off] {
+    if (!on_) return;
+    const auto id = static_cast<HostId>((first + done) % cluster_.hosts());
+    cluster_.world().note("faults", fmt::format("{} is upgraded", cluster_.host(id).name()));
+    cluster_.host(id).crash();
+    cluster_.host(id).set_older(false);
+    cluster_.world().after(kNature, off, [this, id] {
+      if (on_) cluster_.host(id).boot();
+    });
+    upgrade(first, static_cast<HostId>(done + 1));
+  });
+}
+
 HostId Faults::draw_other(HostId id) {
   if (cluster_.hosts() == 2) return id == A ? B : A;
   const auto step = static_cast<HostId>(1 + rng_.below(cluster_.hosts() - 1U));
@@ -195,6 +221,10 @@ void Faults::strike(Fault fault) {
     case Fault::IsaCrash:
       cluster_.host(id).crash_isa();
       return;
+    case Fault::IsaHang:
+      cluster_.host(id).hang_isa();
+      later(milliseconds(50), seconds(3), [this, id] { cluster_.host(id).isa_goes_on(); });
+      return;
     case Fault::Cut:
     case Fault::OneWayCut:
     case Fault::Clog:
@@ -222,6 +252,9 @@ void Faults::strike(Fault fault) {
       return;
     case Fault::RollingRestart:
       roll(A);
+      return;
+    case Fault::RollingUpgrade:
+      upgrade(static_cast<HostId>(upgrades_.below(cluster_.hosts())), 0);
       return;
     case Fault::Burst:
       burst();
@@ -275,6 +308,7 @@ void Faults::heal_all() {
       LinkQuality{.delay_min = milliseconds(4), .delay_max = milliseconds(5)});
   for (HostId id = 0; id < cluster_.hosts(); ++id) {
     cluster_.host(id).go_on();
+    cluster_.host(id).isa_goes_on();
     cluster_.host(id).set_disk_delay({});
   }
 }

@@ -30,6 +30,9 @@ enum class Fault : uint8_t {
   SlowDisk,
   ClockStep,
   RollingRestart,
+  IsaHang,
+  // Once, in a cluster that begins with the release before. Its times are drawn apart.
+  RollingUpgrade,
   // Only where FaultOptions say so.
   Burst,
 };
@@ -45,6 +48,7 @@ struct FaultOptions {
   // In a domain: the last fault is that the active dies, while the only one that can act next does
   // not hear it, but hears others that do.
   bool last_of_all = false;
+  bool upgrade = false;  // it begins with the release before
 };
 
 class Faults {
@@ -65,6 +69,7 @@ class Faults {
   void heal_all();
   void strike_link(Fault fault, HostId id, HostId other);
   void roll(HostId id);
+  void upgrade(HostId first, HostId done);
   [[nodiscard]] HostId draw_other(HostId id);
   void boot_later(HostId id, bool lost_disk);
   void go_on_later(HostId id);
@@ -75,6 +80,7 @@ class Faults {
   Cluster& cluster_;
   FaultOptions options_;
   Rng rng_;
+  Rng upgrades_;
   std::vector<Fault> kinds_;
   Duration gap_min_{};
   Duration gap_max_{};

@@ -128,6 +128,20 @@ void SimHost::lose_disk() {
   around_.observer.on_disk_lost(id_);
 }
 
+Result<std::string> SimHost::change_keys(const std::vector<std::string>& keys) {
+  auto changed = std::make_shared<config::Config>(*config_);
+  for (config::McPeer& peer : changed->peers) {
+    peer.authentication_key = SecretBytes(as_bytes(keys.front()));
+    peer.second_authentication_key =
+        keys.size() > 1 ? SecretBytes(as_bytes(keys.back())) : SecretBytes{};
+  }
+  Result<std::string> taken = std::string("for the next start");
+  if (chassis() != nullptr) taken = chassis()->reload_keys(*changed);
+  if (taken) config_ = std::move(changed);
+  around_.world.note(name_, taken ? *taken : taken.error().text);
+  return taken;
+}
+
 void SimHost::step_wall_clock(Duration by) {
   around_.world.note(name_,
                      fmt::format("its wall clock steps by {} s", by / std::chrono::seconds(1)));
@@ -183,6 +197,22 @@ void SimHost::crash_isa() {
   around_.world.after(isa_owner_, kIsaDeathDelay, [this, serial = isa_serial_] {
     if (serial == isa_serial_ && isa_handler_ != nullptr) isa_handler_->on_isa_gone("killed");
   });
+}
+
+bool SimHost::isa_hangs() const { return isa_ && around_.world.stopped(isa_->process()); }
+
+void SimHost::hang_isa() {
+  if (!isa_ || isa_hangs()) return;
+  around_.world.note(name_, "the ISA hangs");
+  around_.network.disturbed();
+  around_.world.stop(isa_->process());
+}
+
+void SimHost::isa_goes_on() {
+  if (!isa_hangs()) return;
+  around_.world.note(name_, "the ISA goes on");
+  around_.network.disturbed();
+  around_.world.go_on(isa_->process());
 }
 
 Result<std::unique_ptr<platform::Isa>> SimHost::start_isa(const platform::IsaSpec& /*spec*/,

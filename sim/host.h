@@ -47,17 +47,28 @@ class SimHost final : public NextHop {
   void pause();       // SIGSTOP of segwd alone
   void go_on();
   void crash_isa();
+  void hang_isa();     // SIGSTOP of the ISA alone
+  void isa_goes_on();  // if it still hangs
   // No ISA can start any more (no /dev/net/tun, say) until it is `false` again.
   void refuse_isas(bool refuse) { isas_refused_ = refuse; }
   // What a write takes on top of the usual; it survives a crash as the disk does.
   void set_disk_delay(Duration delay) { disk_delay_ = delay; }
+  // The disk is full, until it is `false` again.
+  void refuse_writes(bool refuse) { writes_refused_ = refuse; }
   void step_wall_clock(Duration by);
+  // It has the release before: while it is off.
+  void set_older(bool older) { older_ = older; }
+  // Other keys in the configuration, for all peers: the first, and one that is accepted as well.
+  // Error: a segwd that runs does not take them; then the configuration stays as it was, too.
+  Result<std::string> change_keys(const std::vector<std::string>& keys);
 
   [[nodiscard]] bool powered() const { return powered_; }
+  [[nodiscard]] bool older() const { return older_; }
   [[nodiscard]] bool running() const;  // segwd lives
   [[nodiscard]] bool paused() const;
   [[nodiscard]] bool started() const { return running() && started_; }
   [[nodiscard]] bool isa_runs() const { return isa_ != nullptr; }
+  [[nodiscard]] bool isa_hangs() const;
   [[nodiscard]] chassis::Chassis* chassis() const;
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] HostId id() const { return id_; }
@@ -68,6 +79,7 @@ class SimHost final : public NextHop {
   Surroundings& around() { return around_; }
   std::map<std::string, Bytes>& disk() { return disk_; }
   [[nodiscard]] Duration disk_delay() const { return disk_delay_; }
+  [[nodiscard]] bool writes_refused() const { return writes_refused_; }
   [[nodiscard]] Duration wall_offset() const { return wall_offset_; }
   Result<std::unique_ptr<platform::Isa>> start_isa(const platform::IsaSpec& spec, ProcessId segwd,
                                                    platform::IsaHandler& handler);
@@ -118,9 +130,11 @@ class SimHost final : public NextHop {
   bool powered_ = false;
   bool started_ = false;
   bool isas_refused_ = false;
+  bool older_ = false;
   Instant booted_at_{};
   std::map<std::string, Bytes> disk_;
   Duration disk_delay_{};
+  bool writes_refused_ = false;
   Duration wall_offset_{};
   std::map<TunnelGroupId, Steered> steering_;
   std::unique_ptr<IsaProcess> isa_;

@@ -3,6 +3,11 @@
 #include "isa/engine.h"
 
 namespace segw::sim {
+namespace {
+
+constexpr size_t kTunQueue = 2048;  // as on Linux
+
+}  // namespace
 
 struct IsaProcess::Engine {
   // OpenSSL everywhere, so that a history does not depend on the machine's processor.
@@ -23,6 +28,16 @@ IsaProcess::~IsaProcess() { world_.kill(process_); }
 
 void IsaProcess::packet(platform::Side side, ByteView packet) {
   if (!world_.alive(process_)) return;
+  if (!world_.stopped(process_)) return take(side, packet);
+  if (waiting_ >= kTunQueue) return;
+  ++waiting_;
+  world_.after(process_, Duration{0}, [this, side, kept = to_bytes(packet)] {
+    --waiting_;
+    take(side, kept);
+  });
+}
+
+void IsaProcess::take(platform::Side side, ByteView packet) {
   ports_.packet_in(side, packet);
   const std::vector<Bytes> batch{to_bytes(packet)};
   isa::Output out;

@@ -29,11 +29,13 @@ class IsaProcess {
   IsaProcess& operator=(const IsaProcess&) = delete;
 
   [[nodiscard]] ProcessId process() const { return process_; }
+  // While it is stopped, packets wait in the TUN: at most kTunQueue.
   void packet(platform::Side side, ByteView packet);
   void told(ByteView message);
 
  private:
   struct Engine;
+  void take(platform::Side side, ByteView packet);
   void tick();
   void put_out(isa::Output& out);
 
@@ -42,6 +44,7 @@ class IsaProcess {
   Ports ports_;
   Rng rng_;
   std::unique_ptr<Engine> engine_;
+  size_t waiting_ = 0;  // packets in the TUNs
 };
 
 }  // namespace segw::sim

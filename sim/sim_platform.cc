@@ -200,6 +200,11 @@ class SimStore final : public platform::Store {
     const Duration takes =
         owner_.host.rng().between(kFsyncMin, kFsyncMax) + owner_.host.disk_delay();
     idle_from_ = begins + takes;
+    if (owner_.host.writes_refused()) {
+      owner_.world.at(owner_.process, idle_from_,
+                      [told = std::move(done)] { told(failure("no space left on the disk")); });
+      return;
+    }
     owner_.world.at(owner_.process, begins + takes / 2,
                     [this, file = std::string(name), bytes = std::move(contents)] {
                       owner_.host.disk()[file] = bytes;

@@ -1,5 +1,7 @@
 #include "sim/streams.h"
 
+#include "tests/older/older_schema.h"
+
 namespace segw::sim {
 namespace {
 
@@ -21,6 +23,10 @@ class StreamNet::Handle final : public platform::Stream {
     return connection == nullptr ? 0 : connection->ends[end_].unsent;
   }
   [[nodiscard]] Endpoint remote() const override { return remote_; }
+  [[nodiscard]] std::string psk_identity() const override {
+    const Connection* connection = net_.find(id_);
+    return connection != nullptr && connection->open ? connection->identities[end_] : "";
+  }
 
  private:
   StreamNet& net_;
@@ -48,10 +54,11 @@ class StreamNet::ListenHandle final : public platform::Listener {
 };
 
 StreamNet::StreamNet(World& world, Network& network, std::function<bool(HostId)> host_up,
-                     std::function<void(HostId)> on_send)
+                     std::function<bool(HostId)> older, std::function<void(HostId)> on_send)
     : world_(world),
       network_(network),
       host_up_(std::move(host_up)),
+      older_(std::move(older)),
       on_send_(std::move(on_send)) {}
 
 StreamNet::~StreamNet() = default;
@@ -79,6 +86,7 @@ std::unique_ptr<platform::Stream> StreamNet::connect(StreamOwner owner, const Ip
   const uint64_t id = next_id_++;
   Connection& connection = connections_[id];
   connection.id = id;
+  connection.identities[0] = psk.identity;
   connection.psk = std::move(psk);
   connection.started = world_.now();
   End& client = connection.ends[0];
@@ -134,6 +142,7 @@ void StreamNet::arrive(uint64_t id) {
     server.reachable_at = world_.now();
     const auto psk = listener->second.psk(found->psk.identity);
     const bool keys_match = psk && psk->key == found->psk.key && !psk->key.empty();
+    if (psk) found->identities[1] = psk->identity;
     auto handle = std::make_unique<Handle>(*this, id, 1, found->ends[0].address);
     platform::StreamHandler* handler = listener->second.accept(std::move(handle));
     found = find(id);
@@ -182,6 +191,7 @@ void StreamNet::send(uint64_t id, int end, Bytes bytes, bool last) {
   const End& to = connection->ends[1 - end];
   if (gone(to) && !host_up_(to.owner.host)) return;
   if (!last) on_send_(from.owner.host);
+  if (older_(from.owner.host) || older_(to.owner.host)) bytes = older::through_schema_1(bytes);
   // The observer may have crashed the sender: this chunk still left.
   from.last_arrival =
       std::max(from.last_arrival, network_.stream_arrival(from.owner.host, to.owner.host));

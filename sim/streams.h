@@ -29,9 +29,11 @@ struct StreamOwner {
 class StreamNet {
  public:
   // `host_up`: whether a host answers at all (its processes may still be dead).
-  // `on_send`: each chunk that a chassis hands over (checkers and crash points count them).
+  // `older`: whether a host has the release before; what it says and hears passes through the
+  // schema of that one. `on_send`: each chunk that a chassis hands over (checkers and crash points
+  // count them).
   StreamNet(World& world, Network& network, std::function<bool(HostId)> host_up,
-            std::function<void(HostId)> on_send);
+            std::function<bool(HostId)> older, std::function<void(HostId)> on_send);
   ~StreamNet();
   StreamNet(const StreamNet&) = delete;
   StreamNet& operator=(const StreamNet&) = delete;
@@ -63,6 +65,7 @@ class StreamNet {
     uint64_t id = 0;
     bool open = false;
     platform::TlsPsk psk;
+    std::string identities[2];  // of the key, by each end's name for it
     Instant started;
     End ends[2];
   };
@@ -91,6 +94,7 @@ class StreamNet {
   World& world_;
   Network& network_;
   std::function<bool(HostId)> host_up_;
+  std::function<bool(HostId)> older_;
   std::function<void(HostId)> on_send_;
   std::map<Endpoint, Listening> listening_;
   std::map<uint64_t, Connection> connections_;

@@ -131,15 +131,21 @@ void draw_domain(uint64_t seed, ClusterOptions& options) {
       .role = mimp::DesignatedRole::Standby, .priority = 200, .pooled = rng.below(2) == 0});
 }
 
+// A fifth of the pairs begins with the release before, which knows no domains.
+void draw_release(uint64_t seed, ClusterOptions& options) {
+  options.older = options.domain.empty() && Rng(seed, "release").below(5) == 0;
+}
+
 // The seeds with BFD between the chassis.
 void draw_bfd(uint64_t seed, ClusterOptions& options) {
   options.bfd = Rng(seed, "bfd").below(5) == 0;
 }
 
 FaultOptions draw_faults(uint64_t seed, Duration safety, ClusterOptions& options) {
-  FaultOptions faults{.has_nat = options.behind_nat != 0};
+  FaultOptions faults{.has_nat = options.behind_nat != 0, .upgrade = options.older};
   faults.bursts = Rng(seed, "bursts").below(8) == 0;
-  const bool pair = options.domain.empty();
+  // The release before cannot merge.
+  const bool pair = options.domain.empty() && !options.older;
   if (pair && safety >= kLongCutSafety && Rng(seed, "long cut").below(10) == 0) {
     faults.long_cut = true;
     options.gateway_liveness = seconds(5);
@@ -172,14 +178,14 @@ std::string describe(const ClusterOptions& options) {
                        .integrity = options.ike_suite.integrity};
   return fmt::format(
       "clients={} nat={:03b} v6={:03b}/{:03b} keep-alive={}ms hold={} ike={}/prf{}/group{} "
-      "esp={} window={} probe={}ms begins={:03b} lifetimes={}/{}s{}{}{}",
+      "esp={} window={} probe={}ms begins={:03b} lifetimes={}/{}s{}{}{}{}",
       options.clients, options.behind_nat, options.over_v6, options.inside_v6,
       options.keep_alive / milliseconds(1), options.hold_count, esp::text(ike),
       static_cast<int>(options.ike_suite.prf), static_cast<int>(options.ike_suite.group),
       esp::text(options.esp_suite), options.client_window, options.probe_interval / milliseconds(1),
       options.gateway_begins, options.ike_lifetime / seconds(1),
       options.child_lifetime / seconds(1), options.dynamic ? " dynamic" : "",
-      options.bfd ? " bfd" : "", describe(options.domain));
+      options.older ? " older" : "", options.bfd ? " bfd" : "", describe(options.domain));
 }
 
 void add(ClientCounts& to, const ClientCounts& more) {
@@ -204,6 +210,7 @@ SeedOutcome run_seed(uint64_t seed, Duration length,
   options.dynamic = Rng(seed, "dynamic").below(4) == 0;
   draw_families(seed, options);
   draw_domain(seed, options);
+  draw_release(seed, options);
   draw_bfd(seed, options);
   const Duration safety = std::max<Duration>(seconds(5), length - kLivenessPhase);
   const FaultOptions fault_options = draw_faults(seed, safety, options);

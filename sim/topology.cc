@@ -20,7 +20,6 @@ const IpAddress kGateway = address(192, 0, 2, 10);
 const IpPrefix kCoreNetwork = prefix(address(10, 200, 0, 0), 16);
 const IpAddress kCoreHost = address(10, 200, 0, 1);
 
-SecretBytes peer_key() { return SecretBytes(as_bytes("0123456789abcdef0123456789abcdef")); }
 SecretBytes client_key(uint8_t index) {
   return SecretBytes(as_bytes(fmt::format("client {} and its gateway", index)));
 }
@@ -31,7 +30,7 @@ config::McPeer peer_of(const ClusterOptions& options, HostId host, HostId other)
   peer.source_address = system_address(host);
   peer.name = host_name(other);
   peer.enabled = true;
-  peer.authentication_key = peer_key();
+  peer.authentication_key = SecretBytes(as_bytes(kPeerKey));
   peer.mc_ipsec = true;
   peer.bfd_liveness = options.bfd;
   peer.hold_on_neighbor_failure = options.hold_count;

@@ -3,11 +3,14 @@
 // Addresses and configuration of the simulated pair or domain.
 
 #include <memory>
+#include <string_view>
 
 #include "config/model.h"
 #include "sim/cluster.h"
 
 namespace segw::sim {
+
+constexpr std::string_view kPeerKey = "0123456789abcdef0123456789abcdef";  // at the start
 
 HostId host_count(const ClusterOptions& options);
 std::string host_name(HostId host);

@@ -70,16 +70,30 @@ int run(const std::string& socket, const std::string& command) {
   return done ? print(*done) : fail(done.error().text);
 }
 
-bool is_generate(const std::vector<std::string>& words) {
-  return words.size() >= 3 && words[0] == "tools" && words[1] == "mcs-key" &&
-         words[2] == "generate";
+bool is_mcs_key(const std::vector<std::string>& words) {
+  return words.size() >= 2 && words[0] == "tools" && words[1] == "mcs-key";
 }
 
-int generate(const std::vector<std::string>& words, std::string state) {
+int change(const std::string& state, McsKeyStep step) {
+  const auto changed = change_mcs_key(state, step);
+  if (!changed) return fail(changed.error().text);
+  fmt::print("{} changed; the same on each chassis, then: {}\n", *changed,
+             "segw tools perform redundancy multi-chassis reload-keys");
+  return 0;
+}
+
+int mcs_key(const std::vector<std::string>& words, std::string state) {
+  const std::string step = words.size() > 2 ? words[2] : "";
   if (words.size() == 5 && words[3] == "--state") {
     state = words[4];
   } else if (words.size() != 3) {
-    return fail("segw tools mcs-key generate [--state DIR] expected");
+    return fail("segw tools mcs-key generate|add|swap|remove [--state DIR] expected");
+  }
+  if (step == "add") return change(state, McsKeyStep::Add);
+  if (step == "swap") return change(state, McsKeyStep::Swap);
+  if (step == "remove") return change(state, McsKeyStep::Remove);
+  if (step != "generate") {
+    return fail("segw tools mcs-key generate|add|swap|remove [--state DIR] expected");
   }
   const auto made = generate_mcs_key(state);
   if (!made) return fail(made.error().text);
@@ -93,7 +107,7 @@ std::string footer() {
   return text +
          "Without a running chassis:\n"
          "  check FILE --ports FILE [--pki FOLDER]\n"
-         "  tools mcs-key generate [--state DIR]";
+         "  tools mcs-key generate|add|swap|remove [--state DIR]";
 }
 
 int main(int argc, char** argv) {
@@ -117,7 +131,7 @@ int main(int argc, char** argv) {
 
   if (checker->parsed()) return check(config_file, ports_file, pki_folder);
   std::vector<std::string> words = app.remaining();
-  if (is_generate(words)) return generate(words, state);
+  if (is_mcs_key(words)) return mcs_key(words, state);
   json = std::erase(words, "--json") != 0 || json;
   if (words.empty()) {
     (void)fail("no command; segw --help says what there is");

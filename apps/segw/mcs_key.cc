@@ -6,8 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/secret_bytes.h"
@@ -68,7 +71,72 @@ void sync_folder(const std::string& path) {
   ::close(fd);
 }
 
+// With their line ends.
+Result<std::vector<SecretBytes>> read_lines(const std::string& path) {
+  constexpr size_t kFileMax = 1024;
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return system_failure(path);
+  SecretBytes content(kFileMax);
+  const ssize_t size = ::read(fd, content.writable().data(), kFileMax);
+  ::close(fd);
+  if (size < 0) return system_failure(path);
+  ByteView left = content.view().first(static_cast<size_t>(size));
+  std::vector<SecretBytes> lines;
+  while (!left.empty()) {
+    if (left.size() <= 2 * kKeyBytes || left[2 * kKeyBytes] != '\n') {
+      return failure(path + ": lines of 64 hexadecimal digits expected");
+    }
+    lines.emplace_back(left.first(2 * kKeyBytes + 1));
+    left = left.subspan(2 * kKeyBytes + 1);
+  }
+  return lines;
+}
+
+Result<std::vector<SecretBytes>> changed(std::vector<SecretBytes> lines, McsKeyStep step) {
+  if (lines.size() != (step == McsKeyStep::Add ? 1U : 2U)) {
+    return failure(step == McsKeyStep::Add ? "there are two keys already: remove the second first"
+                                           : "there is no second key: add one first");
+  }
+  switch (step) {
+    case McsKeyStep::Add: {
+      SecretBytes key(kKeyBytes);
+      if (auto filled = fill_random(key.writable()); !filled) return tl::unexpected(filled.error());
+      lines.push_back(hex_line(key.view()));
+      break;
+    }
+    case McsKeyStep::Swap:
+      std::swap(lines[0], lines[1]);
+      break;
+    case McsKeyStep::Remove:
+      lines.pop_back();
+      break;
+  }
+  return lines;
+}
+
 }  // namespace
+
+Result<std::string> change_mcs_key(const std::string& state_folder, McsKeyStep step) {
+  std::string path = state_folder + "/mcs.key";
+  auto lines = read_lines(path);
+  if (!lines) return tl::unexpected(lines.error());
+  const auto next = changed(std::move(*lines), step);
+  if (!next) return failure(path + ": " + next.error().text);
+  SecretBytes content(next->size() * (2 * kKeyBytes + 1));
+  auto at = content.writable().begin();
+  for (const SecretBytes& line : *next) at = std::ranges::copy(line.view(), at).out;
+  const std::string unfinished = fmt::format("{}.{}", path, ::getpid());
+  if (auto written = write_new_file(unfinished, content.view()); !written) {
+    return tl::unexpected(written.error());
+  }
+  if (::rename(unfinished.c_str(), path.c_str()) != 0) {
+    auto failed = system_failure(path);
+    ::unlink(unfinished.c_str());
+    return failed;
+  }
+  sync_folder(state_folder);
+  return path;
+}
 
 Result<std::string> generate_mcs_key(const std::string& state_folder) {
   std::string path = state_folder + "/mcs.key";

@@ -35,6 +35,23 @@ if "$segw" --state "$dir" tools mcs-key generate 2>/dev/null; then fail "no key 
 cmp -s "$dir/mcs.key" "$dir/copy" || fail "the key is as it was"
 [ "$(ls "$dir" | wc -l)" = 4 ] || fail "nothing half done is left"
 
+# A change of the key.
+if "$segw" --state "$dir" tools mcs-key swap 2>"$dir/err"; then fail "one key cannot be swapped"; fi
+grep -q "there is no second key: add one first" "$dir/err" || fail "says that there is no second key"
+"$segw" --state "$dir" tools mcs-key add >"$dir/out" || fail "a second key is added"
+[ "$(sed -n 1p "$dir/mcs.key")" = "$(cat "$dir/copy")" ] || fail "the first key stays the first"
+[ "$(grep -Ecx '[0-9a-f]{64}' "$dir/mcs.key")" = 2 ] || fail "there are two keys"
+new=$(sed -n 2p "$dir/mcs.key")
+if "$segw" --state "$dir" tools mcs-key add 2>/dev/null; then fail "there is no third key"; fi
+"$segw" tools mcs-key swap --state "$dir" >/dev/null || fail "keys are swapped"
+[ "$(sed -n 1p "$dir/mcs.key")" = "$new" ] || fail "the second key is the first now"
+"$segw" --state "$dir" tools mcs-key remove >/dev/null || fail "the second key is removed"
+[ "$(cat "$dir/mcs.key")" = "$new" ] || fail "the new key is left"
+[ "$(stat -c %a "$dir/mcs.key")" = 600 ] || fail "the changed file is its owner's"
+if "$segw" --state "$dir" tools mcs-key remove 2>/dev/null; then fail "the last key stays"; fi
+rm "$dir/err"
+[ "$(ls "$dir" | wc -l)" = 4 ] || fail "nothing half done is left by a change"
+
 if "$segw" --state "$dir" show version 2>"$dir/err"; then fail "without segwd nothing is shown"; fi
 grep -q "no segwd listens on $dir/control" "$dir/err" || fail "says that there is no segwd"
 
@@ -48,7 +65,7 @@ exit_code() { # of a command that is called wrongly
 [ "$(exit_code "$segw" --nonsense)" = 1 ] || fail "an unknown word is the console's to refuse"
 [ "$(exit_code "$segwd" --state "$dir")" = 2 ] || fail "segwd without a configuration is wrong usage"
 [ "$(exit_code "$segw" --help)" = 0 ] || fail "help is no error"
-for words in "show ipsec tunnel" "clear ipsec tunnel <name>" "tools mcs-key generate"; do
+for words in "show ipsec tunnel" "clear ipsec tunnel <name>" "tools mcs-key generate|add|swap|remove"; do
   grep -qF "$words" "$dir/out" || fail "help names '$words'"
 done
 [ "$(exit_code "$segw" tools mcs-key generate --state "$dir/none")" = 1 ] || fail "no folder, no key"

@@ -43,6 +43,7 @@ bool report(const std::string& file, const config::ConfigErrors& errors) {
 }
 
 struct Start {
+  config::PortsMap ports;
   config::Loaded loaded;
   std::shared_ptr<const chassis::Credentials> credentials;
 };
@@ -68,8 +69,29 @@ bool load(const Options& options, Start& start) {
   auto credentials =
       chassis::load_credentials(*result->config, os::FolderFiles(pki_folder(options)));
   if (!credentials) return report(options.config_file, credentials.error());
-  start = {.loaded = std::move(*result), .credentials = std::move(*credentials)};
+  start = {.ports = std::move(ports),
+           .loaded = std::move(*result),
+           .credentials = std::move(*credentials)};
   return true;
+}
+
+// Error: what is wrong with the file, or where it says more than other keys.
+Result<config::Loaded> load_for_keys(const std::string& file, const config::PortsMap& ports,
+                                     const config::Settings& running) {
+  const auto text = app::read_text(file);
+  if (!text) return tl::unexpected(text.error());
+  auto loaded = config::load(*text, ports);
+  std::string why;
+  if (!loaded) {
+    why = "keys stay as they were: " + file + " has errors:";
+    for (const config::ConfigError& error : loaded.error()) why += "\n" + config::text(error);
+    return failure(why);
+  }
+  const auto differences = config::differences(running, *loaded);
+  if (differences.empty()) return std::move(*loaded);
+  why = "keys stay as they were: " + file + " differs in more than keys, which takes a restart:";
+  for (const std::string& difference : differences) why += "\n" + difference;
+  return failure(why);
 }
 
 class KeeperSupervisor final : public platform::Supervisor {
@@ -88,6 +110,7 @@ class Daemon {
       : options_(options),
         loop_(loop),
         store_(std::move(store)),
+        ports_(std::move(start.ports)),
         loaded_(std::move(start.loaded)),
         datagrams_(loop),
         streams_(loop),
@@ -164,7 +187,7 @@ class Daemon {
           console_->run(command, reply);
         });
     if (!opened) return fail(opened.error().text);
-    console_.emplace(*chassis_, loaded_, &pki_);
+    console_.emplace(*chassis_, loaded_, &pki_, [this](auto done) { reload_keys(done); });
     reload_on_hang_up();
     control_ = std::move(*opened);
     log_.event(platform::Severity::Info, "CHASSIS_STARTED",
@@ -176,7 +199,23 @@ class Daemon {
     hang_up_.async_wait([this](const std::error_code& error, int) {
       if (error) return;
       [[maybe_unused]] const auto logged = chassis_->reload_credentials(pki_);
+      reload_keys([](const Result<std::string>&) {});
       reload_on_hang_up();
+    });
+  }
+
+  // A large configuration takes a while, so a worker reads it. Of what it says only keys are taken.
+  void reload_keys(const std::function<void(Result<std::string>)>& done) {
+    auto fresh = std::make_shared<Result<config::Loaded>>();
+    const auto read = [file = options_.config_file, ports = ports_, running = loaded_.settings,
+                       fresh] { *fresh = load_for_keys(file, ports, *running); };
+    workers_.run(platform::Lane::Standing, read, [this, fresh, done] {
+      if (!*fresh) {
+        log_.event(platform::Severity::Major, "MC_KEYS_NOT_RELOADED", fresh->error().text);
+        return done(tl::unexpected(fresh->error()));
+      }
+      // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a loaded configuration is there
+      done(chassis_->reload_keys(*(*fresh)->config));
     });
   }
 
@@ -195,6 +234,7 @@ class Daemon {
   Options options_;
   os::Loop& loop_;
   std::unique_ptr<os::FolderStore> store_;
+  config::PortsMap ports_;
   config::Loaded loaded_;
   os::SystemRng rng_;
   os::UdpDatagrams datagrams_;

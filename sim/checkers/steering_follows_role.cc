@@ -77,7 +77,8 @@ class SteeringFollowsRole final : public Checker {
   void look_at(const SimHost& host) {
     Host& seen = hosts_[host.id()];
     const platform::SteeringState* state = host.steering();
-    const bool looked_at = state != nullptr && !host.paused();
+    // One that hangs has not heard of its role, and is soon taken for dead.
+    const bool looked_at = state != nullptr && !host.paused() && !host.isa_hangs();
     if (lasts(looked_at && !fits(*state, seen.role), seen.wrong_since, kSettle)) {
       violate(fmt::format("{}'s ISA {}, but its steering does not say so", host.name(),
                           text(seen.role)));

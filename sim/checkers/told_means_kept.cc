@@ -38,6 +38,7 @@ class ToldMeansKept final : public Checker {
   void add_to(CheckerCounts& counts) const override {
     counts.clean_takeovers += clean_;
     counts.unclean_takeovers += unclean_;
+    counts.unmerged += unmerged_;
   }
 
   void on_isa_out(HostId host, platform::Side side, ByteView packet) override {
@@ -117,12 +118,13 @@ class ToldMeansKept final : public Checker {
   }
 
   // An active says so of its peers, a standby of its own grant: a set that shrinks while a grant is
-  // still valid counts as it was.
+  // still valid counts as it was. In a domain that grant may be of a third one, which acts as well.
   [[nodiscard]] std::set<HostId> members(HostId teller) const {
     std::set<HostId> all = view_group(*view().hosts[teller], view().network).members;
     for (const SimHost* host : view().hosts) {
       if (host->id() == teller || all.contains(host->id())) continue;
-      if (view_group(*host, view().network).in_sync) all.insert(host->id());
+      const GroupView held = view_group(*host, view().network);
+      if (held.in_sync && held.active.value_or(teller) == teller) all.insert(host->id());
     }
     return all;
   }
@@ -211,6 +213,10 @@ class ToldMeansKept final : public Checker {
       if (winner == loser || state_of(winner) == nullptr) continue;
       if (!view_group(*view().hosts[winner], view().network).members.contains(loser)) continue;
       to_merge_.erase(loser);
+      if (view().hosts[loser]->older() || view().hosts[winner]->older()) {
+        ++unmerged_;
+        return forget(loser);
+      }
       check_merged(loser, winner);
       return;
     }
@@ -272,6 +278,7 @@ class ToldMeansKept final : public Checker {
   Instant next_note_{};
   uint64_t clean_ = 0;
   uint64_t unclean_ = 0;
+  uint64_t unmerged_ = 0;
 };
 
 }  // namespace

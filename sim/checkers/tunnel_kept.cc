@@ -135,7 +135,7 @@ class TunnelKept final : public Checker {
       tunnel->split_served.insert(host);
       tunnel->moved_in_split |= tunnel->split_served.size() > 1;
     }
-    if (header->response || view().hosts[host]->paused()) return;
+    if (header->response || !hears(*view().hosts[host])) return;
     if (!tunnel->asked || tunnel->asked->id != header->message_id) {
       tunnel->asked = Asked{.id = header->message_id, .reached = {}};
     }
@@ -198,6 +198,8 @@ class TunnelKept final : public Checker {
     return at == kept.end() ? nullptr : &*at;
   }
 
+  static bool hears(const SimHost& host) { return !host.paused() && !host.isa_hangs(); }
+
   void stops_acting(HostId host) {
     acting_.erase(host);
     each([&](Tunnel& tunnel) {
@@ -226,7 +228,7 @@ class TunnelKept final : public Checker {
     bool held_by_active = false;
     for (const SimHost* host : view().hosts) {
       const HostId id = host->id();
-      if (host->paused() && tunnel.asked) tunnel.asked->reached.erase(id);
+      if (tunnel.asked && !hears(*host)) tunnel.asked->reached.erase(id);
       const bool acts = acting_.contains(id);
       if (held_by(id, tunnel)) {
         tunnel.holders.insert(id);
@@ -241,7 +243,13 @@ class TunnelKept final : public Checker {
       const Instant since = heard == heard_.end() ? tunnel.told_at : heard->second;
       tunnel.gone = Gone{.at = now, .by = *forgot, .silence = now - since};
     }
-    if (!tunnel.split_served.empty() && merged(tunnel)) tunnel.split_served.clear();
+    if (tunnel.split_served.empty() || !merged(tunnel)) return;
+    // The release before cannot merge what the loser did.
+    const SimHost& active = *view().hosts[*acting_.begin()];
+    tunnel.moved_in_split |= std::ranges::any_of(tunnel.split_served, [&](HostId host) {
+      return host != active.id() && (active.older() || view().hosts[host]->older());
+    });
+    tunnel.split_served.clear();
   }
 
   // One acts again, and what served the tunnel in the split is in sync with it.

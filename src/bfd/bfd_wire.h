@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/secret_bytes.h"
@@ -79,6 +80,8 @@ struct Key {
   uint8_t id = 1;
   SecretBytes secret;  // 1..kSecretMax bytes
 };
+// All are accepted, the first is sent with. None: no authentication.
+using Keys = std::vector<Key>;
 // With Meticulous Keyed SHA1 (6.7.4).
 Bytes seal(const ControlPacket& packet, const Key& key, uint32_t sequence);
 // The hash of a payload that decode_control() took, with an authentication section of that type.

@@ -27,17 +27,13 @@ Service::~Service() {
 Result<void> Service::add(PeerSettings settings) {
   if (auto heard = listen(settings.local, settings.path); !heard) return heard;
   const Instant now = prompt_.clock.now();
-  std::shared_ptr<Key> key;
-  if (!settings.secret.empty()) {
-    key = std::make_shared<Key>(Key{.secret = settings.secret});
-  }
   const uint32_t discriminator = new_discriminator();
   const SessionSettings session{
       .discriminator = discriminator,
       .desired_min_tx = settings.transmit_interval,
       .required_min_rx = settings.receive_interval,
       .detect_multiplier = settings.multiplier,
-      .key = key,
+      .keys = settings.keys,
       .first_sequence = static_cast<uint32_t>(prompt_.rng.next()),
   };
   Peer peer{.number = peers_.size(),
@@ -49,6 +45,12 @@ Result<void> Service::add(PeerSettings settings) {
   settle(peers_.back());
   arm();
   return {};
+}
+
+void Service::renew_keys(size_t session, const Keys& keys) {
+  Peer& peer = peers_.at(session);
+  peer.settings.keys = keys;
+  peer.session.renew_keys(keys);
 }
 
 Result<void> Service::listen(const IpAddress& local, Path path) {
@@ -209,7 +211,7 @@ std::vector<SessionStatus> Service::status() const {
     all.push_back(SessionStatus{.local = peer.settings.local,
                                 .peer = peer.settings.peer,
                                 .path = peer.settings.path,
-                                .authenticated = !peer.settings.secret.empty(),
+                                .authenticated = !peer.settings.keys.empty(),
                                 .state = session.state(),
                                 .remote_state = session.remote_state(),
                                 .diagnostic = session.diagnostic(),
@@ -226,6 +228,7 @@ std::vector<SessionStatus> Service::status() const {
                                 .ups = peer.ups,
                                 .downs = peer.downs,
                                 .changed_at = peer.changed_at,
+                                .by_second_key = session.by_second_key(),
                                 .discarded = copied(session.discarded())});
   }
   return all;

@@ -32,7 +32,7 @@ struct PeerSettings {
   Duration transmit_interval = std::chrono::milliseconds(100);  // > 0
   Duration receive_interval = std::chrono::milliseconds(100);   // > 0
   uint8_t multiplier = 3;                                       // > 0
-  SecretBytes secret;  // of Meticulous Keyed SHA1, at most 20 bytes; empty: no authentication
+  Keys keys;                                                    // of Meticulous Keyed SHA1
 };
 
 // A snapshot for `show`.
@@ -48,6 +48,7 @@ struct SessionStatus {
   Duration transmit_interval{}, receive_interval{}, detection_time{};  // as agreed
   uint64_t sent = 0, received = 0, ups = 0, downs = 0;
   Instant changed_at{};
+  uint64_t by_second_key = 0;  // packets that came
   std::map<std::string, uint64_t> discarded;
 };
 
@@ -70,6 +71,9 @@ class Service {
 
   // Error: a port is taken, or the address is not ours; one line.
   Result<void> add(PeerSettings settings);
+
+  // `session` by the order of add(); see Session::renew_keys().
+  void renew_keys(size_t session, const Keys& keys);
 
   [[nodiscard]] std::vector<SessionStatus> status() const;
   // Packets of no session, by reason: bad-version …, bad-ttl, bad-port, unknown-session.

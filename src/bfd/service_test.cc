@@ -26,11 +26,11 @@ class BfdService : public ::testing::Test {
             .receive_interval = 50ms,
             .multiplier = 3};
   }
+  static Key key(std::string_view secret) { return {.secret = SecretBytes(as_bytes(secret))}; }
   void connect(Path path = Path::SingleHop, std::string_view secret = {}) const {
     PeerSettings at_a = peer(kA, kB, path);
     PeerSettings at_b = peer(kB, kA, path);
-    at_a.secret = SecretBytes(as_bytes(secret));
-    at_b.secret = SecretBytes(as_bytes(secret));
+    if (!secret.empty()) at_a.keys = at_b.keys = {key(secret)};
     ASSERT_TRUE(a.service->add(at_a));
     ASSERT_TRUE(b.service->add(at_b));
   }
@@ -41,6 +41,16 @@ class BfdService : public ::testing::Test {
     ASSERT_EQ(b.state(), State::Up);
   }
   void run(Duration span) { world.scheduler.run_for(span); }
+  // Each step at one after the other, at any pace.
+  void change_key(const testing::Node& one, const testing::Node& other, const Key& from,
+                  const Key& to) {
+    for (const Keys& step : {Keys{from, to}, Keys{to, from}, Keys{to}}) {
+      one.service->renew_keys(0, step);
+      run(1s);
+      other.service->renew_keys(0, step);
+      run(1s);
+    }
+  }
   // As b's next packet to a, changed by a test.
   testing::Packet forged(Path path = Path::SingleHop) {
     const SessionStatus status = b.status();
@@ -75,14 +85,31 @@ TEST_F(BfdService, ComesUpWithOneKeyAndNotWithTwo) {
   EXPECT_EQ(a.state(), State::Up);
   PeerSettings other = peer(kA, kC, Path::MultiHop);
   PeerSettings wrong = peer(kC, kA, Path::MultiHop);
-  other.secret = SecretBytes(as_bytes("a key"));
-  wrong.secret = SecretBytes(as_bytes("another"));
+  other.keys = {key("a key")};
+  wrong.keys = {key("another")};
   testing::Node c(world);
   ASSERT_TRUE(a.service->add(other));
   ASSERT_TRUE(c.service->add(wrong));
   run(3s);
   EXPECT_EQ(a.state(1), State::Down);
   EXPECT_GT(a.status(1).discarded.at("auth-hash"), 0U);
+}
+
+// Redundancy rule 25.
+TEST_F(BfdService, AKeyIsChangedInThreeStepsWithoutALostPacket) {
+  const Key old_key = key("the old key");
+  const Key new_key{.id = 2, .secret = key("the new key").secret};
+  const Key of_the_same_id{.id = 2, .secret = key("the third key").secret};
+  connect(Path::MultiHop, "the old key");
+  run(3s);
+  change_key(a, b, old_key, new_key);
+  EXPECT_GT(b.status().by_second_key, 0U);
+  change_key(b, a, new_key, of_the_same_id);
+  for (const testing::Node* node : {&a, &b}) {
+    EXPECT_EQ(node->status().ups, 1U);
+    EXPECT_EQ(node->status().downs, 0U);
+    EXPECT_TRUE(node->status().discarded.empty());
+  }
 }
 
 TEST_F(BfdService, FindsALostPeerWithinTheDetectionTime) {
@@ -133,7 +160,7 @@ TEST_F(BfdService, ARestartOfTheOtherSideComesUpAgain) {
   b.service =
       std::make_unique<Service>(b.prompt, [this](const News& each) { b.news.push_back(each); });
   PeerSettings again = peer(kB, kA);
-  again.secret = SecretBytes(as_bytes("a key"));
+  again.keys = {key("a key")};
   ASSERT_TRUE(b.service->add(again));
   run(8s);  // twice the detection time of a session that is down, and the way up
   EXPECT_EQ(a.state(), State::Up);

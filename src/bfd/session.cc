@@ -46,7 +46,7 @@ bool Session::remote_demand() const {
 
 bool Session::receive(const ControlPacket& packet, ByteView payload, Instant now) {
   std::string_view refused;
-  if (!settings_.key) {
+  if (settings_.keys.empty()) {
     // 6.8.6: "If the A bit is set and no authentication is in use (bfd.AuthType is zero), the
     // packet MUST be discarded."
     if (packet.authentication) refused = "auth-unexpected";
@@ -91,7 +91,8 @@ std::string_view Session::authenticate(const ControlPacket& packet, ByteView pay
   if (section.length != kAuthenticationSize) return "auth-len";
   // "If the Auth Key ID field does not match the ID of a configured authentication key, the
   // received packet MUST be discarded."
-  if (section.key_id != settings_.key->id) return "auth-key-id";
+  const auto has_its_id = [&](const Key& key) { return key.id == section.key_id; };
+  if (std::ranges::none_of(settings_.keys, has_its_id)) return "auth-key-id";
   // "For Meticulous Keyed SHA1, if the sequence number lies outside of the range of
   // bfd.RcvAuthSeq+1 to bfd.RcvAuthSeq+(3*Detect Mult) inclusive (when treated as an unsigned
   // 32-bit circular number space, the received packet MUST be discarded."
@@ -99,7 +100,11 @@ std::string_view Session::authenticate(const ControlPacket& packet, ByteView pay
     const uint32_t ahead = section.sequence - *received_sequence_;
     if (ahead == 0 || ahead > 3U * packet.detect_multiplier) return "auth-sequence";
   }
-  if (!authentic(payload, *settings_.key)) return "auth-hash";
+  // Two keys may have one id: it has eight bits.
+  const auto fitting = std::ranges::find_if(
+      settings_.keys, [&](const Key& key) { return has_its_id(key) && authentic(payload, key); });
+  if (fitting == settings_.keys.end()) return "auth-hash";
+  if (fitting != settings_.keys.begin()) ++by_second_key_;
   received_sequence_ = section.sequence;
   return {};
 }
@@ -234,8 +239,8 @@ Bytes Session::send(ControlPacket packet, Instant now, uint64_t random) {
   last_sent_ = packet;
   last_sent_->poll = false;
   last_sent_->final_ = false;
-  if (!settings_.key) return encode(packet);
-  return seal(packet, *settings_.key, xmit_sequence_++);
+  if (settings_.keys.empty()) return encode(packet);
+  return seal(packet, settings_.keys.front(), xmit_sequence_++);
 }
 
 std::optional<Instant> Session::due() const {

@@ -15,9 +15,9 @@
 // 0), and cease periodic packets when the remote system asks for demand mode.
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/counters.h"
 #include "base/time.h"
@@ -30,8 +30,8 @@ struct SessionSettings {
   Duration desired_min_tx{};   // > 0, while Up
   Duration required_min_rx{};  // > 0
   uint8_t detect_multiplier = 3;
-  std::shared_ptr<const Key> key;  // null: no authentication
-  uint32_t first_sequence = 0;     // bfd.XmitAuthSeq: random
+  Keys keys;
+  uint32_t first_sequence = 0;  // bfd.XmitAuthSeq: random
 };
 
 // What becomes of a session, for who relies on it.
@@ -47,6 +47,9 @@ class Session {
   // on_silence() is called: whoever was late itself looks first at what has arrived meanwhile.
   [[nodiscard]] bool silent(Instant now) const;
   void on_silence(Instant now);
+  // Other keys from now on; the sequence numbers go on in both directions. There are some before
+  // and after, or none.
+  void renew_keys(Keys keys) { settings_.keys = std::move(keys); }
   // We go away: the remote system is told Down (diagnostic 4) and need not wait for silence.
   void give_up();
   // Held down by the operator (6.8.16), or no longer.
@@ -73,6 +76,8 @@ class Session {
   // Zero: nothing was received yet.
   [[nodiscard]] Duration detection_time() const;
   [[nodiscard]] const Counters& discarded() const { return discarded_; }
+  // Packets that were authentic by another key than the first.
+  [[nodiscard]] uint64_t by_second_key() const { return by_second_key_; }
 
  private:
   enum class Heard : uint8_t { Never, Lately, NotForOne, NotForTwo };  // … detection times
@@ -108,6 +113,7 @@ class Session {
   uint32_t xmit_sequence_;
   std::optional<uint32_t> received_sequence_;  // bfd.RcvAuthSeq, while bfd.AuthSeqKnown
   Counters discarded_;
+  uint64_t by_second_key_ = 0;
 };
 
 }  // namespace segw::bfd

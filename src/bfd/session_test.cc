@@ -13,8 +13,8 @@ using namespace std::chrono_literals;
 constexpr uint32_t kOurs = 0x11111111;
 constexpr uint32_t kTheirs = 0x22222222;
 
-std::shared_ptr<const Key> key(std::string_view secret = "k") {
-  return std::make_shared<const Key>(Key{.id = 1, .secret = SecretBytes(as_bytes(secret))});
+Key key(std::string_view secret = "k", uint8_t id = 1) {
+  return {.id = id, .secret = SecretBytes(as_bytes(secret))};
 }
 
 SessionSettings settings() {
@@ -27,7 +27,7 @@ SessionSettings settings() {
 // One session and a remote system that says what a test wants.
 class End {
  public:
-  explicit End(const SessionSettings& of = settings()) : session(of, Instant(1s)), key_(of.key) {}
+  explicit End(const SessionSettings& of = settings()) : session(of, Instant(1s)), keys_(of.keys) {}
 
   ControlPacket remote{.state = State::Down,
                        .detect_multiplier = 4,
@@ -44,7 +44,7 @@ class End {
   }
   bool hear(ControlPacket packet) {
     packet.your_discriminator = kOurs;
-    const Bytes bytes = key_ ? seal(packet, *key_, ++sequence) : encode(packet);
+    const Bytes bytes = keys_.empty() ? encode(packet) : seal(packet, keys_.front(), ++sequence);
     return hear_bytes(bytes);
   }
   bool hear_bytes(const Bytes& bytes) {
@@ -89,7 +89,7 @@ class End {
   uint32_t sequence = 1000;
 
  private:
-  std::shared_ptr<const Key> key_;
+  Keys keys_;
 };
 
 // ---- States (6.8.6) ------------------------------------------------------------------------
@@ -387,7 +387,7 @@ TEST(BfdDetection, IsPutOffByEveryPacketThatIsNotDiscarded) {
 
 TEST(BfdDetection, IsNotPutOffByADiscardedPacket) {
   SessionSettings secret = settings();
-  secret.key = key();
+  secret.keys = {key()};
   End end(secret);
   end.bring_up();
   end.run_for(200ms);
@@ -416,7 +416,7 @@ class BfdAuthenticated : public testing::Test {
  protected:
   static SessionSettings authenticated() {
     SessionSettings with = settings();
-    with.key = key();
+    with.keys = {key()};
     with.first_sequence = 0xFFFFFFFE;
     return with;
   }
@@ -439,19 +439,19 @@ TEST_F(BfdAuthenticated, WithoutTheABitItIsDiscarded) {
 
 TEST_F(BfdAuthenticated, WithTheABitItIsDiscardedWhereNoneIsInUse) {
   End plain;
-  EXPECT_FALSE(plain.hear_bytes(seal(up(), *key(), 1)));
+  EXPECT_FALSE(plain.hear_bytes(seal(up(), key(), 1)));
   EXPECT_EQ(plain.session.discarded().get("auth-unexpected"), 1U);
 }
 
 TEST_F(BfdAuthenticated, OfAnotherTypeItIsDiscarded) {
-  Bytes packet = seal(up(), *key(), 1);
+  Bytes packet = seal(up(), key(), 1);
   packet.at(24) = 4;  // Keyed SHA1
   EXPECT_FALSE(end.hear_bytes(packet));
   EXPECT_EQ(discarded("auth-type"), 1U);
 }
 
 TEST_F(BfdAuthenticated, WithAnotherAuthLenItIsDiscarded) {
-  Bytes packet = seal(up(), *key(), 1);
+  Bytes packet = seal(up(), key(), 1);
   packet.push_back(0);
   packet.at(3) = 53;
   packet.at(25) = 29;
@@ -460,43 +460,67 @@ TEST_F(BfdAuthenticated, WithAnotherAuthLenItIsDiscarded) {
 }
 
 TEST_F(BfdAuthenticated, WithAnotherKeyIdItIsDiscarded) {
-  const Key other{.id = 2, .secret = key()->secret};
-  EXPECT_FALSE(end.hear_bytes(seal(up(), other, 1)));
+  EXPECT_FALSE(end.hear_bytes(seal(up(), key("k", 2), 1)));
   EXPECT_EQ(discarded("auth-key-id"), 1U);
 }
 
 TEST_F(BfdAuthenticated, WithAnotherHashItIsDiscarded) {
-  EXPECT_FALSE(end.hear_bytes(seal(up(), *key("another"), 1)));
+  EXPECT_FALSE(end.hear_bytes(seal(up(), key("another"), 1)));
   EXPECT_EQ(discarded("auth-hash"), 1U);
 }
 
+TEST_F(BfdAuthenticated, WithEitherOfTwoKeysItIsTakenAndTheFirstIsSentWith) {
+  end.session.renew_keys({key("n", 7), key()});
+  EXPECT_TRUE(end.hear_bytes(seal(up(), key(), 1)));
+  EXPECT_TRUE(end.hear_bytes(seal(up(), key("n", 7), 2)));
+  EXPECT_EQ(end.session.by_second_key(), 1U);
+  EXPECT_FALSE(end.hear_bytes(seal(up(), key("n"), 3))) << "by the other one's id";
+  EXPECT_EQ(discarded("auth-hash"), 1U);
+  const auto packets = end.sent();
+  ASSERT_FALSE(packets.empty());
+  for (const ControlPacket& packet : packets) EXPECT_EQ(packet.authentication->key_id, 7);
+  end.session.renew_keys({key("n", 7)});
+  EXPECT_FALSE(end.hear_bytes(seal(up(), key(), 3)));
+  EXPECT_EQ(discarded("auth-key-id"), 1U);
+}
+
+// What was recorded under one key is no more welcome under two.
+TEST_F(BfdAuthenticated, ARecordingIsOldWhateverItsKey) {
+  const Bytes recorded = seal(up(), key(), 5);
+  ASSERT_TRUE(end.hear_bytes(recorded));
+  end.session.renew_keys({key("n", 7), key()});
+  ASSERT_TRUE(end.hear_bytes(seal(up(), key("n", 7), 6)));
+  EXPECT_FALSE(end.hear_bytes(recorded));
+  EXPECT_EQ(discarded("auth-sequence"), 1U);
+}
+
 TEST_F(BfdAuthenticated, OutsideOfTheSequenceWindowItIsDiscarded) {
-  ASSERT_TRUE(end.hear_bytes(seal(up(), *key(), 100)));
-  EXPECT_FALSE(end.hear_bytes(seal(up(), *key(), 100)));  // again
-  EXPECT_FALSE(end.hear_bytes(seal(up(), *key(), 99)));
-  EXPECT_FALSE(end.hear_bytes(seal(up(), *key(), 100 + 3 * 4 + 1)));
+  ASSERT_TRUE(end.hear_bytes(seal(up(), key(), 100)));
+  EXPECT_FALSE(end.hear_bytes(seal(up(), key(), 100)));  // again
+  EXPECT_FALSE(end.hear_bytes(seal(up(), key(), 99)));
+  EXPECT_FALSE(end.hear_bytes(seal(up(), key(), 100 + 3 * 4 + 1)));
   EXPECT_EQ(discarded("auth-sequence"), 3U);
-  EXPECT_TRUE(end.hear_bytes(seal(up(), *key(), 101)));
-  EXPECT_TRUE(end.hear_bytes(seal(up(), *key(), 101 + 3 * 4)));
+  EXPECT_TRUE(end.hear_bytes(seal(up(), key(), 101)));
+  EXPECT_TRUE(end.hear_bytes(seal(up(), key(), 101 + 3 * 4)));
 }
 
 TEST_F(BfdAuthenticated, SequenceNumbersGoRound) {
-  ASSERT_TRUE(end.hear_bytes(seal(up(), *key(), 0xFFFFFFFF)));
-  EXPECT_TRUE(end.hear_bytes(seal(up(), *key(), 2)));
+  ASSERT_TRUE(end.hear_bytes(seal(up(), key(), 0xFFFFFFFF)));
+  EXPECT_TRUE(end.hear_bytes(seal(up(), key(), 2)));
 }
 
 TEST_F(BfdAuthenticated, AForgedFirstPacketSetsNoSequenceNumber) {
-  EXPECT_FALSE(end.hear_bytes(seal(up(), *key("another"), 5'000'000)));
-  EXPECT_TRUE(end.hear_bytes(seal(up(), *key(), 7)));
+  EXPECT_FALSE(end.hear_bytes(seal(up(), key("another"), 5'000'000)));
+  EXPECT_TRUE(end.hear_bytes(seal(up(), key(), 7)));
 }
 
 TEST_F(BfdAuthenticated, TheSequenceNumberIsForgottenAfterTwiceTheDetectionTime) {
   end.bring_up();
   end.run_for(480ms - 1ns);
-  EXPECT_FALSE(end.hear_bytes(seal(up(), *key(), 5'000'000)));
+  EXPECT_FALSE(end.hear_bytes(seal(up(), key(), 5'000'000)));
   EXPECT_EQ(discarded("auth-sequence"), 1U);
   end.run_for(1ns);
-  EXPECT_TRUE(end.hear_bytes(seal(up(), *key(), 5'000'000)));
+  EXPECT_TRUE(end.hear_bytes(seal(up(), key(), 5'000'000)));
 }
 
 TEST_F(BfdAuthenticated, EveryPacketHasTheNextSequenceNumber) {

@@ -24,6 +24,10 @@ Result<void> Sessions::add(const PeerSettings& settings) {
   return added;
 }
 
+void Sessions::renew_keys(size_t session, const Keys& keys) {
+  loop_.run([&](platform::Prompt&) { service_->renew_keys(session, keys); });
+}
+
 Status Sessions::status() const {
   Status status;
   loop_.run([&](platform::Prompt&) {

@@ -28,6 +28,8 @@ class Sessions {
 
   // As Service::add().
   Result<void> add(const PeerSettings& settings);
+  // As Service::renew_keys().
+  void renew_keys(size_t session, const Keys& keys);
   [[nodiscard]] Status status() const;
 
  private:

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "chassis/credentials.h"
 #include "chassis/event_log.h"
@@ -11,6 +10,7 @@
 #include "chassis/identity.h"
 #include "chassis/peer_events.h"
 #include "chassis/peer_liveness.h"
+#include "chassis/shared_keys.h"
 #include "chassis/specs.h"
 #include "chassis/tunnel_group.h"
 #include "wire/reader.h"
@@ -18,25 +18,7 @@
 namespace segw::chassis {
 namespace {
 
-constexpr std::string_view kMcsKeyFile = "mcs.key";
-constexpr size_t kMcsKeySize = 32;
 constexpr Duration kLeavingLimit = std::chrono::seconds(3);  // its keeper waits 5 s
-
-// 64 hexadecimal digits and a newline.
-Result<SecretBytes> parse_mcs_key(ByteView contents) {
-  std::string_view text(reinterpret_cast<const char*>(contents.data()), contents.size());
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  if (text.size() != 2 * kMcsKeySize) return failure("mcs.key: 64 hexadecimal digits expected");
-  SecretBytes key(kMcsKeySize);
-  for (size_t i = 0; i < kMcsKeySize; ++i) {
-    const char* at = text.data() + 2 * i;
-    const auto [stop, error] = std::from_chars(at, at + 2, key.writable()[i], 16);
-    if (error != std::errc{} || stop != at + 2) {
-      return failure("mcs.key: 64 hexadecimal digits expected");
-    }
-  }
-  return key;
-}
 
 // Those that no group acts on.
 void add_idle_domains(const config::Config& config, Status& status) {
@@ -124,6 +106,7 @@ class ChassisImpl final : public Chassis {
   Result<std::string> perform_on_client(std::string_view gateway, std::string_view client,
                                         ike::TunnelAction action) override;
   Result<std::string> reload_credentials(const platform::Files& files) override;
+  Result<std::string> reload_keys(const config::Config& configured) override;
   Result<std::string> trace(const IpAddress& peer, TraceMode mode) override {
     if (mode == TraceMode::ShowKeys && !options_.allow_key_export) {
       return failure("keys are not shown: segwd runs without --allow-key-export");
@@ -141,7 +124,7 @@ class ChassisImpl final : public Chassis {
  private:
   struct Peer {
     const config::McPeer* config = nullptr;
-    SecretBytes master_key;
+    SharedKeys keys;
     std::unique_ptr<mcs::PeerLink> link;
     PeerEvents events;
   };
@@ -158,7 +141,6 @@ class ChassisImpl final : public Chassis {
   [[nodiscard]] std::vector<GroupPeer> peers_of(const config::TunnelGroup& group) const;
   [[nodiscard]] Slot slot_towards(const config::McPeer& peer) const;
   Result<void> make_group(const config::TunnelGroup& group);
-  Result<SecretBytes> master_key(const config::McPeer& peer);
   [[nodiscard]] Activation known_activation(TunnelGroupId id);
   void left();
   void look_at_peers();
@@ -198,28 +180,21 @@ Result<void> ChassisImpl::bring_up() {
   return {};
 }
 
-Result<SecretBytes> ChassisImpl::master_key(const config::McPeer& peer) {
-  if (!peer.authentication_key.empty()) return peer.authentication_key;
-  const auto contents = platform_.store.read(kMcsKeyFile);
-  if (!contents) return tl::unexpected(contents.error());
-  const auto& text = *contents;
-  if (!text) {
-    platform_.log.event(platform::Severity::Major, "MCS_NO_KEY",
-                        fmt::format("peer {}: neither authentication-key nor mcs.key: nothing is "
-                                    "synchronised",
-                                    peer.address.text()));
-    return SecretBytes{};
-  }
-  return parse_mcs_key(*text);
-}
-
 Result<void> ChassisImpl::make_peers() {
   for (const config::McPeer& peer : config_->peers) {
     if (!peer.enabled) continue;
-    auto key = master_key(peer);
-    if (!key) return tl::unexpected(key.error());
+    auto keys = read_shared_keys(platform_.store, peer);
+    if (!keys) {
+      return failure(fmt::format("peer {}: {}", peer.address.text(), keys.error().text));
+    }
+    if (keys->empty()) {
+      platform_.log.event(platform::Severity::Major, "MCS_NO_KEY",
+                          fmt::format("peer {}: neither authentication-key nor mcs.key: nothing "
+                                      "is synchronised",
+                                      peer.address.text()));
+    }
     peers_.push_back(Peer{.config = &peer,
-                          .master_key = std::move(*key),
+                          .keys = std::move(*keys),
                           .link = nullptr,
                           .events = PeerEvents(log_, peer.address)});
   }
@@ -228,7 +203,7 @@ Result<void> ChassisImpl::make_peers() {
     peer.link = mcs::make_peer_link(platform_, *mcs_port_,
                                     mcs::Settings{.local = peer.config->source_address,
                                                   .peer = peer.config->address,
-                                                  .key = protocol_key(peer.master_key, "mcs 1"),
+                                                  .keys = protocol_keys(peer.keys, "mcs 1"),
                                                   .slot = slot_towards(*peer.config),
                                                   .incarnation = identity_.incarnation()});
   }
@@ -238,7 +213,7 @@ Result<void> ChassisImpl::make_peers() {
 Result<void> ChassisImpl::watch_peers() {
   if (options_.prompt == nullptr) return {};
   for (const Peer& peer : peers_) {
-    const auto settings = bfd_settings(*config_, *peer.config, peer.master_key);
+    const auto settings = bfd_settings(*config_, *peer.config, peer.keys);
     if (!settings) continue;
     if (!liveness_) {
       liveness_.emplace(platform_.log, *options_.prompt,
@@ -262,10 +237,8 @@ std::vector<GroupPeer> ChassisImpl::peers_of(const config::TunnelGroup& group) c
   std::vector<GroupPeer> found;
   for (const Peer& peer : peers_) {
     if (!peer.config->mc_ipsec) continue;
-    GroupPeer made{.config = peer.config,
-                   .pair = nullptr,
-                   .link = peer.link.get(),
-                   .master_key = peer.master_key};
+    GroupPeer made{
+        .config = peer.config, .pair = nullptr, .link = peer.link.get(), .keys = peer.keys};
     for (const config::PeerDomain& each : peer.config->domains) {
       if (domain != nullptr && each.enabled && each.id == domain->id) found.push_back(made);
     }
@@ -351,10 +324,14 @@ PeerStatus ChassisImpl::peer_status(const Peer& peer) const {
                     .discovery_boot = from.discovery_interval_boot,
                     .bfd = from.bfd_liveness,
                     .last_update = started_wall_,
-                    .authentication = !peer.master_key.empty(),
+                    .authentication = !peer.keys.empty(),
+                    .keys = ids_of(peer.keys),
+                    .peer_keys = {},
+                    .session_key = peer.link ? peer.link->session_key() : std::nullopt,
                     .sync_admin_up = from.sync_enabled,
                     .mcs_connected = peer.link && peer.link->connected(),
                     .mcs_down_reason = peer.link ? peer.link->down_reason() : "not configured",
+                    .mcs_version = peer.link ? peer.link->version() : 0,
                     .mcs_counters = {},
                     .history = merged(peer.events.history(), History{}),
                     .groups = {}};
@@ -479,6 +456,35 @@ Result<std::string> ChassisImpl::reload_credentials(const platform::Files& files
   platform_.log.event(platform::Severity::Info, "CERTIFICATES_RELOADED",
                       "certificates, keys and revocation lists were read anew");
   return std::string("certificates, keys and revocation lists were read anew");
+}
+
+// All peers' keys, or none: what is the same on all of them is changed as one.
+Result<std::string> ChassisImpl::reload_keys(const config::Config& configured) {
+  if (peers_.empty()) return std::string("there is no peer to share a key with");
+  std::vector<KeysInUse> in_use;
+  for (const Peer& peer : peers_) {
+    in_use.push_back({.peer = peer.config->address, .keys = peer.keys, .told = {}});
+    for (const auto& group : groups_) {
+      in_use.back().told.push_back(group->peer_keys(*peer.config));
+    }
+  }
+  const auto next = next_keys(platform_.store, configured, in_use);
+  if (!next) {
+    platform_.log.event(platform::Severity::Major, "MC_KEYS_NOT_RELOADED", next.error().text);
+    return failure(next.error().text);
+  }
+  for (size_t i = 0; i < peers_.size(); ++i) {
+    Peer& peer = peers_[i];
+    if (peer.keys == next->at(i)) continue;
+    peer.keys = next->at(i);
+    for (const auto& group : groups_) group->renew_keys(*peer.config, peer.keys);
+    if (liveness_) liveness_->renew_keys(*peer.config, bfd_keys(peer.keys));
+    if (peer.link) peer.link->renew_keys(protocol_keys(peer.keys, "mcs 1"));
+    in_use[i].keys = peer.keys;
+  }
+  const std::string text = "keys in use: " + key_names(in_use);
+  platform_.log.event(platform::Severity::Info, "MC_KEYS_RELOADED", text);
+  return text;
 }
 
 Result<std::string> ChassisImpl::export_keys() const {

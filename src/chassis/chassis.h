@@ -56,6 +56,11 @@ class Chassis {
   // PKI folder now are what new IKE SAs are authenticated by; those that stand stay. Error: what is
   // wrong with the files, a line each, and nothing has changed.
   virtual Result<std::string> reload_credentials(const platform::Files& files) = 0;
+  // tools perform redundancy multi-chassis reload-keys, SIGHUP: the keys of the peers, as
+  // `configured` and mcs.key have them now, take the place of those in use, which lose nothing by
+  // it: sessions and adjacencies stay. Error: what speaks against it, a line for each peer, and
+  // nothing has changed.
+  virtual Result<std::string> reload_keys(const config::Config& configured) = 0;
   // tools debug ipsec peer ADDRESS
   virtual Result<std::string> trace(const IpAddress& peer, TraceMode mode) = 0;
   // What this chassis holds of a group's surviving state; nothing if there is no such group.

@@ -114,6 +114,46 @@ bool connect(Bench& bench, Client& client) {
   return answer && Client::find<ike::payload::Auth>(*answer) != nullptr;
 }
 
+// Redundancy rule 2: "max(own disk, all heard) + 1"; nobody else is heard here.
+TEST(Chassis, ReadsItsActivationAgainAfterARestart) {
+  Bench bench(with_tunnel());
+  const auto stored = [&bench] {
+    const auto at = bench.fake.store.files.find("activation-1");
+    return at == bench.fake.store.files.end() || at->second.empty() ? 0 : at->second.back();
+  };
+  const int first = stored();
+  ASSERT_GT(first, 0);
+  int last = first;
+  for (int start = 0; start < 3; ++start) {
+    bench.restart();
+    EXPECT_GT(stored(), last);
+    last = stored();
+  }
+  bench.fake.store.files.erase("activation-1");
+  bench.restart();
+  EXPECT_EQ(stored(), first) << "from nowhere else";
+}
+
+// A takeover does not wait for the disk, and whom no peer outranks needs no number
+// (docs/decisions/0105).
+TEST(Chassis, AsksADiskThatRefusesTheActivationAgain) {
+  Bench bench(with_tunnel());
+  bench.fake.store.files.erase("activation-1");
+  bench.fake.store.failing = true;
+  bench.isas.silent = true;  // the role is lost, and taken again
+  bench.fake.scheduler.run_for(std::chrono::milliseconds(1100));
+  bench.isas.silent = false;
+  bench.isas.take<isa::SetRole>();
+  bench.fake.scheduler.run_for(std::chrono::seconds(20));
+  const auto roles = bench.isas.take<isa::SetRole>();
+  ASSERT_FALSE(roles.empty());
+  EXPECT_EQ(roles.back().role, isa::Role::Acting);
+  EXPECT_FALSE(bench.fake.store.files.contains("activation-1"));
+  bench.fake.store.failing = false;
+  bench.fake.scheduler.run_for(std::chrono::milliseconds(1100));
+  EXPECT_TRUE(bench.fake.store.files.contains("activation-1"));
+}
+
 TEST(Chassis, AnswersAClientAndInstallsItsSa) {
   Bench bench(with_tunnel());
   ASSERT_TRUE(bench.started && *bench.started);

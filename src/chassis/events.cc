@@ -18,6 +18,10 @@ constexpr std::string_view kRouting = "VRTR";
 // NOLINTBEGIN(modernize-use-designated-initializers): a table.
 constexpr std::array kKinds = {
     EventKind{Event::PeerState, "tmnxMcRedundancyPeerStateChanged", kRedundancy, 2001, Warning},
+    EventKind{Event::ConfigMismatch, "tmnxMcRedundancyMismatchDetected", kRedundancy, 2002,
+              Warning},
+    EventKind{Event::ConfigMismatchEnded, "tmnxMcRedundancyMismatchResolved", kRedundancy, 2003,
+              Warning},
     EventKind{Event::PeerSync, "tmnxMcPeerSyncStatusChanged", kRedundancy, 2004, Warning},
     EventKind{Event::RecordsUnusable, "tmnxMcSyncClientAlarmRaised", kRedundancy, 2005, Warning},
     EventKind{Event::RecordsUsable, "tmnxMcSyncClientAlarmCleared", kRedundancy, 2006, Warning},

@@ -12,7 +12,9 @@
 namespace segw::chassis {
 
 enum class Event : uint8_t {
-  PeerState,         // of a multi-chassis peer: heard or not, by any group
+  PeerState,       // of a multi-chassis peer: heard or not, by any group
+  ConfigMismatch,  // what must be configured alike with a peer is not
+  ConfigMismatchEnded,
   PeerSync,          // MCS of a peer
   RecordsUnusable,   // of what is synchronised with a peer, either way, something is not used
   RecordsUsable,     // no longer

@@ -47,7 +47,7 @@ TEST(Events, StandInTheirOrderAndHaveNamesAndNumbersOfTheirOwn) {
     EXPECT_TRUE(numbers.insert({kind.application, kind.id}).second) << kind.name;
     EXPECT_EQ(find_event(kind.name), &kind);
   }
-  EXPECT_EQ(event_kinds().size(), static_cast<size_t>(Event::ClientTunnelRemoved) + 1);
+  EXPECT_EQ(event_kinds().size(), static_cast<size_t>(Event::BfdUp) + 1);
 }
 
 TEST(EventLog, AnEventOfTheGuideHasItsNumberAndSeverityWhicheverRoomRaisesIt) {
@@ -149,6 +149,32 @@ TEST(PeerEvents, StateSyncAndAlarmsAreToldOnceForEachChange) {
   events.look({}, {});
   EXPECT_EQ(raised.last().text, "The state of the multi-chassis peer 192.0.2.1 changed to down");
   EXPECT_EQ(events.history().entries().size(), 6U);
+}
+
+TEST(PeerEvents, AnotherConfigurationIsToldWhereItBeginsAndWhenItEnds) {
+  using Result = mcs::ConfigComparison::Result;
+  Raised raised;
+  PeerEvents events(raised.log, address("192.0.2.1"));
+  PeerFacts facts;
+  facts.add_config({});
+  events.look({}, facts);
+  EXPECT_THAT(raised.numbers(), IsEmpty()) << "nothing is known";
+  facts.add_config({.result = Result::Equal});
+  events.look({}, facts);
+  EXPECT_THAT(raised.numbers(), IsEmpty());
+  facts.add_config({.result = Result::Differs, .paths = {"a", "b", "c", "d", "e"}});
+  facts.add_config({.result = Result::Equal});  // of another group
+  events.look({}, facts);
+  events.look({}, facts);
+  EXPECT_EQ(raised.last().text,
+            "The configuration differs from that of peer 192.0.2.1 in a, b, c, d, ...");
+  EXPECT_THAT(raised.numbers(), ElementsAre(2002));
+  events.look({}, {});
+  EXPECT_THAT(raised.numbers(), IsEmpty()) << "the session ended, nothing else is known";
+  PeerFacts equal;
+  equal.add_config({.result = Result::Equal});
+  events.look({}, equal);
+  EXPECT_THAT(raised.numbers(), ElementsAre(2003));
 }
 
 TEST(History, OfTwoIsMergedByTime) {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "base/secret_bytes.h"
+#include "base/shared_key.h"
 #include "config/model.h"
 #include "mcs/mcs_service.h"
 
@@ -13,7 +13,7 @@ struct GroupPeer {
   const config::McPeer* config = nullptr;
   const config::PeerTunnelGroup* pair = nullptr;  // null: in a domain
   mcs::PeerLink* link = nullptr;                  // null: not synchronised
-  SecretBytes master_key;
+  SharedKeys keys;
 };
 
 }  // namespace segw::chassis

@@ -82,6 +82,8 @@ class Handover {
   [[nodiscard]] bool is_old() const {
     return phase_ != HandoverPhase::Idle && phase_ != HandoverPhase::Buffering;
   }
+  // Target: the old active has stopped, and all its windows were applied.
+  [[nodiscard]] bool has_windows() const { return phase_ == HandoverPhase::Buffering && acted_; }
   [[nodiscard]] Activation activation() const { return activation_; }
   // The other side of the handover that is under way, or was last.
   [[nodiscard]] PeerIndex counterpart() const { return counterpart_; }

@@ -93,14 +93,21 @@ std::optional<uint32_t> Identity::take_epoch() {
   if (SEGW_PLANTED(nonce_once)) return uint32_t{7};
   if (next_ >= durable_end_) return std::nullopt;
   const uint32_t epoch = next_++;
-  if (!reserving_ && durable_end_ - next_ < kIvEpochBatch / 2) {
-    reserve([this](const Result<void>& result) {
-      if (result) return;
-      platform_.log.event(platform::Severity::Major, "CHASSIS_EPOCH_RESERVE_FAILED",
-                          "cannot reserve IV epochs: " + result.error().text);
-    });
-  }
+  if (!refused_) keep_reserve();
   return epoch;
+}
+
+// At least half a batch, as long as there are any left.
+void Identity::keep_reserve() {
+  if (reserving_ || durable_end_ - next_ >= kIvEpochBatch / 2) return;
+  reserve([this](const Result<void>& result) {
+    const bool said = refused_;
+    refused_ = !result && record_.epoch_high_water < kIvEpochEnd;
+    if (refused_) retry_timer_.arm(kReserveRetry);
+    if (result || said) return;
+    platform_.log.event(platform::Severity::Major, "CHASSIS_EPOCH_RESERVE_FAILED",
+                        "cannot reserve IV epochs: " + result.error().text);
+  });
 }
 
 }  // namespace segw::chassis

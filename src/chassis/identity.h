@@ -30,7 +30,10 @@ std::optional<IdentityRecord> decode_identity(ByteView bytes);
 
 class Identity {
  public:
-  explicit Identity(platform::Platform& platform) : platform_(platform) {}
+  static constexpr Duration kReserveRetry = std::chrono::seconds(1);
+
+  explicit Identity(platform::Platform& platform)
+      : platform_(platform), retry_timer_(platform, [this] { keep_reserve(); }) {}
 
   // Reads or makes the file; `done` runs when a first batch of epochs is on disk, or says why not.
   void load(std::function<void(Result<void>)> done);
@@ -47,6 +50,7 @@ class Identity {
 
  private:
   void reserve(std::function<void(Result<void>)> done);
+  void keep_reserve();
 
   platform::Platform& platform_;
   IdentityRecord record_;
@@ -54,7 +58,9 @@ class Identity {
   uint32_t durable_end_ = 0;
   uint32_t first_epoch_ = 0;  // of this start
   bool reserving_ = false;
+  bool refused_ = false;  // the disk took no reserve: asked again until it does
   bool is_new_ = false;
+  platform::Timer retry_timer_;
 };
 
 }  // namespace segw::chassis

@@ -47,6 +47,27 @@ TEST(Identity, GivesOnlyEpochsThatAreOnDisk) {
   EXPECT_FALSE(identity.take_epoch());
 }
 
+TEST(Identity, AReserveThatTheDiskRefusedIsAskedForUntilItIsThere) {
+  FakePlatform fake;
+  Identity identity(fake.platform);
+  ASSERT_TRUE(load(fake, identity));
+  fake.store.failing = true;
+  std::set<uint32_t> seen;
+  while (const auto epoch = identity.take_epoch()) seen.insert(*epoch);
+  fake.scheduler.run_for(std::chrono::seconds(10));
+  EXPECT_FALSE(identity.has_epochs());
+  EXPECT_EQ(fake.log.events.size(), 1U) << "said once";
+  fake.store.failing = false;
+  fake.scheduler.run_for(Identity::kReserveRetry + std::chrono::milliseconds(10));
+  ASSERT_TRUE(identity.has_epochs());
+  for (uint32_t i = 0; i < kIvEpochBatch; ++i) {
+    const auto epoch = identity.take_epoch();
+    ASSERT_TRUE(epoch);
+    EXPECT_TRUE(seen.insert(*epoch).second) << *epoch;
+    fake.scheduler.run_for(std::chrono::milliseconds(2));
+  }
+}
+
 TEST(Identity, TakesANewIncarnationWhenTheFileIsDamagedAnywhere) {
   FakePlatform fake;
   Identity first(fake.platform);

@@ -15,13 +15,15 @@ std::string name_of(const IsaId& id) { return fmt::format("{}/{}", id.slot, id.m
 }  // namespace
 
 IsaPort::IsaPort(platform::Platform& platform, platform::IsaSpec spec, isa::Setup setup,
-                 IsaListener& listener)
+                 Duration silence_max, IsaListener& listener)
     : platform_(platform),
       spec_(std::move(spec)),
       setup_(std::move(setup)),
+      silence_max_(silence_max),
       listener_(listener),
       back_off_(kBackOffMin),
       restart_timer_(platform, [this] { restart(); }),
+      look_timer_(platform, [this] { look(); }),
       post_(platform) {}
 
 Result<void> IsaPort::start() {
@@ -29,6 +31,8 @@ Result<void> IsaPort::start() {
   if (!started) return tl::unexpected(started.error());
   isa_ = std::move(*started);
   isa_->send(isa::encode(isa::ToIsa(setup_)));
+  looks_left_ = static_cast<int>(kStartMax / (silence_max_ / kLooks));
+  look_timer_.arm(silence_max_ / kLooks);
   return {};
 }
 
@@ -47,7 +51,21 @@ void IsaPort::send(const isa::ToIsa& message) {
   if (ready_) isa_->send(isa::encode(message));
 }
 
+void IsaPort::look() {
+  if (--looks_left_ > 0) {
+    look_timer_.arm(silence_max_ / kLooks);
+    return;
+  }
+  const bool started = ready_;
+  // Killed first: who takes over must not find it at work again (redundancy rule 8).
+  isa_.reset();
+  restart_timer_.arm(back_off_);
+  back_off_ = std::min(back_off_ * 2, kBackOffMax);
+  go_down(started ? "hung: it says nothing" : "hung: it did not start");
+}
+
 void IsaPort::on_isa_message(ByteView message) {
+  looks_left_ = kLooks;
   const auto decoded = isa::decode_from_isa(message);
   if (!decoded) {
     drops_.add("message-" + decoded.error().field);
@@ -67,6 +85,7 @@ void IsaPort::on_isa_message(ByteView message) {
     void operator()(const isa::Activity& activity) const { port.listener_.on_activity(activity); }
     void operator()(const isa::SequenceLow& low) const { port.listener_.on_sequence_low(low); }
     void operator()(const isa::Frozen& frozen) const { port.listener_.on_frozen(frozen); }
+    void operator()(const isa::Alive& /*alive*/) const {}
     void operator()(const isa::UnknownEsp& packet) const { port.listener_.on_unknown_esp(packet); }
     void operator()(const isa::Drops& drops) const {
       for (const isa::DropCount& drop : drops.counts) {
@@ -80,14 +99,19 @@ void IsaPort::on_isa_message(ByteView message) {
 }
 
 void IsaPort::on_isa_gone(std::string_view why) {
-  ready_ = false;
-  down_reason_ = fmt::format("isa {}: {}", name(), why);
   // The handle cannot be destroyed within its own callback.
   post_([this] {
     isa_.reset();
     restart_timer_.arm(back_off_);
     back_off_ = std::min(back_off_ * 2, kBackOffMax);
   });
+  go_down(why);
+}
+
+void IsaPort::go_down(std::string_view why) {
+  ready_ = false;
+  look_timer_.cancel();
+  down_reason_ = fmt::format("isa {}: {}", name(), why);
   listener_.on_isa_down(down_reason_);
 }
 

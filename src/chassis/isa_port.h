@@ -1,7 +1,13 @@
 #pragma once
 
 // One ISA as the tunnel group uses it: started, set up, vouched for, restarted with back-off when
-// it is gone. What it is told is isa/isa_wire.h.
+// it is gone or hangs. What it is told is isa/isa_wire.h.
+//
+// Its end is known at once, by its socket. That it hangs is known by its silence: it says something
+// every 100 ms (Alive). It is looked at kLooks times within `silence_max`; one that said nothing
+// between all these looks is killed, and only then told of as down. A look counts for one, however
+// late it comes: when segwd itself was stopped, what the ISA said meanwhile is read before the
+// next.
 
 #include <cstdint>
 #include <functional>
@@ -29,8 +35,12 @@ class IsaListener {
 
 class IsaPort final : platform::IsaHandler {
  public:
+  static constexpr Duration kStartMax = std::chrono::seconds(5);  // until its first word
+  static constexpr int kLooks = 5;
+
+  // `silence_max`: after its first word, at least kLooks × the ISA's interval of 100 ms.
   IsaPort(platform::Platform& platform, platform::IsaSpec spec, isa::Setup setup,
-          IsaListener& listener);
+          Duration silence_max, IsaListener& listener);
 
   // Error: the first start failed (a missing TUN …); later failures are retried.
   Result<void> start();
@@ -46,10 +56,13 @@ class IsaPort final : platform::IsaHandler {
   void on_isa_message(ByteView message) override;
   void on_isa_gone(std::string_view why) override;
   void restart();
+  void look();
+  void go_down(std::string_view why);
 
   platform::Platform& platform_;
   platform::IsaSpec spec_;
   isa::Setup setup_;
+  Duration silence_max_;
   IsaListener& listener_;
   std::unique_ptr<platform::Isa> isa_;
   bool ready_ = false;
@@ -59,7 +72,9 @@ class IsaPort final : platform::IsaHandler {
   std::map<std::string, uint64_t> told_;  // of them, what the running process has told
   uint64_t restarts_ = 0;
   Duration back_off_;
+  int looks_left_ = 0;
   platform::Timer restart_timer_;
+  platform::Timer look_timer_;
   platform::Post post_;
 };
 

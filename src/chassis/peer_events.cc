@@ -1,6 +1,9 @@
 #include "chassis/peer_events.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 namespace segw::chassis {
 
@@ -21,6 +24,7 @@ void PeerEvents::look(Instant now, const PeerFacts& facts) {
     tell(Event::PeerSync, fmt::format("{}", mcs::text(sync)),
          fmt::format("The Sync status of peer {} changed to {}", peer_.text(), mcs::text(sync)));
   }
+  look_at_config(now, facts);
   const bool unusable = facts.unusable > 0;
   if (unusable == unusable_) return;
   unusable_ = unusable;
@@ -32,6 +36,28 @@ void PeerEvents::look(Instant now, const PeerFacts& facts) {
     tell(Event::RecordsUsable, "all records are used",
          fmt::format("all records that are synchronised with peer {} are used", peer_.text()));
   }
+}
+
+void PeerEvents::look_at_config(Instant now, const PeerFacts& facts) {
+  constexpr size_t kNamed = 4;  // in the event; `show` names more
+  const bool differs = facts.config_differs.value_or(config_differs_);
+  if (differs == config_differs_) return;
+  config_differs_ = differs;
+  if (!differs) {
+    history_.add(now, "the configurations are equal");
+    log_.raise(Event::ConfigMismatchEnded, "",
+               fmt::format("The configuration is the same as that of peer {}", peer_.text()));
+    return;
+  }
+  const size_t named = std::min(facts.differing.size(), kNamed);
+  const std::vector<std::string> first(facts.differing.begin(),
+                                       facts.differing.begin() + static_cast<ptrdiff_t>(named));
+  const std::string text =
+      fmt::format("{}{}", fmt::join(first, ", "), facts.differing.size() > named ? ", ..." : "");
+  history_.add(now, "the configurations differ: " + text);
+  log_.raise(
+      Event::ConfigMismatch, "",
+      fmt::format("The configuration differs from that of peer {} in {}", peer_.text(), text));
 }
 
 }  // namespace segw::chassis

@@ -44,6 +44,12 @@ void PeerLiveness::raise(Event event, std::string text) {
   log_.event(kind.severity, kind.name, std::move(text));
 }
 
+void PeerLiveness::renew_keys(const config::McPeer& peer, const bfd::Keys& keys) {
+  for (size_t session = 0; session < peers_.size(); ++session) {
+    if (peers_[session].config == &peer) sessions_.renew_keys(session, keys);
+  }
+}
+
 void PeerLiveness::on_news(const bfd::News& news) {
   Peer& peer = peers_.at(news.session);
   if (peer.says == news.says) return;

@@ -21,6 +21,8 @@ class PeerLiveness {
 
   // Error: a port is taken, or the address is not ours; one line.
   Result<void> add(const config::McPeer& peer, const bfd::PeerSettings& settings);
+  // Nothing happens if the peer has no session.
+  void renew_keys(const config::McPeer& peer, const bfd::Keys& keys);
   [[nodiscard]] bfd::Status status() const { return sessions_.status(); }
 
  private:

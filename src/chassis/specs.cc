@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "crypto/crypto.h"
+#include "chassis/shared_keys.h"
 
 namespace segw::chassis {
 namespace {
@@ -315,6 +315,16 @@ isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& gr
   return setup;
 }
 
+// With a peer, so that the loss of an ISA that hangs costs less than that of the chassis.
+Duration isa_silence_max(const std::vector<GroupPeer>& peers) {
+  Duration silence = std::chrono::seconds(1);
+  for (const GroupPeer& peer : peers) {
+    const Duration hold = peer.config->keep_alive_interval * peer.config->hold_on_neighbor_failure;
+    silence = std::min(silence, hold / 2);
+  }
+  return silence;
+}
+
 Slot slot_of(const config::TunnelGroup& group, const std::vector<const config::McPeer*>& peers) {
   if (group.spi_range_index) return Slot{static_cast<uint8_t>(*group.spi_range_index - 1)};
   const auto below = std::ranges::count_if(
@@ -346,13 +356,6 @@ ike::GroupSettings ike_settings(const config::Config& config, const config::Tunn
   return settings;
 }
 
-SecretBytes protocol_key(const SecretBytes& master_key, std::string_view label) {
-  if (master_key.empty()) return {};
-  constexpr size_t kKeySize = 32;
-  return crypto::hkdf(crypto::Hash::Sha256, master_key.view(), as_bytes("opensegw"),
-                      as_bytes(label), kKeySize);
-}
-
 mimp::Settings mimp_settings(const config::Config& config, const config::TunnelGroup& group,
                              const config::Domain* domain, const std::vector<GroupPeer>& peers) {
   mimp::Settings settings{.group = group.id, .domain = {}, .router_id = {}, .peers = {}};
@@ -375,14 +378,13 @@ mimp::Settings mimp_settings(const config::Config& config, const config::TunnelG
                                                 .keep_alive = peer.config->keep_alive_interval,
                                                 .hold_count = peer.config->hold_on_neighbor_failure,
                                                 .discovery = peer.config->discovery_interval_boot,
-                                                .key = protocol_key(peer.master_key, "mimp 1")});
+                                                .keys = protocol_keys(peer.keys, "mimp 1")});
   }
   return settings;
 }
 
 std::optional<bfd::PeerSettings> bfd_settings(const config::Config& config,
-                                              const config::McPeer& peer,
-                                              const SecretBytes& master_key) {
+                                              const config::McPeer& peer, const SharedKeys& keys) {
   if (!peer.mc_ipsec || !peer.bfd_liveness) return std::nullopt;
   const bool v4 = peer.source_address.is_v4();
   for (const config::Service& service : config.services) {
@@ -392,7 +394,6 @@ std::optional<bfd::PeerSettings> bfd_settings(const config::Config& config,
       const config::Bfd& bfd = v4 ? interface.bfd : interface.bfd_v6;
       if (!own || own->address != peer.source_address) continue;
       if (!bfd.enabled) return std::nullopt;
-      const SecretBytes key = protocol_key(master_key, "bfd 1");
       return bfd::PeerSettings{
           .local = peer.source_address,
           .peer = peer.address,
@@ -400,7 +401,7 @@ std::optional<bfd::PeerSettings> bfd_settings(const config::Config& config,
           .transmit_interval = bfd.transmit_interval,
           .receive_interval = bfd.receive_interval,
           .multiplier = bfd.multiplier,
-          .secret = SecretBytes(key.view().first(std::min(key.size(), bfd::kSecretMax)))};
+          .keys = bfd_keys(keys)};
     }
   }
   return std::nullopt;

@@ -36,6 +36,9 @@ std::optional<platform::IsaSpec> isa_spec(const config::Config& config,
 isa::Setup isa_setup(const config::Config& config, const config::TunnelGroup& group, Slot slot,
                      uint16_t public_mtu = 1500);
 
+// After how long a silence an ISA is taken for hung: half of the shortest hold, at most a second.
+Duration isa_silence_max(const std::vector<GroupPeer>& peers);
+
 // A client's own template, or that of the gateway; `client` 0: no entry of the client-db.
 const config::TunnelTemplate* template_of(const config::IpsecGateway& gateway, uint16_t client);
 
@@ -69,10 +72,6 @@ mimp::Settings mimp_settings(const config::Config& config, const config::TunnelG
 // Nothing if the peer wants no BFD, or the interface that owns our source address runs none.
 // Single-hop if the peer is in that interface's subnet, else multihop.
 std::optional<bfd::PeerSettings> bfd_settings(const config::Config& config,
-                                              const config::McPeer& peer,
-                                              const SecretBytes& master_key);
-
-// The key of one protocol from the peer's master key (rule 25); empty from an empty one.
-SecretBytes protocol_key(const SecretBytes& master_key, std::string_view label);
+                                              const config::McPeer& peer, const SharedKeys& keys);
 
 }  // namespace segw::chassis

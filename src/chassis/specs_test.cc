@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "chassis/shared_keys.h"
+
 namespace segw::chassis {
 namespace {
 
@@ -213,13 +215,6 @@ TEST(Specs, SlotsDifferOnTheTwoChassisAndFollowTheSpiRange) {
   EXPECT_EQ(slot_of(a.tunnel_groups[0], {a.peers.data()}), Slot{3});
 }
 
-TEST(Specs, ProtocolsHaveDifferentKeysAndNoKeyStaysNone) {
-  const SecretBytes master(as_bytes("0123456789abcdef0123456789abcdef"));
-  EXPECT_FALSE(protocol_key(master, "mimp 1") == protocol_key(master, "mcs 1"));
-  EXPECT_EQ(protocol_key(master, "mimp 1").size(), 32U);
-  EXPECT_TRUE(protocol_key(SecretBytes{}, "mimp 1").empty());
-}
-
 class BfdSpecs : public testing::Test {
  protected:
   BfdSpecs() {
@@ -238,11 +233,11 @@ class BfdSpecs : public testing::Test {
   }
   config::Config config_;
   config::McPeer peer_;
-  SecretBytes key_{as_bytes("0123456789abcdef0123456789abcdef")};
+  SharedKeys keys_{{.id = 0x1a2b, .secret = SecretBytes(as_bytes("0123456789abcdef"))}};
 };
 
 TEST_F(BfdSpecs, AreThoseOfTheInterfaceThatOwnsTheSourceAddress) {
-  const auto made = bfd_settings(config_, peer_, key_);
+  const auto made = bfd_settings(config_, peer_, keys_);
   ASSERT_TRUE(made.has_value());
   const bfd::PeerSettings& settings = *made;
   EXPECT_EQ(settings.local, ip("10.9.9.1"));
@@ -253,24 +248,27 @@ TEST_F(BfdSpecs, AreThoseOfTheInterfaceThatOwnsTheSourceAddress) {
 }
 
 TEST_F(BfdSpecs, APeerOnThatInterfacesSubnetIsOneHopAway) {
-  EXPECT_EQ(bfd_settings(config_, peer_, key_)->path, bfd::Path::MultiHop);
+  EXPECT_EQ(bfd_settings(config_, peer_, keys_)->path, bfd::Path::MultiHop);
   peer_.address = ip("10.9.9.2");
-  EXPECT_EQ(bfd_settings(config_, peer_, key_)->path, bfd::Path::SingleHop);
+  EXPECT_EQ(bfd_settings(config_, peer_, keys_)->path, bfd::Path::SingleHop);
 }
 
 TEST_F(BfdSpecs, TheKeyIsDerivedFromThePeersAndNoneStaysNone) {
-  const SecretBytes secret = bfd_settings(config_, peer_, key_)->secret;
-  EXPECT_EQ(secret.size(), bfd::kSecretMax);
-  EXPECT_FALSE(secret == SecretBytes(protocol_key(key_, "mimp 1").view().first(bfd::kSecretMax)));
-  EXPECT_TRUE(bfd_settings(config_, peer_, {})->secret.empty());
+  const bfd::Keys keys = bfd_settings(config_, peer_, keys_)->keys;
+  ASSERT_EQ(keys.size(), 1U);
+  EXPECT_EQ(keys[0].id, 0x2b);
+  EXPECT_EQ(keys[0].secret.size(), bfd::kSecretMax);
+  const SecretBytes of_mimp = protocol_key(keys_[0].secret, "mimp 1");
+  EXPECT_FALSE(keys[0].secret == SecretBytes(of_mimp.view().first(bfd::kSecretMax)));
+  EXPECT_TRUE(bfd_settings(config_, peer_, {})->keys.empty());
 }
 
 TEST_F(BfdSpecs, ThereAreNoneUnlessPeerAndInterfaceWantBfd) {
   peer_.bfd_liveness = false;
-  EXPECT_FALSE(bfd_settings(config_, peer_, key_).has_value());
+  EXPECT_FALSE(bfd_settings(config_, peer_, keys_).has_value());
   peer_.bfd_liveness = true;
   config_.services[0].interfaces[0].bfd.enabled = false;
-  EXPECT_FALSE(bfd_settings(config_, peer_, key_).has_value());
+  EXPECT_FALSE(bfd_settings(config_, peer_, keys_).has_value());
 }
 
 TEST(Specs, SelectorsComeFromTheSecurityPolicy) {

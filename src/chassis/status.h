@@ -92,6 +92,11 @@ struct PeerDomainStatus {  // a row of `show redundancy multi-chassis mc-ipsec p
   DomainAdjacency adjacency;
 };
 
+struct PeerConfigStatus {  // whether the peer is configured alike for a group
+  TunnelGroupId group;
+  mcs::ConfigComparison comparison;
+};
+
 struct PeerStatus {
   IpAddress address;
   IpAddress source_address;
@@ -103,13 +108,19 @@ struct PeerStatus {
   bool bfd = false;
   std::chrono::system_clock::time_point last_update;
   bool authentication = false;
+  // Ids of the keys that are accepted, the one that is sent with first.
+  std::vector<uint16_t> keys;
+  std::vector<uint16_t> peer_keys;      // … at the peer, as it says; none while it is not reachable
+  std::optional<uint16_t> session_key;  // that the MCS session was made with
   bool sync_admin_up = false;
   bool mcs_connected = false;
   std::string mcs_down_reason;
+  uint32_t mcs_version = 0;  // of the session or the last one; 0: there was none
   mcs::SyncState sync_state = mcs::SyncState::OutOfSync;
   uint64_t entries = 0;  // IKE SAs and CHILD SAs held here
   uint64_t alarms = 0;   // records that could not be used here
   uint64_t remote_alarms = 0;
+  std::vector<PeerConfigStatus> configs;  // of the groups that are synchronised
   std::map<std::string, uint64_t> mcs_counters;
   std::vector<History::Entry> history;  // of the peer's state and of the MCS sessions
   std::vector<PeerGroupStatus> groups;

@@ -38,9 +38,10 @@ SteeringState acting_state(const SteeringFacts& facts) {
   return kNothing;
 }
 
-// Without a way to the active: blackhole and withdraw (redundancy rule 4).
+// Redundancy rule 4: "A blocked node … without a path to the active … blackholes and withdraws."
+// Who does not hear the active has no path that it knows of.
 SteeringState shunting_state(const SteeringFacts& facts) {
-  return facts.active ? towards(kShunting, *facts.active) : kNothing;
+  return facts.active && !facts.blocked ? towards(kShunting, *facts.active) : kNothing;
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ struct SteeringFacts {
   HandoverPhase handover = HandoverPhase::Idle;
   PeerIndex counterpart;            // of the handover
   bool serving = false;             // outranked after a split, and not merged yet (rule 6)
+  bool blocked = false;             // the active is heard by other peers only (rule 4)
   std::optional<PeerIndex> active;  // the peer that acts, or as a standby did when last heard
 };
 

@@ -66,6 +66,18 @@ TEST(Steering, WhoWasOutrankedGoesOnAsBeforeUntilItIsMerged) {
   }
 }
 
+TEST(Steering, WhoDoesNotHearTheActiveShuntsToNobody) {
+  for (const auto role : {MasterState::Standby, MasterState::NotEligible}) {
+    SteeringFacts blocked = facts(role, HandoverPhase::Idle, true);
+    blocked.blocked = true;
+    EXPECT_EQ(decide_steering(blocked), platform::SteeringState{});
+  }
+  // The target of a handover keeps what the old active, which it heard until now, shunts to it.
+  SteeringFacts target = facts(MasterState::Standby, HandoverPhase::Buffering, true);
+  target.blocked = true;
+  EXPECT_EQ(decide_steering(target).from_shunt, Target::Tun);
+}
+
 TEST(Steering, NeverSendsBackWhatCameInByAShunt) {
   for (const auto role : {MasterState::Discovery, MasterState::NotEligible, MasterState::Eligible,
                           MasterState::Standby, MasterState::Master}) {

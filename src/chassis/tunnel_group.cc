@@ -4,16 +4,17 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/planted.h"
+#include "chassis/shared_config.h"
+#include "chassis/shared_keys.h"
 #include "chassis/specs.h"
 #include "chassis/steering_decision.h"
-#include "wire/writer.h"
 
 namespace segw::chassis {
 namespace {
 
 constexpr Duration kAskedSwitchoverLimit = std::chrono::seconds(3);
-constexpr Duration kEligibilityPoll = std::chrono::milliseconds(100);
 // Without a peer nobody's keep-alives pace the vouching for the ISA.
 constexpr Duration kAloneVouch = std::chrono::seconds(1);
 constexpr Duration kServingLimit = std::chrono::seconds(5);  // redundancy rule 6
@@ -43,6 +44,7 @@ TunnelGroup::TunnelGroup(platform::Platform& platform, TunnelGroupParts parts)
                      done(failure(fmt::format("the {} did not move mastership", acting_text())));
                    }),
       eligibility_timer_(platform, [this] { update_eligibility(); }),
+      store_timer_(platform, [this] { store_activation(activation_); }),
       alone_timer_(platform, [this] { stand_alone(); }),
       serving_timer_(platform, [this] { end_serving("it was not merged in time"); }),
       post_(platform),
@@ -66,8 +68,9 @@ Result<void> TunnelGroup::start() {
   IsaListener& listener = *this;
   const uint16_t public_mtu = platform_.services.mtu(isa->public_service);
   isa->mtu = std::max(public_mtu, platform_.services.mtu(isa->private_service));
-  isa_ = std::make_unique<IsaPort>(
-      platform_, *isa, isa_setup(config, *parts_.group, parts_.slot, public_mtu), listener);
+  isa_ = std::make_unique<IsaPort>(platform_, *isa,
+                                   isa_setup(config, *parts_.group, parts_.slot, public_mtu),
+                                   isa_silence_max(parts_.peers), listener);
   engine_ = ike::make_engine(platform_, ike_group_settings(),
                              ike::Tables{.ike_sas = state_.ike_sas, .child_sas = state_.child_sas},
                              *this);
@@ -94,12 +97,15 @@ ike::GroupSettings TunnelGroup::ike_group_settings() const {
   ike::GroupSettings settings =
       ike_settings(*parts_.config, *parts_.group, parts_.slot, parts_.identity->incarnation(),
                    *parts_.credentials, slots());
-  settings.cookie_key = protocol_key(common_key(), "ike cookie 1");
+  for (SharedKey& key : protocol_keys(common_keys(), "ike cookie 1")) {
+    settings.cookie_keys.push_back(std::move(key.secret));
+  }
   if (parts_.peers.empty()) settings.rekey_taken_over = false;  // nobody to take over from
   return settings;
 }
 
 void TunnelGroup::attach_links() {
+  shared_config_ = chassis::shared_config(parts_.config, *parts_.group);
   for (uint8_t i = 0; i < peers(); ++i) {
     const GroupPeer& peer = parts_.peers[i];
     if (peer.link == nullptr) continue;
@@ -115,48 +121,8 @@ void TunnelGroup::attach_links() {
 
 uint8_t TunnelGroup::slots() const { return parts_.domain != nullptr ? kDomainSlots : kPairSlots; }
 
-// What all chassis of the group know, and nobody else; empty: there is no such key. Then a client's
-// cookie of one chassis is of no use at another, and it is asked for it once more.
-SecretBytes TunnelGroup::common_key() const {
-  if (parts_.peers.empty()) return {};
-  const SecretBytes& first = parts_.peers.front().master_key;
-  const bool common = std::ranges::all_of(
-      parts_.peers, [&](const GroupPeer& peer) { return peer.master_key == first; });
-  return common ? first : SecretBytes{};
-}
-
 std::string TunnelGroup::name_of(PeerIndex peer) const {
   return parts_.peers.at(peer.value).config->address.text();
-}
-
-void TunnelGroup::update_eligibility() {
-  const bool epochs = parts_.identity->has_epochs();
-  const bool room = parts_.pool == nullptr || parts_.pool->has_room_for(id());
-  const bool eligible = parts_.group->enabled && isa_->up() && epochs && room;
-  std::string why = "tunnel-group is up";
-  if (!parts_.group->enabled) {
-    why = "tunnel-group is disabled";
-  } else if (!isa_->up()) {
-    why = isa_->down_reason();
-  } else if (!room) {
-    why = fmt::format("no ISA of tunnel-member-pool {} is free", parts_.pool->name());
-  } else if (!epochs) {
-    why = "no IV epochs are reserved";
-    eligibility_timer_.arm(kEligibilityPoll);
-  }
-  wait_to_restore_.on_eligible(eligible, platform_.clock.now());
-  if (mimp_) {
-    const auto isas = static_cast<uint8_t>(capacity() / std::max(parts_.group->tunnels_max, 1U));
-    mimp_->set_eligible(eligible, eligible ? isas : uint8_t{0}, why);
-    return;
-  }
-  const auto next = eligible ? mimp::MasterState::Eligible : mimp::MasterState::NotEligible;
-  if (next == role_) return;
-  on_role(mimp::RoleChange{.from = role_,
-                           .to = next,
-                           .activation = Activation{activation_.value + 1},
-                           .clean = true,
-                           .why = why});
 }
 
 void TunnelGroup::stand_alone() {
@@ -177,6 +143,7 @@ void TunnelGroup::on_role(const mimp::RoleChange& change) {
   if (is_acting && !was_acting) start_acting(change.clean);
   if (is_acting && was_acting && renewed) renew_activation(change.clean);
   if (was_acting && !is_acting) stop_acting(change.outranked);
+  if (was_acting && !is_acting && activation_refused_) update_eligibility();
   steer();
   if (is_acting && !was_acting) handover_.on_acting();
   end_asked_switchover();
@@ -199,8 +166,10 @@ void TunnelGroup::start_acting(bool clean) {
   worn_ike_.clear();
   doubtful_ = !clean;
   complete_since_.reset();
+  if (!clean) leave_others_blocks();
   vouch();  // first: what the ISA kept for this moment is worked off at once
-  give_isa_its_role();
+  give_isa_its_role(mimp_ && !handover_.has_windows() ? esp::Position::LastReport
+                                                      : esp::Position::Exact);
   count_ages_on();
   engine_->activate(clean);
 }
@@ -258,7 +227,7 @@ void TunnelGroup::close() {
   fall_asleep();
 }
 
-void TunnelGroup::give_isa_its_role() {
+void TunnelGroup::give_isa_its_role(esp::Position position) {
   if (!mimp::acting(role_)) {
     const bool buffering = handover_.phase() == HandoverPhase::Buffering;
     isa_->send(isa::SetRole{.role = buffering ? isa::Role::Buffering : isa::Role::Closed});
@@ -273,7 +242,7 @@ void TunnelGroup::give_isa_its_role() {
     return;
   }
   ike_ivs_.begin(*epoch);
-  isa_->send(isa::SetRole{.role = isa::Role::Acting, .iv_epoch = *epoch});
+  isa_->send(isa::SetRole{.role = isa::Role::Acting, .iv_epoch = *epoch, .position = position});
 }
 
 // Redundancy rule 8: not a moment longer than the peer waits before it acts itself.
@@ -291,6 +260,7 @@ void TunnelGroup::steer() {
                                                    .handover = handover_.phase(),
                                                    .counterpart = handover_.counterpart(),
                                                    .serving = serving_,
+                                                   .blocked = mimp_ && mimp_->blocked(),
                                                    .active = active});
   if (state == steering_) return;
   if (SEGW_PLANTED(steering_follows_role) && !mimp::acting(role_)) return;
@@ -298,25 +268,19 @@ void TunnelGroup::steer() {
   platform_.steering.set(id(), state);
 }
 
-void TunnelGroup::store_activation(Activation activation) {
-  activation_ = activation;
-  wire::Writer out;
-  out.u64(activation.value);
-  platform_.store.write(fmt::format("activation-{}", id().value), out.take(),
-                        [this](const Result<void>& result) {
-                          if (!result) counters_.add("activation-not-stored");
-                        });
-}
-
 void TunnelGroup::on_peer(PeerIndex peer, bool reachable) {
   if (reachable && mimp::acting(role_)) {
-    // It may have acted while we could not hear it, and sealed beyond the bounds we know: its
-    // blocks of today's SAs are left alone for good (rule 11).
-    for (const auto& [spi, sa] : state_.child_sas) own_blocks_only_.insert(spi);
+    leave_others_blocks();  // it may have acted while we could not hear it
   }
   if (!reachable) handover_.on_peer_lost(peer);
   steer();
   tell_changes();
+}
+
+// Rule 11: another chassis may have sealed beyond all that we know, also while its report was old
+// (docs/decisions/0103). The others' blocks of today's SAs are left alone for good.
+void TunnelGroup::leave_others_blocks() {
+  for (const auto& [spi, sa] : state_.child_sas) own_blocks_only_.insert(spi);
 }
 
 void TunnelGroup::on_bfd(const config::McPeer& peer, mimp::BfdSays says) {

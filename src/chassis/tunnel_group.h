@@ -73,6 +73,9 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void force_switchover(std::optional<IpAddress> to, std::function<void(Result<std::string>)> done);
 
   void renew_credentials(std::shared_ptr<const Credentials> credentials);
+  // Both without effect if the peer is none of the group's.
+  void renew_keys(const config::McPeer& peer, const SharedKeys& keys);
+  [[nodiscard]] std::vector<uint16_t> peer_keys(const config::McPeer& peer) const;
   Result<std::string> clear_tunnel(uint32_t number);
   Result<std::string> perform(uint32_t number, ike::TunnelAction action);
   // The number of the tunnel that this client of the gateway made.
@@ -108,6 +111,8 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void on_offer(PeerIndex from, mcs::Offer offer) override;
   [[nodiscard]] std::vector<mcs::Record> tombstones() const override { return tombstones_.all(); }
   [[nodiscard]] bool in_sync_set(PeerIndex peer) const override;
+  [[nodiscard]] const mcs::SharedConfig& shared_config() const override { return shared_config_; }
+  void on_config_compared(PeerIndex peer) override;
 
   // ike::Host
   void commit(const ike::Changes& changes, platform::Callback then) override;
@@ -145,16 +150,17 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void count_ages_on();
   void start_acting(bool clean);
   void renew_activation(bool clean);
+  void leave_others_blocks();
   void stop_acting(bool outranked);
   void close();
-  void give_isa_its_role();
+  void give_isa_its_role(esp::Position position = esp::Position::Exact);
   void vouch();
   void steer();
   void stand_alone();
   void attach_links();
   void end_asked_switchover();
   [[nodiscard]] uint8_t slots() const;
-  [[nodiscard]] SecretBytes common_key() const;
+  [[nodiscard]] SharedKeys common_keys() const;
   [[nodiscard]] std::string_view acting_text() const;
   void hand_over_to(PeerIndex target, std::function<void(Result<std::string>)> done);
   void tell_changes();
@@ -163,6 +169,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] std::string name_of(PeerIndex peer) const;
   [[nodiscard]] uint8_t peers() const { return static_cast<uint8_t>(parts_.peers.size()); }
   void store_activation(Activation activation);
+  void on_activation_stored(Activation activation, const Result<void>& result);
   void commit_records(std::vector<mcs::Record> records, platform::Callback then);
   [[nodiscard]] ike::GroupSettings ike_group_settings() const;
   [[nodiscard]] esp::Holder self() const;
@@ -200,6 +207,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   [[nodiscard]] bool dormant() const;
   [[nodiscard]] bool outranks(PeerIndex peer) const;
   void take_back();
+  [[nodiscard]] bool configured_as(PeerIndex peer) const;
   void wake();
   void fall_asleep();
   [[nodiscard]] uint64_t capacity() const;  // tunnels that this chassis' ISAs may serve
@@ -225,9 +233,11 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   platform::Platform& platform_;
   TunnelGroupParts parts_;
   std::map<uint32_t, const config::IpsecTunnel*> tunnels_;  // by number
+  mcs::SharedConfig shared_config_;
   mcs::GroupState state_;
   mimp::MasterState role_ = mimp::MasterState::Discovery;
   Activation activation_;
+  std::optional<std::string> activation_refused_;  // why the disk has not taken it
   std::optional<PeerIndex> last_active_;
   platform::SteeringState steering_;  // as last set; a declared group starts with this one
   IkeIvs ike_ivs_;
@@ -267,6 +277,7 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   Instant take_back_from_{};  // after an attempt
   platform::Timer asked_timer_;
   platform::Timer eligibility_timer_;
+  platform::Timer store_timer_;
   platform::Timer alone_timer_;
   platform::Timer serving_timer_;
   platform::Post post_;

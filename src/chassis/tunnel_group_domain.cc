@@ -59,6 +59,18 @@ bool TunnelGroup::outranks(PeerIndex peer) const {
   return parts_.domain->priority > other.priority;
 }
 
+// What this chassis would do otherwise than the active does, clients would meet after the move.
+// A peer of the release before does not tell; it would be taken over from by that release too.
+bool TunnelGroup::configured_as(PeerIndex peer) const {
+  if (!sync_) return false;
+  const mcs::PeerLink* const link = parts_.peers.at(peer.value).link;
+  if (link == nullptr) return false;
+  using Result = mcs::ConfigComparison::Result;
+  const Result result = sync_->config(peer).result;
+  const bool cannot_tell = link->version() < mcs::kVersionWithConfig;
+  return result == Result::Equal || (cannot_tell && result == Result::Unknown);
+}
+
 // Redundancy rule 10, sros-facts §3.3: a revertive designated active takes activity back.
 void TunnelGroup::take_back() {
   const bool revertive = parts_.domain != nullptr && parts_.domain->revertive && !sleeps();
@@ -66,7 +78,8 @@ void TunnelGroup::take_back() {
   const auto active = mimp_->active_peer();
   if (!revertive || role_ != mimp::MasterState::Standby || !due || !active) return;
   const Instant now = platform_.clock.now();
-  const bool ready = mimp_->in_sync() && awaiting_config_.empty() && outranks(*active);
+  const bool ready =
+      mimp_->in_sync() && awaiting_config_.empty() && configured_as(*active) && outranks(*active);
   if (!ready || now < *due || now < take_back_from_ || asked_switchover_) return;
   take_back_from_ = now + WaitToRestore::kFirst;
   mimp_->request_switchover(mimp_->settings().router_id);

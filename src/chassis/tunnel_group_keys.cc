@@ -2,6 +2,7 @@
 // 11, 12, 13 and 22).
 #include <algorithm>
 
+#include "chassis/shared_keys.h"
 #include "chassis/tunnel_group.h"
 #include "esp/holders.h"
 #include "esp/sequence_plan.h"
@@ -134,6 +135,32 @@ void TunnelGroup::on_unknown_esp(const isa::UnknownEsp& packet) {
                   .port = encapsulated ? packet.remote.port : kIkePort},
        .spi = packet.spi,
        .size = packet.size});
+}
+
+// What all chassis of the group know, and nobody else; none: there are no such keys. Then a
+// client's cookie of one chassis is of no use at another, and it is asked for it once more.
+SharedKeys TunnelGroup::common_keys() const {
+  if (parts_.peers.empty()) return {};
+  const SharedKeys& first = parts_.peers.front().keys;
+  const bool common =
+      std::ranges::all_of(parts_.peers, [&](const GroupPeer& peer) { return peer.keys == first; });
+  return common ? first : SharedKeys{};
+}
+
+void TunnelGroup::renew_keys(const config::McPeer& peer, const SharedKeys& keys) {
+  for (uint8_t i = 0; i < peers(); ++i) {
+    if (parts_.peers[i].config != &peer) continue;
+    parts_.peers[i].keys = keys;
+    mimp_->renew_keys(PeerIndex{i}, protocol_keys(keys, "mimp 1"));
+    engine_->renew_authentication(ike_group_settings());
+  }
+}
+
+std::vector<uint16_t> TunnelGroup::peer_keys(const config::McPeer& peer) const {
+  for (uint8_t i = 0; i < peers(); ++i) {
+    if (parts_.peers[i].config == &peer) return mimp_->peer_keys(PeerIndex{i});
+  }
+  return {};
 }
 
 }  // namespace segw::chassis

@@ -84,7 +84,8 @@ void TunnelGroup::take_merged(const mcs::Merged& merged) {
   for (const auto& gone : merged.gone_ike_sas) changed.insert(gone.our_spi);
   engine_->merged(changed, merged.served);
   // Each jumps a block for each of its own that is used up, until it is rekeyed (rule 21).
-  engine_->rekey_in_turn({}, {merged.child_sas.begin(), merged.child_sas.end()});
+  if (parts_.group->rekeys_taken_over)
+    engine_->rekey_in_turn({}, {merged.child_sas.begin(), merged.child_sas.end()});
 }
 
 void TunnelGroup::commit_merged(const mcs::Merged& merged) {

@@ -90,7 +90,9 @@ void TunnelGroup::fill(PeerStatus& status, const config::McPeer& config) const {
   const PeerIndex peer{static_cast<uint8_t>(at - parts_.peers.begin())};
   status.entries += state_.ike_sas.size() + state_.child_sas.size();
   status.alarms += alarms_;
+  if (status.peer_keys.empty()) status.peer_keys = mimp_->peer_keys(peer);
   if (sync_) {
+    status.configs.push_back({.group = id(), .comparison = sync_->config(peer)});
     status.sync_state = sync_->sync_state(peer);
     status.remote_alarms += sync_->peer_unusable(peer);
   }
@@ -127,9 +129,12 @@ void TunnelGroup::add_to(PeerFacts& facts, const config::McPeer& config) const {
   if (sync_ && at->link != nullptr) {
     facts.add_sync(sync_->sync_state(peer));
     facts.unusable += sync_->peer_unusable(peer);
+    facts.add_config(sync_->config(peer));
   }
   if (mimp_->active_peer() == peer) facts.unusable += awaiting_config_.size();
 }
+
+void TunnelGroup::on_config_compared(PeerIndex /*peer*/) { parts_.peers_changed(); }
 
 // At every keep-alive, and where something may have changed.
 void TunnelGroup::tell_changes() {

@@ -14,11 +14,7 @@ constexpr size_t kTableMax = 524288;  // of each kind; a comparison takes no mor
 
 }  // namespace
 
-// MIMP may have lost the role already, and then knows of no set; the news of it is under way, and
-// until it is here nobody is told anything that a member does not hold.
-bool TunnelGroup::in_sync_set(PeerIndex peer) const {
-  return mimp_ && (mimp_->in_sync_set(peer) || !mimp::acting(mimp_->state()));
-}
+bool TunnelGroup::in_sync_set(PeerIndex peer) const { return mimp_ && mimp_->in_sync_set(peer); }
 
 // The owners of blocks that may give some of them away (redundancy rule 11).
 std::set<Slot> TunnelGroup::slots_in_sync_set() const {

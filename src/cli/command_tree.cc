@@ -90,6 +90,7 @@ constexpr std::array kForms = {
     tool("tools perform ipsec gateway <name> tunnel <client> delete ike", Action::DeleteIke),
     tool("tools perform ipsec gateway <name> tunnel <client> liveness", Action::Liveness),
     tool("admin certificate reload", Action::ReloadCertificates),
+    tool("tools perform redundancy multi-chassis reload-keys", Action::ReloadKeys),
     tool("clear ipsec tunnel <name>", Action::ClearTunnel),
     tool("clear ipsec gateway <name> tunnel <client>", Action::ClearClient),
     tool("tools debug ipsec peer <address>", Action::Trace),

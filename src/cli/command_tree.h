@@ -43,6 +43,7 @@ enum class Action : uint8_t {
   MoveDomainNow,
   ExportKeys,
   ReloadCertificates,
+  ReloadKeys,
   ClearTunnel,
   ClearClient,
   Trace,

@@ -241,8 +241,12 @@ const chassis::PeerGroupStatus* find_group(const chassis::Status& status, Tunnel
 
 }  // namespace
 
-Console::Console(chassis::Chassis& chassis, config::Loaded loaded, const platform::Files* pki)
-    : chassis_(chassis), loaded_(std::move(loaded)), pki_(pki) {}
+Console::Console(chassis::Chassis& chassis, config::Loaded loaded, const platform::Files* pki,
+                 ReloadKeys reload_keys)
+    : chassis_(chassis),
+      loaded_(std::move(loaded)),
+      pki_(pki),
+      reload_keys_(std::move(reload_keys)) {}
 
 void Console::run(std::string_view command, const Done& done) {
   if (command.size() > kCommandBytesMax) {
@@ -265,6 +269,9 @@ void Console::perform(const Command& command, const Done& done) {
     case Action::MoveDomain:
     case Action::MoveDomainNow:
       return move_domain(command, done);
+    case Action::ReloadKeys:
+      if (reload_keys_) return reload_keys_(told_later(done));
+      return told_later(done)(failure("there is no configuration file"));
     case Action::ExportKeys:
     case Action::ReloadCertificates:
     case Action::ClearTunnel:
@@ -372,6 +379,7 @@ std::pair<int, std::string> Console::show(const Command& command) const {
     case Action::MoveDomain:
     case Action::MoveDomainNow:
     case Action::ExportKeys:
+    case Action::ReloadKeys:
     case Action::ReloadCertificates:
     case Action::ClearTunnel:
     case Action::ClearClient:

@@ -27,8 +27,12 @@ using Done = std::function<void(int code, std::string text)>;
 
 class Console {
  public:
+  // Reads the keys that chassis share anew, and tells what came of it, maybe later.
+  using ReloadKeys = std::function<void(std::function<void(Result<std::string>)>)>;
+
   // `pki`: the folder of certificates; null: there is none.
-  Console(chassis::Chassis& chassis, config::Loaded loaded, const platform::Files* pki = nullptr);
+  Console(chassis::Chassis& chassis, config::Loaded loaded, const platform::Files* pki = nullptr,
+          ReloadKeys reload_keys = {});
 
   // `done` is called once, maybe later (a switchover takes time). The console may be gone by then;
   // the chassis may not.
@@ -45,6 +49,7 @@ class Console {
   chassis::Chassis& chassis_;
   config::Loaded loaded_;
   const platform::Files* pki_;
+  ReloadKeys reload_keys_;
 };
 
 }  // namespace segw::cli

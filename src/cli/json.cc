@@ -90,6 +90,33 @@ Json ike_json(const chassis::IkeStatus& ike) {
               {"lifetime-ms", milliseconds(ike.lifetime)}};
 }
 
+std::string_view text(mcs::ConfigComparison::Result result) {
+  switch (result) {
+    case mcs::ConfigComparison::Result::Unknown:
+      return "unknown";
+    case mcs::ConfigComparison::Result::Equal:
+      return "equal";
+    case mcs::ConfigComparison::Result::Differs:
+      return "differs";
+  }
+  return "";
+}
+
+Json config_json(const chassis::PeerConfigStatus& config) {
+  return Json{{"tunnel-group", config.group.value},
+              {"comparison", text(config.comparison.result)},
+              {"differing", config.comparison.paths},
+              {"more", config.comparison.more}};
+}
+
+std::string key_name(uint16_t id) { return fmt::format("{:04x}", id); }
+
+Json key_names(const std::vector<uint16_t>& ids) {
+  Json names = Json::array();
+  for (const uint16_t id : ids) names.push_back(key_name(id));
+  return names;
+}
+
 }  // namespace
 
 Json history_json(const std::vector<History::Entry>& history) {
@@ -102,6 +129,8 @@ Json history_json(const std::vector<History::Entry>& history) {
 }
 
 Json to_json(const chassis::PeerStatus& peer) {
+  Json configs = Json::array();
+  for (const auto& config : peer.configs) configs.push_back(config_json(config));
   Json groups = Json::array();
   for (const auto& group : peer.groups) groups.push_back(group_json(group));
   return Json{{"ip-address", peer.address.text()},
@@ -115,13 +144,18 @@ Json to_json(const chassis::PeerStatus& peer) {
               {"bfd", peer.bfd},
               {"last-update", utc_timestamp(peer.last_update)},
               {"authentication", peer.authentication},
+              {"keys", key_names(peer.keys)},
+              {"peer-keys", key_names(peer.peer_keys)},
+              {"mcs-session-key", peer.session_key ? Json(key_name(*peer.session_key)) : Json()},
               {"sync-admin-state", up_down(peer.sync_admin_up)},
               {"sync-oper-state", up_down(peer.mcs_connected)},
               {"sync-down-reason", peer.mcs_down_reason},
+              {"mcs-version", peer.mcs_version},
               {"db-sync-state", mcs::text(peer.sync_state)},
               {"entries", peer.entries},
               {"alarm-entries", peer.alarms},
               {"remote-alarm-entries", peer.remote_alarms},
+              {"configurations", std::move(configs)},
               {"mcs-counters", peer.mcs_counters},
               {"history", history_json(peer.history)},
               {"tunnel-groups", std::move(groups)},
@@ -227,6 +261,7 @@ Json bfd_json(const chassis::Status& status) {
              {"local-address", session.local.text()},
              {"type", session.path == bfd::Path::SingleHop ? "single-hop" : "multihop"},
              {"authentication", session.authenticated},
+             {"received-by-second-key", session.by_second_key},
              {"state", bfd::text(session.state)},
              {"remote-state", bfd::text(session.remote_state)},
              {"diagnostic", static_cast<int>(session.diagnostic)},

@@ -13,6 +13,15 @@ std::string or_not_specified(const std::string& text) {
   return text.empty() ? std::string(kNotSpecified) : text;
 }
 
+std::string key_name(uint16_t id) { return fmt::format("{:04x}", id); }
+
+// Accepted ones, the one that is sent with first.
+std::string key_names(const std::vector<uint16_t>& ids) {
+  std::string names;
+  for (const uint16_t id : ids) names += (names.empty() ? "" : ", ") + key_name(id);
+  return names.empty() ? "--" : names;
+}
+
 std::string tenths(Duration duration) {
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
   return fmt::format("{}.{} secs", whole / 1000, whole % 1000 / 100);
@@ -74,6 +83,22 @@ std::string description_of(const config::Config& config, const IpAddress& peer) 
   return at == config.peers.end() ? "" : at->description;
 }
 
+// `tunnel-group 1` where it is alike; where it is not, a line for each path.
+std::string config_lines(const chassis::PeerStatus& peer) {
+  using Result = mcs::ConfigComparison::Result;
+  std::string text = "Configuration\n";
+  if (peer.configs.empty()) return text + "  nothing is synchronised\n";
+  for (const auto& [group, comparison] : peer.configs) {
+    std::string_view result = "not told by the peer";
+    if (comparison.result == Result::Equal) result = "as the peer's";
+    if (comparison.result == Result::Differs) result = "differs from the peer's";
+    text += fmt::format("  Tunnel Group {:<5}  : {}\n", group.value, result);
+    for (const std::string& path : comparison.paths) text += "    " + path + "\n";
+    if (comparison.more) text += "    (and more)\n";
+  }
+  return text;
+}
+
 std::string sync_peer(const Snapshot& snapshot, const chassis::PeerStatus& peer) {
   std::string text = "Peer\n" + thin_line();
   text += fmt::format("Peer IP Address         : {}\n", peer.address.text());
@@ -125,7 +150,15 @@ std::string peer_table(const chassis::PeerStatus& peer) {
 
 std::string peer_detail(const chassis::PeerStatus& peer) {
   std::string text = peer_table(peer) + "\n" + thick_line();
+  text += fmt::format("Own Keys             : {:<20}Peer's Keys        : {}\n",
+                      key_names(peer.keys), key_names(peer.peer_keys));
+  text += fmt::format("MCS Session Key      : {}\n",
+                      peer.session_key ? key_name(*peer.session_key) : "--");
+  text += thick_line();
   for (const chassis::PeerGroupStatus& group : peer.groups) text += group_detail(group);
+  text += fmt::format("MCS Session Version   : {}\n",
+                      peer.mcs_version == 0 ? "none" : std::to_string(peer.mcs_version));
+  text += config_lines(peer);
   text += "MCS Counters\n" + counter_lines(peer.mcs_counters, 2);
   return text + history_lines(peer.history) + thick_line();
 }

@@ -6,6 +6,7 @@ namespace {
 
 IkeTransform ike_transform(const View& entry) {
   IkeTransform transform;
+  transform.id = entry.number<uint16_t>("id");
   const View auth = entry.at("ike-auth-algorithm");
   transform.lifetime = std::chrono::seconds(entry.number<uint32_t>("isakmp-lifetime"));
   const auto ciphers = read_ciphers(entry.at("ike-encryption-algorithm"), auth);
@@ -19,6 +20,7 @@ IkeTransform ike_transform(const View& entry) {
 
 IpsecTransform ipsec_transform(const View& entry) {
   IpsecTransform transform;
+  transform.id = entry.number<uint16_t>("id");
   transform.suite =
       read_ciphers(entry.at("esp-encryption-algorithm"), entry.at("esp-auth-algorithm"));
   transform.suite.extended_sequence_numbers = entry.flag("extended-sequence-number");
@@ -51,6 +53,7 @@ void read_methods(const View& version, IkePolicy& policy) {
 
 IkePolicy ike_policy(const View& entry, const IkeTransforms& transforms) {
   IkePolicy policy;
+  policy.id = entry.number<uint16_t>("id");
   policy.ipsec_lifetime = std::chrono::seconds(entry.number<uint32_t>("ipsec-lifetime"));
   for (const View& id : entry.each("ike-transform")) {
     const auto found = transforms.find(id.value());

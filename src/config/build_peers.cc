@@ -130,6 +130,16 @@ void read_addresses(const View& entry, const Config& config, McPeer& peer) {
   }
 }
 
+void read_second_key(const View& leaf, McPeer& peer) {
+  if (!leaf.exists()) return;
+  peer.second_authentication_key = SecretBytes(as_bytes(leaf.value()));
+  if (peer.authentication_key.empty())
+    leaf.refuse("needs an authentication-key, to which it is second");
+  if (peer.second_authentication_key == peer.authentication_key) {
+    leaf.refuse("is the authentication-key");
+  }
+}
+
 }  // namespace
 
 std::vector<McPeer> build_peers(const View& root, const Config& config) {
@@ -142,6 +152,7 @@ std::vector<McPeer> build_peers(const View& root, const Config& config) {
     peer.description = entry.text("description");
     peer.enabled = entry.enabled();
     peer.authentication_key = SecretBytes(as_bytes(entry.text("authentication-key")));
+    read_second_key(entry.at("second-authentication-key"), peer);
     const View sync = entry.at("sync");
     peer.sync_enabled = sync.exists() && sync.enabled();
     peer.sync_ipsec = sync.exists() && sync.flag("ipsec");

@@ -4,6 +4,7 @@
 
 #include "config/build.h"
 #include "config/reader.h"
+#include "config/settings.h"
 #include "config/tree.h"
 #include "config/validate.h"
 
@@ -65,9 +66,11 @@ tl::expected<Loaded, ConfigErrors> load(const std::shared_ptr<const Schema>& sch
   validate(draft);
   auto config = build(draft, ports);
   if (!draft.findings.empty()) return tl::unexpected(draft.findings.take());
+  auto settings = std::make_shared<const Settings>(settings_of(*draft.tree));
   mask_secrets(draft.tree->root);
   return Loaded{.config = std::move(config),
                 .tree = std::move(draft.tree),
+                .settings = std::move(settings),
                 .warnings = std::move(draft.warnings)};
 }
 

@@ -49,9 +49,17 @@ using ConfigWarnings = std::vector<ConfigWarning>;
 
 using PortsMap = std::map<std::string, std::string, std::less<>>;  // port or SAP -> device
 
+// One value of a configuration, as hashes: secrets can be compared, and are not there.
+struct Setting {
+  uint64_t path = 0;
+  uint64_t value = 0;
+};
+using Settings = std::vector<Setting>;  // by path
+
 struct Loaded {
   std::shared_ptr<const Config> config;
-  std::shared_ptr<const Tree> tree;  // for info(); holds no secret
+  std::shared_ptr<const Tree> tree;          // for info(); holds no secret
+  std::shared_ptr<const Settings> settings;  // of all but the keys that chassis share
   ConfigWarnings warnings;
 };
 
@@ -72,6 +80,10 @@ struct Loaded {
 // The entries of a list of /configure/ipsec, each as JSON with its defaults; secrets as in info().
 // Costs what the list is long, whatever else is configured.
 [[nodiscard]] std::vector<std::string> ipsec_entries_json(const Tree& tree, std::string_view list);
+// Where `fresh` says something else than what runs, the keys that chassis share apart: paths, ten
+// at most, and in words how many more there are, and how many that `fresh` does not have. Empty: it
+// says the same.
+[[nodiscard]] std::vector<std::string> differences(const Settings& running, const Loaded& fresh);
 // The same configuration, defaults and explicit values alike.
 [[nodiscard]] bool same(const Tree& a, const Tree& b);
 

@@ -52,7 +52,8 @@ struct McPeer {  // redundancy multi-chassis peer
   std::string name;
   std::string description;
   bool enabled = false;
-  SecretBytes authentication_key;  // empty: mcs.key of the state folder
+  SecretBytes authentication_key;         // empty: mcs.key of the state folder
+  SecretBytes second_authentication_key;  // accepted as well, while keys are changed
   bool mc_ipsec = false;
   bool bfd_liveness = false;
   uint8_t hold_on_neighbor_failure = 3;                    // 2..25 keep-alives
@@ -88,6 +89,7 @@ struct MemberPool {  // isa tunnel-member-pool
 };
 
 struct IkeTransform {
+  uint16_t id = 0;
   esp::Encryption encryption = esp::Encryption::AesCbc;
   uint16_t key_bits = 128;
   esp::Integrity integrity = esp::Integrity::HmacSha256_128;
@@ -97,6 +99,7 @@ struct IkeTransform {
 };
 
 struct IkePolicy {
+  uint16_t id = 0;
   std::vector<IkeTransform> transforms;                             // in order of preference
   ike::AuthMethod auth_method = ike::AuthMethod::PreSharedKey;      // the client's
   ike::AuthMethod own_auth_method = ike::AuthMethod::PreSharedKey;  // symmetric is resolved
@@ -158,6 +161,7 @@ struct PeerAuth {
 };
 
 struct IpsecTransform {
+  uint16_t id = 0;
   esp::Suite suite;  // extended_sequence_numbers: offered by us if set
   std::optional<Duration> lifetime;
   std::optional<ike::Group> pfs;  // overrides the policy's

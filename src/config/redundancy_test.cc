@@ -349,6 +349,24 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"transmit-interval 50", "transmit-interval 9", "a number 10..100000 expected"},
         Case{"multiplier 5", "multiplier 21", "a number 1..20 expected"}));
 
+TEST(SharedKey, MayHaveASecondOneBesideIt) {
+  const std::string both = "authentication-key \"old\"\n second-authentication-key \"new\"\n";
+  const auto loaded = load_text(replaced(kStandby, "sync { admin", both + "sync { admin"));
+  ASSERT_TRUE(loaded) << text(loaded.error().front());
+  const McPeer& peer = loaded->config->peers.front();
+  EXPECT_EQ(peer.authentication_key, SecretBytes(as_bytes("old")));
+  EXPECT_EQ(peer.second_authentication_key, SecretBytes(as_bytes("new")));
+  EXPECT_EQ(info(*loaded->tree).find("\"new\""), std::string::npos);
+}
+
+TEST(SharedKey, ASecondOneAloneOrTheSameTwiceIsRefused) {
+  EXPECT_THAT(with("sync { admin", "second-authentication-key \"new\"\n sync { admin"),
+              HasSubstr("needs an authentication-key, to which it is second"));
+  EXPECT_THAT(with("sync { admin",
+                   "authentication-key \"one\"\n second-authentication-key \"one\"\n sync { admin"),
+              HasSubstr("is the authentication-key"));
+}
+
 TEST(Refusal, OfMoreDomainsThanAChassisMayHave) {
   std::string domains = "configure redundancy multi-chassis {\n";
   for (int id = 100; id < 163; ++id) domains += "ipsec-domain " + std::to_string(id) + " { }\n";

@@ -29,9 +29,11 @@ std::optional<uint64_t> next_allowed(const SequenceGrants& grants, Slot own, uin
   return next;
 }
 
-uint64_t takeover_start(const SequenceGrants& grants, Slot own, uint64_t reported) {
+uint64_t takeover_start(const SequenceGrants& grants, Slot own, uint64_t reported,
+                        Position position) {
   if (SEGW_PLANTED(sequence_once)) return std::max<uint64_t>(reported, 1);
-  uint64_t floor = reported;
+  uint64_t floor = std::min(reported, kPositionMax);
+  if (position == Position::LastReport) floor += kUnreportedMax;
   for (const uint64_t bound : grants.bound) floor = std::max(floor, bound);
   floor = std::min(floor, kPositionMax);  // where nothing is left: it must not come to 0 again
   uint64_t block = (floor + kBlockSize - 1) >> kBlockBits;

@@ -26,14 +26,28 @@ constexpr uint64_t kLongRekey = uint64_t{1} << 39;
 // No position or bound is beyond: skips and grants go somewhat above the end of the space.
 constexpr uint64_t kPositionMax = uint64_t{1} << 48;
 
+// What a chassis may have sealed on one SA after the last report of it that its successor has
+// (docs/decisions/0103): the smallest packets that a 10 Gbit/s line carries in 0.38 s, or 0.8
+// million packets a second for the 5 s after which a silent MCS link is closed.
+constexpr uint64_t kUnreportedMax = uint64_t{1} << 22;
+
+// How well a chassis that begins to act knows where its predecessor was.
+enum class Position : uint8_t {
+  Exact,       // there was none but itself, or it stopped and told its windows (rule 23)
+  LastReport,  // it was lost, and sealed on after its last report
+};
+
 [[nodiscard]] Slot owner_of(uint64_t sequence, uint8_t slots);
 [[nodiscard]] bool allowed(const SequenceGrants& grants, Slot own, uint64_t sequence);
 // The first number at or above `from` that `own` may use; nothing where the space ends.
 [[nodiscard]] std::optional<uint64_t> next_allowed(const SequenceGrants& grants, Slot own,
                                                    uint64_t from, bool extended);
 // Where a chassis that begins to act goes on: its first own block above every bound it knows and
-// above the position last reported.
-[[nodiscard]] uint64_t takeover_start(const SequenceGrants& grants, Slot own, uint64_t reported);
+// above all that was sent. Bounds alone do not say that: a predecessor whose grants did not come in
+// time went on beyond them in its own blocks. Those are given away later, so a start below what was
+// sent there would repeat it.
+[[nodiscard]] uint64_t takeover_start(const SequenceGrants& grants, Slot own, uint64_t reported,
+                                      Position position);
 // Numbers have been used or jumped over until an SA is to be rekeyed.
 [[nodiscard]] bool worn(uint64_t next, bool extended);
 // Numbers from `next` to where the space ends.

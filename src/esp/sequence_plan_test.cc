@@ -39,9 +39,25 @@ TEST(SequencePlan, AnAbsentSlotIsJumpedOverAndHurriesNobody) {
 TEST(SequencePlan, ATakeoverStartsInAnOwnBlockAboveAllThatIsKnown) {
   const SequenceGrants grants{
       .slots = 2, .grantee = kZero, .bound = {4 * kBlockSize, 4 * kBlockSize}};
-  EXPECT_EQ(takeover_start(grants, kOne, 100), 5 * kBlockSize);
-  EXPECT_EQ(takeover_start(grants, kZero, 100), 4 * kBlockSize);
-  EXPECT_EQ(takeover_start(grants, kOne, 9 * kBlockSize + 1), 11 * kBlockSize);
+  EXPECT_EQ(takeover_start(grants, kOne, 100, Position::Exact), 5 * kBlockSize);
+  EXPECT_EQ(takeover_start(grants, kZero, 100, Position::Exact), 4 * kBlockSize);
+  EXPECT_EQ(takeover_start(grants, kOne, 9 * kBlockSize + 1, Position::Exact), 11 * kBlockSize);
+}
+
+// Redundancy rule 11: what was sent since the last report is below, though no bound says so.
+TEST(SequencePlan, ATakeoverFromALostChassisStartsAboveWhatItCanHaveSentSinceItsLastReport) {
+  const SequenceGrants none{.slots = 2};
+  for (const uint64_t reported : {uint64_t{1}, 100 + 6 * kBlockSize, kShortRekey}) {
+    const uint64_t start = takeover_start(none, kOne, reported, Position::LastReport);
+    EXPECT_GE(start, reported + kUnreportedMax);
+    EXPECT_LT(start, reported + kUnreportedMax + 2 * kBlockSize);
+    EXPECT_EQ(owner_of(start, 2), kOne);
+    EXPECT_EQ(start % kBlockSize, 0U);
+  }
+  // A bound beyond that says more.
+  const uint64_t far = 3 * kUnreportedMax;
+  const SequenceGrants grants{.slots = 2, .grantee = kZero, .bound = {far, far}};
+  EXPECT_EQ(takeover_start(grants, kOne, 1, Position::LastReport), far + kBlockSize);
 }
 
 // Two chassis act at once after a split, each from what it knows: no number is used by both.
@@ -50,7 +66,7 @@ TEST(SequencePlan, ASplitRepeatsNothing) {
       .slots = 2, .grantee = kZero, .bound = {4 * kBlockSize, 4 * kBlockSize}};
   std::set<uint64_t> used;
   uint64_t zero = 3 * kBlockSize;
-  uint64_t one = takeover_start(grants, kOne, 2 * kBlockSize);
+  uint64_t one = takeover_start(grants, kOne, 2 * kBlockSize, Position::Exact);
   for (uint64_t i = 0; i < 6 * kBlockSize; ++i) {
     zero = *next_allowed(grants, kZero, zero, false);
     one = *next_allowed(grants, kOne, one, false);
@@ -62,9 +78,11 @@ TEST(SequencePlan, ASplitRepeatsNothing) {
 TEST(SequencePlan, NoBoundMakesATakeoverBeginAnew) {
   const SequenceGrants grants{.slots = 2, .grantee = {0}, .bound = {UINT64_MAX, UINT64_MAX, 0, 0}};
   for (const uint64_t reported : {uint64_t{1}, UINT64_MAX}) {
-    const uint64_t start = takeover_start(grants, Slot{0}, reported);
-    EXPECT_FALSE(next_allowed(grants, Slot{0}, start, true));
-    EXPECT_FALSE(next_allowed(grants, Slot{0}, start, false));
+    for (const Position position : {Position::Exact, Position::LastReport}) {
+      const uint64_t start = takeover_start(grants, Slot{0}, reported, position);
+      EXPECT_FALSE(next_allowed(grants, Slot{0}, start, true));
+      EXPECT_FALSE(next_allowed(grants, Slot{0}, start, false));
+    }
   }
 }
 

@@ -37,17 +37,16 @@ EngineImpl::EngineImpl(platform::Platform& platform, GroupSettings settings, Tab
       tables_(tables),
       host_(host),
       counters_(*settings_),
-      cookie_key_(settings_->cookie_key),
+      cookie_keys_(settings_->cookie_keys),
       timer_(platform, [this] { on_timer(); }),
       set_up_timer_(platform, [this] { on_set_up_timer(); }),
       init_timer_(platform, [this] { on_init_turn(); }),
       fragment_timer_(platform, [this] { on_fragments_expired(); }),
       turn_timer_(platform, [this] { on_turn(); }),
       work_(platform) {
-  if (cookie_key_.empty()) {
+  if (cookie_keys_.empty()) {
     constexpr size_t kKeySize = 32;
-    cookie_key_ = SecretBytes(kKeySize);
-    platform_.rng.fill(cookie_key_.writable());
+    platform_.rng.fill(cookie_keys_.emplace_back(kKeySize).writable());
   }
   note_configured_ranges();
 }

@@ -87,7 +87,8 @@ struct GroupSettings {
   uint32_t rekeys_per_second = 50;  // of those, and of rekey_in_turn(); at least 1
   uint32_t half_open_cookie_threshold = 100;  // above: cookies are demanded
   uint32_t half_open_max = 1000;              // dropped first, oldest first
-  SecretBytes cookie_key;                     // the same on all chassis; empty: one is drawn
+  // The same on all chassis: cookies are made with the first, and hold by any. None: one is drawn.
+  std::vector<SecretBytes> cookie_keys;
   std::vector<TunnelSettings> tunnels;
   std::vector<GatewaySettings> gateways;
 };
@@ -195,8 +196,9 @@ class Engine {
   // is unknown (redundancy rule 22). False until it is said, and after activate().
   virtual void set_complete(bool complete) = 0;
   virtual void on_unknown_esp(const UnknownEsp& packet) = 0;
-  // Certificates, authorities and revocation lists were read anew. `settings` are those given
-  // before in everything else. SAs that stand stay; who authenticates from now on is judged by it.
+  // Certificates, authorities and revocation lists were read anew, or cookie_keys are others.
+  // `settings` are those given before in everything else. SAs that stand stay; who authenticates
+  // from now on is judged by it.
   virtual void renew_authentication(const GroupSettings& settings) = 0;
   // As of now, unlike those of the tables.
   [[nodiscard]] virtual Duration age(const IkeSa& sa) const = 0;

@@ -60,10 +60,12 @@ bool EngineImpl::admit(const Datagram& datagram, const Header& header) {
   const CookieFor whom{
       .nonce = peek->nonce, .address = datagram.remote.address, .initiator = header.initiator};
   const auto wall = platform_.clock.wall();
-  if (!cookie_holds(cookie_key_, whom, peek->cookie, wall)) {
+  if (std::ranges::none_of(cookie_keys_, [&](const SecretBytes& key) {
+        return cookie_holds(key, whom, peek->cookie, wall);
+      })) {
     counters_.add("cookies-asked");
     send_unprotected(datagram, header, IkeSpi{},
-                     {notify(NotifyType::Cookie, make_cookie(cookie_key_, whom, wall))});
+                     {notify(NotifyType::Cookie, make_cookie(cookie_keys_.front(), whom, wall))});
     return false;
   }
   if (half_open_of(datagram.remote.address) >= kHalfOpenOfOneMax) {

@@ -12,7 +12,7 @@ constexpr size_t kCookieSize = 36;
 
 GroupSettings attacked() {
   GroupSettings settings = with_cookies_above(0);
-  settings.cookie_key = SecretBytes(Bytes(32, 4));
+  settings.cookie_keys = {SecretBytes(Bytes(32, 4))};
   return settings;
 }
 

@@ -66,6 +66,8 @@ EngineImpl::Authenticated EngineImpl::authenticate(const Configured& configured,
 void EngineImpl::renew_authentication(const GroupSettings& settings) {
   configured_ = std::make_shared<const Configured>(settings);
   settings_ = &configured_->settings;
+  // Chassis that have no key in common keep the one that they drew.
+  if (!settings_->cookie_keys.empty()) cookie_keys_ = settings_->cookie_keys;
 }
 
 void EngineImpl::on_auth(IkeSa& sa, Request& request) {

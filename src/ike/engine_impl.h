@@ -381,6 +381,7 @@ class EngineImpl final : public Engine {
   void forget_unmade(const PendingRequest& done, Changes& changes);
   void settle_child_rekey(const PendingRequest& done, Spi made, const Bytes& lowest,
                           Changes& changes);
+  [[nodiscard]] bool may_be_on_its_way(Spi spi);
   void child_refused(IkeSa& sa, const PendingRequest& done, const payload::Notify* refusal);
 
   // engine_turns.cc
@@ -427,6 +428,7 @@ class EngineImpl final : public Engine {
   bool on_sync_request(IkeSa& sa, const Datagram& datagram, const Header& header,
                        const Plain& plain);
   void begin_sync(IkeSa& sa);
+  void want_numbers(const IkeSa& sa, Runtime& run);
   [[nodiscard]] bool sync_turn_is_over();
   [[nodiscard]] bool syncs_instead(const IkeSa& sa, const Runtime& run) const;
   void on_sync_answer(IkeSa& sa, const std::vector<Payload>& payloads);
@@ -467,7 +469,7 @@ class EngineImpl final : public Engine {
   bool active_ = false;
   bool clean_ = true;        // how we came to act
   uint64_t activation_ = 0;  // counts them: what workers bring of an earlier one is void
-  SecretBytes cookie_key_;
+  std::vector<SecretBytes> cookie_keys_;  // never empty
   Lockout lockout_;
   struct QueuedInit {
     Datagram datagram;

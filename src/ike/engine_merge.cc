@@ -33,8 +33,7 @@ void EngineImpl::begin_anew(IkeSa& sa, bool served) {
   Runtime& run = runtime(sa);
   if (served) {
     run.heard = heard;  // redundancy rule 18
-    run.sync_wanted = sa.peer_supports_message_id_sync;
-    run.replay_wanted = sa.peer_supports_replay_counter_sync;
+    want_numbers(sa, run);
     run.liveness_wanted = !run.sync_wanted;
     counters_.add("merged-from-the-other");
   }

@@ -17,6 +17,8 @@ constexpr uint8_t kRetoldMax = 2;
 constexpr Duration kOldInbound = std::chrono::minutes(3);
 // RFC 7296 2.25: TEMPORARY_FAILURE is for a moment.
 constexpr Duration kMomentFirst = std::chrono::seconds(3);
+// RFC 7296 2.4: a request is repeated for "at least several minutes before giving up".
+constexpr Duration kAskedFor = std::chrono::minutes(4);
 constexpr Duration kMomentMost = std::chrono::seconds(60);
 // Any other refusal will hardly change by itself.
 constexpr Duration kRefusedFirst = std::chrono::seconds(30);
@@ -252,6 +254,13 @@ void EngineImpl::settle_child_rekey(const PendingRequest& done, Spi made, const 
 }
 
 // What each refusal means is in docs/protocols/ikev2.md.
+// The client asked for it, and perhaps our answer has not come there: a takeover was in between.
+bool EngineImpl::may_be_on_its_way(Spi spi) {
+  const auto child = tables_.child_sas.find(spi);
+  return child != tables_.child_sas.end() && !child->second.initiator &&
+         host_.position(spi).inbound_highest == 0 && age_of(child->second) < kAskedFor;
+}
+
 void EngineImpl::child_refused(IkeSa& sa, const PendingRequest& done,
                                const payload::Notify* refusal) {
   counters_.add("child-refused-" + number_of(refusal));
@@ -259,6 +268,9 @@ void EngineImpl::child_refused(IkeSa& sa, const PendingRequest& done,
   const bool rekeys = done.kind == Kind::RekeyChild;
   BackOff& again = rekeys ? run.child_rekeys[done.child] : run.entries[done.entry];
   if (is(refusal, NotifyType::TemporaryFailure)) {
+    return back_off(again, kMomentFirst, kMomentMost);
+  }
+  if (rekeys && is(refusal, NotifyType::ChildSaNotFound) && may_be_on_its_way(done.child)) {
     return back_off(again, kMomentFirst, kMomentMost);
   }
   if (rekeys && is(refusal, NotifyType::ChildSaNotFound)) {

@@ -1,6 +1,7 @@
 // Message IDs and ESP numbers after a takeover (RFC 6311): as the cluster we ask, as somebody's
 // peer we answer. What the numbers become is decided in message_id_sync.cc and
 // replay_counter_sync.cc.
+#include "esp/algorithm.h"
 #include "ike/engine_impl.h"
 #include "ike/message_id_sync.h"
 #include "ike/replay_counter_sync.h"
@@ -92,8 +93,20 @@ bool EngineImpl::on_sync_request(IkeSa& sa, const Datagram& datagram, const Head
   return true;
 }
 
-// Only who speaks and does not answer may be out of step: numbers do not mend a broken path, and
-// strongSwan 5.9.8 ends an IKE SA with AES-GCM when it is to answer message ID 0 a second time.
+// Somebody else may have gone on with the client: its message IDs are to be looked at. strongSwan
+// (5.9.8 and later) ends an IKE SA with a combined mode cipher when it is to use message ID 0,
+// which a synchronisation has, for a second time. Such a client is asked something ordinary first,
+// and nothing else; it synchronises only if it does not answer that although it speaks.
+void EngineImpl::want_numbers(const IkeSa& sa, Runtime& run) {
+  const bool used_zero =
+      (sa.we_initiated ? sa.next_request_in : sa.next_request_out) > 0 || sa.highest_m1 > 0;
+  const bool in_danger = used_zero && esp::algorithm(sa.suite.encryption).combined();
+  run.sync_wanted = sa.peer_supports_message_id_sync && !in_danger;
+  run.replay_wanted = sa.peer_supports_replay_counter_sync;
+  run.liveness_wanted = sa.peer_supports_message_id_sync && in_danger;
+}
+
+// Only who speaks and does not answer may be out of step: numbers do not mend a broken path.
 bool EngineImpl::syncs_instead(const IkeSa& sa, const Runtime& run) const {
   // What came before the request may be told after it: an ISA tells of ESP each 100 ms (rule 20).
   if (run.last_heard <= run.asked_at + kToldLate) return false;

@@ -145,6 +145,37 @@ TEST_F(SyncedIke, WhoIsSilentIsAskedTheSameAgain) {
   EXPECT_TRUE(asked(one_.run_for(60s)).empty());
 }
 
+// strongSwan ends an IKE SA with AES-GCM when it is to use message ID 0 a second time.
+TEST_F(SyncedIke, WhoHasAnsweredMessageId0IsAskedSomethingOrdinaryFirst) {
+  connect();
+  one_.engine->ask_liveness(one_.only_ike().our_spi());
+  one_.run_for(1s);
+  one_.give(client_.seal(Exchange::Informational, {}, 0, true));
+  Gateway other(one_, group_settings());
+  EXPECT_TRUE(client_.open(other.ask(client_.request(Exchange::Informational, liveness()))));
+  const auto sent = other.run_for(1s);
+  ASSERT_EQ(sent.size(), 1U);
+  const auto header = decode_header(sent[0].message);
+  ASSERT_TRUE(header);
+  EXPECT_EQ(header->exchange, static_cast<uint8_t>(Exchange::Informational));
+  EXPECT_EQ(header->message_id, 1U);
+  EXPECT_TRUE(asked(sent).empty());
+  other.give(client_.seal(Exchange::Informational, {}, 1, true));
+  EXPECT_TRUE(asked(other.run_for(60s)).empty()) << "it is in step";
+}
+
+TEST_F(SyncedIke, WhoSpeaksAndDoesNotAnswerEvenThatSynchronises) {
+  connect();
+  one_.engine->ask_liveness(one_.only_ike().our_spi());
+  one_.run_for(1s);
+  one_.give(client_.seal(Exchange::Informational, {}, 0, true));
+  Gateway other(one_, group_settings());
+  other.ask(client_.request(Exchange::Informational, liveness()));
+  other.run_for(1s);
+  other.engine->heard(other.only_ike().our_spi());
+  EXPECT_EQ(asked(other.run_for(30s)).size(), 1U);
+}
+
 // ---- as the peer ----
 
 TEST_F(SyncedIke, AClustersRequestIsAnsweredWithTheHigherNumbers) {

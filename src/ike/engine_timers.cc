@@ -45,8 +45,7 @@ EngineImpl::Runtime& EngineImpl::runtime(const IkeSa& sa) {
     at->second.resend_at = now;  // a request that another chassis left unanswered: at once
     at->second.heard = clean_;
     // Redundancy rule 19: the client may have gone on with a chassis that told nobody.
-    at->second.sync_wanted = !clean_ && sa.peer_supports_message_id_sync;
-    at->second.replay_wanted = !clean_ && sa.peer_supports_replay_counter_sync;
+    if (!clean_) want_numbers(sa, at->second);
   }
   return at->second;
 }
@@ -121,8 +120,9 @@ EngineImpl::Task EngineImpl::next_task(const IkeSa& sa, Instant now) {
   // Redundancy rule 18: nothing is asked of a client that was not heard since an unclean takeover.
   if (!run.heard || sa.state != IkeState::Established) return next;
   if (run.sync_wanted) return {.kind = Task::Kind::SyncMessageIds, .at = Instant{}};
-  if (run.replay_wanted) return {.kind = Task::Kind::SyncReplayCounters, .at = Instant{}};
   const bool ends = next.at <= now;  // it may be for what was answered there
+  if (run.liveness_wanted && !ends) return {.kind = Task::Kind::Liveness, .at = Instant{}};
+  if (run.replay_wanted) return {.kind = Task::Kind::SyncReplayCounters, .at = Instant{}};
   if (sa.address_unverified && !ends) return {.kind = Task::Kind::CheckAddress, .at = Instant{}};
   add_rekeys(sa, run, now, next);
   const TunnelSettings* settings = tunnel(sa);
@@ -131,7 +131,6 @@ EngineImpl::Task EngineImpl::next_task(const IkeSa& sa, Instant now) {
     consider(at, now, next.at, [&] { next = {.kind = Task::Kind::Liveness, .at = next.at}; });
   };
   if (settings != nullptr && settings->dpd) ask_liveness(run.last_heard + settings->dpd_interval);
-  if (run.liveness_wanted) ask_liveness(now);
   return next;
 }
 

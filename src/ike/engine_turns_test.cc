@@ -180,6 +180,45 @@ TEST_F(Turns, AfterAnUncleanTakeoverOnlyWhoWasHeardIsAsked) {
   EXPECT_EQ(now[0].client + now[1].client, 11U);
 }
 
+// Found with strongSwan: it asked the chassis that died, and what that answered came when it asked
+// again. Until then it knows nothing of the CHILD SA that it will use.
+TEST_F(Turns, WhatTheClientDoesNotKnowYetIsNotTakenFromIt) {
+  Client& client = clients_[0];
+  const Bytes request = client.rekey_child_request(client.child_spi);
+  const Bytes answer = one(before_, 0, request);  // it is lost
+  ASSERT_FALSE(answer.empty());
+  take_over();
+  const Spi made = child_of(0);
+  std::optional<Asked> of_it;
+  for (const Asked& each : asked(10s)) {
+    if (each.client == 0) of_it = each;
+    if (each.client != 0) agree(each);
+  }
+  ASSERT_TRUE(of_it && of_it->rekeys_child());
+  refuse(*of_it, NotifyType::ChildSaNotFound);
+  EXPECT_EQ(one(gateway(), 0, request), answer);
+  EXPECT_TRUE(gateway().state.child_sas.contains(made));
+  EXPECT_TRUE(gateway().host.installed.contains(made));
+  // Later it does.
+  bool asked_again = false;
+  for (int i = 0; i < 10; ++i) {
+    for (const Asked& each : asked(1s)) asked_again = asked_again || each.client == 0;
+  }
+  EXPECT_TRUE(asked_again);
+}
+
+// Who has used it and knows it no more has deleted it.
+TEST_F(Turns, WhatTheClientUsedAndDoesNotKnowGoes) {
+  take_over();
+  const Spi used = child_of(0);
+  gateway().host.positions[used].inbound_highest = 7;
+  for (const Asked& each : asked(10s)) {
+    if (each.client == 0) refuse(each, NotifyType::ChildSaNotFound);
+    if (each.client != 0) agree(each);
+  }
+  EXPECT_FALSE(gateway().state.child_sas.contains(used));
+}
+
 TEST_F(Turns, ATemporaryFailureIsAskedAgainLaterAndAnyOtherRefusalNever) {
   take_over();
   const auto first = asked(1250ms);

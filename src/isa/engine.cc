@@ -100,6 +100,7 @@ void Engine::on_timer(Instant now, Output& out) {
     drops.counts.push_back(DropCount{.reason = reason, .count = count});
   }
   if (!drops.counts.empty()) out.to_segwd.emplace_back(std::move(drops));
+  out.to_segwd.emplace_back(Alive{});
 }
 
 // ---- control ----
@@ -150,7 +151,8 @@ void Engine::set_role(const SetRole& message, Instant now, Output& out) {
     iv_epoch_ = message.iv_epoch;
     for (auto& [spi, sa] : sas_) {
       // Rule 11: a chassis that begins to act goes on in its own block, above every bound it knows.
-      sa.outbound_next = esp::takeover_start(sa.sa.grants, setup_.slot, sa.outbound_next);
+      sa.outbound_next =
+          esp::takeover_start(sa.sa.grants, setup_.slot, sa.outbound_next, message.position);
       sa.moved = false;
       sa.low_wait = kLowInterval;
     }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "isa/testing.h"
 #include "platform/testing/fake_platform.h"
 
@@ -128,6 +130,16 @@ TEST_F(EngineTest, EveryActivationStartsInAnOwnBlockAboveWhatWasUsed) {
   EXPECT_GT(second, first);
   EXPECT_EQ(esp::owner_of(second, 2), Slot{0});
   EXPECT_EQ(second % esp::kBlockSize, 0U);
+}
+
+TEST_F(EngineTest, AfterALostChassisItStartsAboveWhatThatCanHaveSentSinceItsReport) {
+  tell(SetWindow{
+      .window = {.inbound_spi = ends_.gateway.inbound_spi, .outbound_next = 40000, .seen = {}}});
+  tell(Vouch{.deadline = now_ + seconds(1)});
+  tell(SetRole{.role = Role::Acting, .iv_epoch = 3, .position = esp::Position::LastReport});
+  const uint64_t first = sequence_of(from_core().to_public.at(0));
+  EXPECT_GE(first, 40000 + esp::kUnreportedMax);
+  EXPECT_EQ(esp::owner_of(first, 2), Slot{0});
 }
 
 TEST_F(EngineTest, BufferingKeepsPacketsInOrderForTheActivation) {
@@ -324,6 +336,18 @@ TEST_F(EngineTest, ReportsActivityAndLowSequenceSpace) {
   const Output sent = from_core();
   ASSERT_EQ(sent.to_segwd.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<SequenceLow>(sent.to_segwd[0]));
+}
+
+TEST_F(EngineTest, SaysThatItIsAliveThoughThereIsNothingElseToSay) {
+  for (int i = 0; i < 3; ++i) {
+    now_ += kActivityInterval;
+    Output out;
+    engine_.on_timer(now_, out);
+    EXPECT_EQ(std::ranges::count_if(
+                  out.to_segwd,
+                  [](const FromIsa& message) { return std::holds_alternative<Alive>(message); }),
+              1);
+  }
 }
 
 TEST_F(EngineTest, SurvivesEveryFlippedBitOfAPacket) {

@@ -36,6 +36,7 @@ enum class Type : uint8_t {
   Frozen = 68,
   Drops = 69,
   UnknownEsp = 70,
+  Alive = 71,
 };
 
 void write_text(wire::Writer& out, const std::string& text) {
@@ -103,6 +104,7 @@ struct Encoder {
   void operator()(const SetRole& m) const {
     type(Type::SetRole);
     out.u8(static_cast<uint8_t>(m.role)).u32(m.iv_epoch);
+    out.u8(static_cast<uint8_t>(m.position));
   }
   void operator()(const Vouch& m) const {
     type(Type::Vouch);
@@ -187,6 +189,7 @@ struct Encoder {
     isa::write(out, m.remote);
     out.u32(m.spi.value).u32(m.size);
   }
+  void operator()(const Alive& /*m*/) const { type(Type::Alive); }
 };
 
 Duration read_span(wire::Reader& in, Duration most, std::string_view field) {
@@ -247,6 +250,9 @@ SetRole read_role(wire::Reader& in) {
   m.role = static_cast<Role>(role);
   m.iv_epoch = in.u32("iv-epoch");
   if (m.iv_epoch >= kIvEpochEnd) in.refuse("iv-epoch");
+  const uint8_t position = in.u8("position");
+  if (position > static_cast<uint8_t>(esp::Position::LastReport)) in.refuse("position");
+  m.position = static_cast<esp::Position>(position);
   return m;
 }
 
@@ -398,6 +404,8 @@ wire::Decoded<FromIsa> decode_from_isa(ByteView bytes) {
       return in.finish(FromIsa(read_drops(in)));
     case static_cast<uint8_t>(Type::UnknownEsp):
       return in.finish(FromIsa(read_unknown_esp(in)));
+    case static_cast<uint8_t>(Type::Alive):
+      return in.finish(FromIsa(Alive{}));
     default:
       in.refuse("type");
       return in.finish(FromIsa(Ready{}));

@@ -13,6 +13,7 @@
 #include "base/ip_address.h"
 #include "base/time.h"
 #include "esp/child_sa.h"
+#include "esp/sequence_plan.h"
 #include "esp/tunnel_options.h"
 #include "wire/reader.h"
 
@@ -49,6 +50,7 @@ struct Setup {  // first message; fixed for the process's life
 struct SetRole {
   Role role = Role::Closed;
   uint32_t iv_epoch = 0;  // 22 bits, for Acting; new for every activation (rule 12)
+  esp::Position position = esp::Position::Exact;  // for Acting: of the windows it was told
 };
 struct Vouch {  // self-fencing: no packet is sealed or opened at or after this instant (rule 8)
   Instant deadline{};
@@ -131,7 +133,10 @@ struct Drops {
   std::vector<DropCount> counts;
 };
 
-using FromIsa = std::variant<Ready, PuntIke, Activity, SequenceLow, Frozen, Drops, UnknownEsp>;
+struct Alive {};  // every kActivityInterval, whatever there is to do: its loop turns
+
+using FromIsa =
+    std::variant<Ready, PuntIke, Activity, SequenceLow, Frozen, Drops, UnknownEsp, Alive>;
 
 Bytes encode(const ToIsa& message);
 Bytes encode(const FromIsa& message);

@@ -36,7 +36,7 @@ std::vector<ToIsa> every_command() {
                 .public_mtu = 1400,
                 .reassembly_wait = std::chrono::milliseconds(700),
                 .gateways = {prefix.address}},
-          SetRole{.role = Role::Acting, .iv_epoch = 77},
+          SetRole{.role = Role::Acting, .iv_epoch = 77, .position = esp::Position::LastReport},
           Vouch{.deadline = Instant(std::chrono::seconds(5))},
           InstallSa{.sa = ends.gateway,
                     .options = options,
@@ -70,7 +70,8 @@ std::vector<FromIsa> every_report() {
           UnknownEsp{.local = endpoint("10.10.20.1", 0).address,
                      .remote = endpoint("10.10.10.1", 4500),
                      .spi = {5},
-                     .size = 6}};
+                     .size = 6},
+          Alive{}};
 }
 
 template <typename Message, typename Decode>
@@ -100,6 +101,7 @@ TEST(IsaWire, RefusesUnknownTypesAndRoles) {
   EXPECT_EQ(decode_to_isa(Bytes{63}).error().field, "type");
   EXPECT_EQ(decode_to_isa(Bytes{2, 3, 0, 0, 0, 0}).error().field, "role");
   EXPECT_EQ(decode_to_isa(Bytes{2, 2, 0, 0x40, 0, 0}).error().field, "iv-epoch");
+  EXPECT_EQ(decode_to_isa(Bytes{2, 2, 0, 0, 0, 1, 2}).error().field, "position");
   EXPECT_FALSE(decode_to_isa({}));
 }
 

@@ -22,13 +22,13 @@ std::deque<DigestKey> all_keys(const GroupState& state) {
   return keys;
 }
 
-std::optional<uint64_t> digest_of(const GroupState& state, const DigestKey& key) {
+std::optional<uint64_t> digest_of(const GroupState& state, const DigestKey& key, uint32_t version) {
   if (key.first) {
     const auto at = state.child_sas.find(Spi{static_cast<uint32_t>(key.second)});
-    return at == state.child_sas.end() ? std::nullopt : std::optional(digest(at->second));
+    return at == state.child_sas.end() ? std::nullopt : std::optional(digest(at->second, version));
   }
   const auto at = state.ike_sas.find(IkeSpi{key.second});
-  return at == state.ike_sas.end() ? std::nullopt : std::optional(digest(at->second));
+  return at == state.ike_sas.end() ? std::nullopt : std::optional(digest(at->second, version));
 }
 
 std::optional<Record> record_of(const GroupState& state, const DigestKey& key) {
@@ -70,7 +70,7 @@ void DigestSender::send_some() {
   for (size_t i = 0; i < kDigestsAtOnce && !keys_.empty(); ++i) {
     const DigestKey key = keys_.front();
     keys_.pop_front();
-    const auto value = digest_of(host_.state(), key);
+    const auto value = digest_of(host_.state(), key, link_.version());
     if (!value) continue;
     pb::Digest* entry = digests.add_entries();
     entry->set_child(key.first);

@@ -19,7 +19,8 @@ constexpr Duration kUnsentPoll = std::chrono::milliseconds(5);
 using DigestKey = std::pair<bool, uint64_t>;  // (is a CHILD SA, our SPI)
 
 [[nodiscard]] std::deque<DigestKey> all_keys(const GroupState& state);
-[[nodiscard]] std::optional<uint64_t> digest_of(const GroupState& state, const DigestKey& key);
+[[nodiscard]] std::optional<uint64_t> digest_of(const GroupState& state, const DigestKey& key,
+                                                uint32_t version);
 // The SA as a record; nothing if it is gone.
 [[nodiscard]] std::optional<Record> record_of(const GroupState& state, const DigestKey& key);
 

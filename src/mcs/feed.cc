@@ -23,6 +23,7 @@ Feed::Feed(platform::Platform& platform, GroupLink& link, PeerIndex peer, GroupN
       group_(group),
       digest_sender_(platform, link, name_, group.host()),
       offer_sender_(platform, link, name_, group.host()),
+      config_(link, name_, peer, group.host()),
       timer_(platform, [this] { on_timer(); }),
       window_timer_(platform, [this] { flush_windows(); }),
       again_timer_(platform, [this] { compare_again(); }) {
@@ -218,6 +219,7 @@ void Feed::on_link(bool up) {
     acked_ = 0;
     if (group_.writes()) set_synced(false);
   }
+  config_.on_link(up);
   group_.on_link(*this, up);
 }
 
@@ -231,6 +233,14 @@ void Feed::on_message(const pb::Group& message) {
       return on_ack(message.ack());
     case pb::Group::kOffer:
       return on_offer(message.offer());
+    case pb::Group::kConfigDigest:
+      return config_.on_digest(message.config_digest());
+    case pb::Group::kConfigAsk:
+      return config_.on_ask(message.config_ask());
+    case pb::Group::kConfigParts:
+      return config_.on_parts(message.config_parts());
+    case pb::Group::kConfigSettings:
+      return config_.on_settings(message.config_settings());
     case pb::Group::BODY_NOT_SET:
       return count("group-message-unknown");
     case pb::Group::kBase:

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "mcs/config_exchange.h"
 #include "mcs/digests.h"
 #include "mcs/group_link.h"
 #include "mcs/journal.h"
@@ -76,6 +77,9 @@ class Feed final : public LinkUser {
   DigestSender& digests() { return digest_sender_; }
   OfferSender& offers() { return offer_sender_; }
 
+  // Either side.
+  [[nodiscard]] const ConfigComparison& config() const { return config_.comparison(); }
+
   // LinkUser
   [[nodiscard]] const GroupName& name() const override { return name_; }
   void on_link(bool up) override;
@@ -129,6 +133,7 @@ class Feed final : public LinkUser {
   Position announced_held_;
   DigestSender digest_sender_;
   OfferSender offer_sender_;
+  ConfigExchange config_;
   platform::Timer timer_;
   platform::Timer window_timer_;
   platform::Timer again_timer_;  // while something is unusable

@@ -44,7 +44,7 @@ void Feed::compare_some() {
   for (size_t i = 0; i < kDigestsAtOnce && !to_compare_.empty(); ++i) {
     const DigestKey key = to_compare_.front();
     to_compare_.pop_front();
-    const auto ours = digest_of(group_.host().state(), key);
+    const auto ours = digest_of(group_.host().state(), key, link_.version());
     if (!ours) continue;  // gone meanwhile: the journal says so
     const auto theirs = peer_digests_.find(key);
     if (theirs == peer_digests_.end() || theirs->second != *ours) {

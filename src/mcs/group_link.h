@@ -23,8 +23,11 @@ class GroupLink {
   virtual ~GroupLink() = default;
   virtual void join(LinkUser& user) = 0;
   virtual void leave(LinkUser& user) = 0;
-  virtual void send(const pb::Frame& frame) = 0;  // dropped while the link is down
+  // Dropped while the link is down, and if the session's version has no such message.
+  virtual void send(const pb::Frame& frame) = 0;
   [[nodiscard]] virtual bool up() const = 0;
+  // Of the session, or of the last one.
+  [[nodiscard]] virtual uint32_t version() const = 0;
   [[nodiscard]] virtual size_t unsent() const = 0;
   [[nodiscard]] virtual Counters& counters_of_link() = 0;
   virtual void note(std::string text) = 0;  // into the link's history

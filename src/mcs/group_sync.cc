@@ -64,6 +64,12 @@ bool GroupSyncImpl::merging() const {
   return std::ranges::any_of(feeds_, [](const auto& feed) { return feed->merging(); });
 }
 
+const ConfigComparison& GroupSyncImpl::config(PeerIndex peer) const {
+  static const ConfigComparison kUnknown;
+  const Feed* of_peer = feed(peer);
+  return of_peer != nullptr ? of_peer->config() : kUnknown;
+}
+
 void GroupSyncImpl::become_writer(Activation activation) {
   if (!writer_) base_ = copying_ || lacks_something_ ? Position{} : held_;
   writer_ = true;

@@ -43,6 +43,7 @@ class GroupSyncImpl final : public GroupSync, FeedGroup {
   [[nodiscard]] Position position() const override;
   [[nodiscard]] uint64_t peer_unusable(PeerIndex peer) const override;
   [[nodiscard]] bool merging() const override;
+  [[nodiscard]] const ConfigComparison& config(PeerIndex peer) const override;
 
  private:
   // FeedGroup

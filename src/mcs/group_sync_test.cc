@@ -267,7 +267,7 @@ TEST(Reader, AnotherSyncTagIsAnotherGroup) {
   pair.boot();
   pair.a.sync().become_writer(Activation{1});
   pair.run(1s);
-  EXPECT_EQ(pair.b.count("group-unknown"), 1U);
+  EXPECT_EQ(pair.b.count("group-unknown"), 2U);  // Base, ConfigDigest
   EXPECT_EQ(pair.a.sync_state(), SyncState::SyncInProgress);
   EXPECT_THAT(pair.a.events, IsEmpty());
 }

@@ -18,7 +18,8 @@ std::string printable(std::string text) {
 }
 
 template <typename Message>
-uint64_t digest_of(Message& message) {
+uint64_t digest_of(Message& message, uint32_t version) {
+  if (version < kVersion) clear_newer(message, version);
   std::string bytes = message.SerializeAsString();
   const Bytes full = crypto::digest(crypto::Hash::Sha256, {as_bytes(bytes)});
   std::ranges::fill(bytes, '\0');
@@ -158,20 +159,20 @@ wire::Decoded<Handover> decode(const pb::Handover& in) {
   }
 }
 
-uint64_t digest(const ike::IkeSa& sa) {
+uint64_t digest(const ike::IkeSa& sa, uint32_t version) {
   pb::IkeSa message;
   encode_ike(sa, message);
   message.clear_age_ns();
   message.clear_holders();
-  return digest_of(message);
+  return digest_of(message, version);
 }
 
-uint64_t digest(const esp::ChildSa& sa) {
+uint64_t digest(const esp::ChildSa& sa, uint32_t version) {
   pb::ChildSa message;
   encode_child(sa, message);
   message.clear_age_ns();
   message.clear_holders();
-  return digest_of(message);
+  return digest_of(message, version);
 }
 
 }  // namespace segw::mcs

@@ -9,6 +9,7 @@
 #include "mcs.pb.h"
 #include "mcs/mcs_service.h"
 #include "mcs/records.h"
+#include "mcs/version.h"
 #include "wire/reader.h"
 
 namespace segw::mcs {
@@ -33,7 +34,8 @@ wire::Decoded<Handover> decode(const pb::Handover& in);
 
 // What two chassis compare: everything but what may differ on them (age, holders). Grants are in
 // it: a standby that lacks one would begin below what was sealed (redundancy rule 11).
-uint64_t digest(const ike::IkeSa& sa);
-uint64_t digest(const esp::ChildSa& sa);
+// `version`: of the session; what one of the two does not know is not compared.
+uint64_t digest(const ike::IkeSa& sa, uint32_t version = kVersion);
+uint64_t digest(const esp::ChildSa& sa, uint32_t version = kVersion);
 
 }  // namespace segw::mcs

@@ -21,13 +21,16 @@
 #include "base/ids.h"
 #include "base/ip_address.h"
 #include "base/result.h"
-#include "base/secret_bytes.h"
+#include "base/shared_key.h"
 #include "mcs/merge.h"
 #include "mcs/records.h"
+#include "mcs/shared_config.h"
 #include "platform/platform.h"
 
 namespace segw::mcs {
 
+// From this version of a session on, a peer tells how it is configured.
+constexpr uint32_t kVersionWithConfig = 2;
 constexpr uint16_t kPort = 11031;  // TCP, base router; ours, not registered
 
 enum class SyncState : uint8_t { InSync = 1, SyncInProgress = 2, OutOfSync = 3 };
@@ -85,6 +88,10 @@ class GroupHost {
   virtual void on_offer(PeerIndex from, Offer offer) = 0;
   // Reader: what clients deleted here, to be offered with the rest.
   [[nodiscard]] virtual std::vector<Record> tombstones() const = 0;
+  // What must be configured alike on the chassis of the group; it does not change meanwhile.
+  [[nodiscard]] virtual const SharedConfig& shared_config() const = 0;
+  // GroupSync::config() has another answer.
+  virtual void on_config_compared(PeerIndex peer) = 0;
 };
 
 // One group of chassis that back each other up. One journal for all peers; each is brought up to
@@ -111,6 +118,8 @@ class GroupSync {
   [[nodiscard]] virtual uint64_t peer_unusable(PeerIndex peer) const = 0;  // that it could not use
   // Writer: a peer is offering what it did. Reader: what we wrote is not merged yet.
   [[nodiscard]] virtual bool merging() const = 0;
+  // Whether the peer has the same configuration; as of its last session.
+  [[nodiscard]] virtual const ConfigComparison& config(PeerIndex peer) const = 0;
 };
 
 std::unique_ptr<GroupSync> make_group_sync(platform::Platform& platform, TunnelGroupId group,
@@ -121,7 +130,7 @@ class Port {
  public:
   struct Guest {
     IpAddress peer;
-    platform::TlsPsk psk;  // that it proves, by its identity
+    platform::Streams::FindPsk psk;  // that it proves, by its identity
     platform::Streams::Accept accept;
   };
   virtual ~Port() = default;
@@ -133,8 +142,8 @@ std::unique_ptr<Port> make_port(platform::Platform& platform);
 
 struct Settings {
   IpAddress local, peer;
-  SecretBytes key;                        // 32 bytes, derived for MCS (rule 25); empty: no session
-  Slot slot;                              // ours
+  SharedKeys keys;  // of 32 bytes, derived for MCS (rule 25); none: no session
+  Slot slot;        // ours
   std::array<uint8_t, 16> incarnation{};  // of our state folder
 };
 
@@ -142,10 +151,17 @@ class PeerLink {
  public:
   virtual ~PeerLink() = default;
   virtual void start() = 0;
+  // Other keys from now on. Both lists hold a key. A session by a key that is not the first goes on
+  // on a connection that proves the first, as soon as the peer knows it; nothing is lost.
+  virtual void renew_keys(SharedKeys keys) = 0;
+  // By which of our keys the present session was proven.
+  [[nodiscard]] virtual std::optional<uint16_t> session_key() const = 0;
   [[nodiscard]] virtual class GroupLink& groups() = 0;  // for GroupSync
   [[nodiscard]] virtual bool connected() const = 0;
   // Who the peer said it is in its last session: it holds what was sent to it (rule 13).
   [[nodiscard]] virtual std::optional<esp::Holder> peer_identity() const = 0;
+  // Of the session or the last one: the highest that both speak; 0: there was none.
+  [[nodiscard]] virtual uint32_t version() const = 0;
   [[nodiscard]] virtual std::string down_reason()
       const = 0;  // "no mcs.key", "peer slot 1 is taken"
   [[nodiscard]] virtual const Counters& counters() const = 0;

@@ -223,7 +223,7 @@ class Merger {
     for (size_t slot = 0; slot < esp::kSlotsMax; ++slot) {
       all.bound[slot] = std::max(all.bound[slot], theirs.bound[slot]);
     }
-    const uint64_t floor = esp::takeover_start(all, own_, next);
+    const uint64_t floor = esp::takeover_start(all, own_, next, esp::Position::Exact);
     sa.outbound_floor = std::max(sa.outbound_floor, std::min(floor, esp::kPositionMax - 1));
     if (sa.grants.grantee != own_) sa.grants.bound = all.bound;
   }
@@ -405,7 +405,8 @@ bool only_receives(const esp::ChildSa& sa) { return sa.outbound_floor >= esp::kP
 
 void send_above(esp::ChildSa& sender, uint64_t used, Slot own) {
   // The client sees one row of numbers for an SPI, whichever of the two they come from.
-  const uint64_t start = esp::takeover_start(sender.grants, own, used + kMergeSkip);
+  const uint64_t start =
+      esp::takeover_start(sender.grants, own, used + kMergeSkip, esp::Position::Exact);
   if (only_receives(sender)) sender.delete_after = {};
   sender.outbound_floor = std::min(start, esp::kPositionMax - 1);
 }

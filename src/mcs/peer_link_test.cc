@@ -42,8 +42,8 @@ TEST(Session, FramesMayArriveInAnyPieces) {
 
 TEST(Session, ThereIsNoneWithoutAKey) {
   Pair pair;
-  pair.a.settings.key = {};
-  pair.b.settings.key = {};
+  pair.a.settings.keys = {};
+  pair.b.settings.keys = {};
   pair.boot();
   pair.run(5s);
   EXPECT_EQ(pair.wire.attempts, 0);
@@ -53,7 +53,7 @@ TEST(Session, ThereIsNoneWithoutAKey) {
 
 TEST(Session, ThereIsNoneWithAnotherKey) {
   Pair pair;
-  pair.b.settings.key = key_of(8);
+  pair.b.settings.keys = {key_of(8)};
   pair.boot();
   pair.run(5s);
   EXPECT_GT(pair.wire.attempts, 3) << "and it is tried again";
@@ -125,7 +125,7 @@ TEST_P(RefusedHello, EndsTheConnectionWithItsReason) {
 
 INSTANTIATE_TEST_SUITE_P(
     Hello, RefusedHello,
-    ::testing::Values(Refusal{[](pb::Hello& h) { h.set_version_min(2), h.set_version_max(3); },
+    ::testing::Values(Refusal{[](pb::Hello& h) { h.set_version_min(3), h.set_version_max(4); },
                               "peer speaks no version of ours"},
                       Refusal{[](pb::Hello& h) { h.set_version_min(0), h.set_version_max(0); },
                               "peer speaks no version of ours"},
@@ -149,6 +149,7 @@ TEST(Session, ANewerPeerThatStillSpeaksOurVersionIsAccepted) {
   pair.raw.send(frame);
   pair.run(10ms);
   EXPECT_TRUE(pair.node.link().connected());
+  EXPECT_EQ(pair.node.link().version(), kVersion);
 }
 
 TEST(Session, AClockThatIsFarOffIsReportedAndNoFault) {

@@ -44,10 +44,10 @@ class PortImpl final : public Port {
   };
 
   std::optional<platform::TlsPsk> psk_of(const IpAddress& local, std::string_view identity) {
-    const auto& guests = listening_.at(local).guests;
-    const auto at = std::ranges::find_if(
-        guests, [&](const Guest& guest) { return guest.psk.identity == identity; });
-    return at == guests.end() ? std::nullopt : std::optional(at->psk);
+    for (const Guest& guest : listening_.at(local).guests) {
+      if (auto psk = guest.psk(identity)) return psk;
+    }
+    return std::nullopt;
   }
 
   platform::StreamHandler* accept(const IpAddress& local,

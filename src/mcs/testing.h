@@ -21,6 +21,7 @@
 #include "mcs/mcs_service.h"
 #include "mcs/testing_records.h"
 #include "platform/testing/fake_platform.h"
+#include "tests/older/older_schema.h"
 
 namespace segw::mcs::testing {
 
@@ -32,9 +33,9 @@ inline IpAddress high() { return address("192.0.2.2"); }  // listens
 inline constexpr const char* kIdentity = "opensegw-mcs/1 192.0.2.1 192.0.2.2";
 inline constexpr const char* kTag = "tag-1";
 
-inline SecretBytes key_of(uint8_t byte) {
-  SecretBytes key(size_t{32});
-  std::ranges::fill(key.writable(), byte);
+inline SharedKey key_of(uint8_t byte) {
+  SharedKey key{.id = byte, .secret = SecretBytes(size_t{32})};
+  std::ranges::fill(key.secret.writable(), byte);
   return key;
 }
 
@@ -54,10 +55,15 @@ class Wire {
   std::vector<Seen> frames;     // that left, in their order
   int attempts = 0;             // connections that were tried
   std::set<IpAddress> stalled;  // what these send stays in their stream
-  bool cut = false;             // as `stalled` for all, and nobody gets a connection
+  // Chassis of the release before: what these say and hear passes through its schema.
+  std::set<IpAddress> older;
+  bool cut = false;  // as `stalled` for all, and nobody gets a connection
+  // Of one connection, by the order of attempts, everything stays in its stream.
+  std::optional<size_t> stuck;
 
   void release() {
     cut = false;
+    stuck.reset();
     stalled.clear();
     for (const auto& connection : connections_) {
       for (size_t end = 0; end < 2; ++end) flush(connection, end);
@@ -68,6 +74,17 @@ class Wire {
     for (const auto& connection : connections_) {
       for (size_t end = 0; end < 2; ++end) close(connection, end, "connection reset");
     }
+  }
+
+  void reset(size_t connection) {
+    for (size_t end = 0; end < 2; ++end)
+      close(connections_.at(connection), end, "connection reset");
+  }
+  // Connections that have both ends.
+  [[nodiscard]] size_t open() const {
+    return static_cast<size_t>(std::ranges::count_if(connections_, [](const Shared& connection) {
+      return std::ranges::all_of(connection->ends, &End::handler);
+    }));
   }
 
   Result<std::unique_ptr<platform::Listener>> listen(const Endpoint& local,
@@ -86,7 +103,9 @@ class Wire {
     auto connection = std::make_shared<Connection>();
     connections_.push_back(connection);
     connection->psk = std::move(psk);
-    connection->ends[0] = {.address = {.address = local, .port = 40000}, .handler = &handler};
+    connection->ends[0] = {.address = {.address = local, .port = 40000},
+                           .handler = &handler,
+                           .identity = connection->psk.identity};
     connection->ends[1].address = remote;
     after(delay, [this, connection] { arrive(connection); });
     return std::make_unique<Handle>(*this, connection, 0);
@@ -96,6 +115,7 @@ class Wire {
   struct End {
     Endpoint address;
     platform::StreamHandler* handler = nullptr;
+    std::string identity = {};  // of the key, by this end's name for it
     std::deque<Bytes> held = {};
     FrameReader reader = {};
   };
@@ -124,6 +144,9 @@ class Wire {
       return size;
     }
     [[nodiscard]] Endpoint remote() const override { return connection_->ends[1 - end_].address; }
+    [[nodiscard]] std::string psk_identity() const override {
+      return connection_->open ? connection_->ends[end_].identity : "";
+    }
 
    private:
     Wire& wire_;
@@ -152,6 +175,7 @@ class Wire {
     if (at == listening_.end()) return close(connection, 0, "connect: connection refused");
     const auto psk = at->second.psk(connection->psk.identity);
     const bool proven = psk && !psk->key.empty() && psk->key == connection->psk.key;
+    if (psk) connection->ends[1].identity = psk->identity;
     connection->ends[1].handler = at->second.accept(std::make_unique<Handle>(*this, connection, 1));
     if (connection->ends[1].handler == nullptr) {
       return close(connection, 0, "connect: refused by the peer");
@@ -171,12 +195,17 @@ class Wire {
   void send(const Shared& connection, size_t end, Bytes bytes) {
     End& from = connection->ends[end];
     if (from.handler == nullptr) return;
+    const IpAddress& to = connection->ends[1 - end].address.address;
+    if (older.contains(from.address.address) || older.contains(to)) {
+      bytes = segw::older::through_schema_1(bytes);
+    }
     from.reader.add(bytes);
     while (auto frame = from.reader.next()) {
       frames.push_back(Seen{.from = from.address.address, .frame = std::move(*frame)});
     }
     from.held.push_back(std::move(bytes));
-    if (!cut && !stalled.contains(from.address.address)) flush(connection, end);
+    const bool is_stuck = stuck && connections_.at(*stuck) == connection;
+    if (!cut && !is_stuck && !stalled.contains(from.address.address)) flush(connection, end);
   }
 
   void flush(const Shared& connection, size_t end) {
@@ -249,6 +278,7 @@ class Node final : platform::Streams, GroupHost {
     return sync_->sync_state(index(peer));
   }
   [[nodiscard]] uint64_t peer_unusable() const { return sync_->peer_unusable(index(0)); }
+  [[nodiscard]] const ConfigComparison& config_of_peer() const { return sync_->config(index(0)); }
   [[nodiscard]] bool journal_flushed(size_t peer = 0) const {
     return sync_->journal_flushed(index(peer));
   }
@@ -301,6 +331,8 @@ class Node final : platform::Streams, GroupHost {
   std::vector<std::string> events;
   std::vector<esp::SaWindow> windows;  // all that came
   std::vector<Handover> handovers;
+  SharedConfig config;  // before boot()
+  int configs_compared = 0;
 
  private:
   void note(std::string text) { events.push_back(std::move(text)); }
@@ -371,6 +403,8 @@ class Node final : platform::Streams, GroupHost {
     sync_->commit(std::move(records), [this] { note("then merged"); });
   }
   [[nodiscard]] std::vector<Record> tombstones() const override { return gone.all(); }
+  [[nodiscard]] const SharedConfig& shared_config() const override { return config; }
+  void on_config_compared(PeerIndex /*peer*/) override { ++configs_compared; }
   [[nodiscard]] bool in_sync_set(PeerIndex peer) const override { return members.contains(peer); }
   [[nodiscard]] const GroupState& state() const override { return group_state; }
 
@@ -394,7 +428,7 @@ class Node final : platform::Streams, GroupHost {
 };
 
 inline Settings settings_of(const IpAddress& local, const IpAddress& peer) {
-  Settings settings{.local = local, .peer = peer, .key = key_of(7)};
+  Settings settings{.local = local, .peer = peer, .keys = {key_of(7)}};
   settings.slot = Slot{static_cast<uint8_t>(local < peer ? 0 : 1)};
   settings.incarnation.fill(local < peer ? 0xA0 : 0xB0);
   return settings;
@@ -458,7 +492,7 @@ struct Cluster : World {
     return address(("192.0.2." + std::to_string(node + 1)).c_str());
   }
   static Settings settings_between(uint8_t node, uint8_t peer) {
-    Settings settings{.local = address_of(node), .peer = address_of(peer), .key = key_of(7)};
+    Settings settings{.local = address_of(node), .peer = address_of(peer), .keys = {key_of(7)}};
     settings.slot = Slot{node};
     settings.incarnation.fill(static_cast<uint8_t>(0xA0 + node));
     return settings;
@@ -513,7 +547,7 @@ class RawPeer final : public platform::StreamHandler {
   [[nodiscard]] static pb::Frame hello() {
     pb::Frame frame;
     frame.mutable_hello()->set_version_min(1);
-    frame.mutable_hello()->set_version_max(1);
+    frame.mutable_hello()->set_version_max(kVersion);
     frame.mutable_hello()->set_slot(0);
     frame.mutable_hello()->set_incarnation(std::string(16, 'R'));
     return frame;
@@ -529,7 +563,7 @@ class RawPeer final : public platform::StreamHandler {
 
   IpAddress local = low();
   std::string identity = kIdentity;
-  SecretBytes key = key_of(7);
+  SecretBytes key = key_of(7).secret;
   bool opened = false;
   std::optional<std::string> closed;
   std::vector<pb::Frame> frames;  // that came

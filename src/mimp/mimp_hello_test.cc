@@ -55,7 +55,7 @@ TEST(Hello, IsDroppedAndCountedByReason) {
 TEST(Hello, WithAnotherKeyChangesNothing) {
   Pair pair;
   Settings other = settings_of("192.0.2.2", "192.0.2.1", 250);
-  other.peers.front().key = SecretBytes(as_bytes("another key, another key, anothe"));
+  other.peers.front().keys = {new_key()};
   Node impostor(pair.world, pair.network, other);
   pair.a.boot();
   impostor.boot();
@@ -70,7 +70,7 @@ TEST(Hello, WithoutKeysAPairWorks) {
   Network network(world);
   Settings first = settings_of("192.0.2.1", "192.0.2.2", 100);
   Settings second = settings_of("192.0.2.2", "192.0.2.1", 100);
-  first.peers.front().key = second.peers.front().key = SecretBytes{};
+  first.peers.front().keys = second.peers.front().keys = {};
   Node a(world, network, first);
   Node b(world, network, second);
   a.boot();

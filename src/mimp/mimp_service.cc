@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "mimp/service.h"
 
 namespace segw::mimp {
@@ -103,6 +104,16 @@ void MimpService::set_peer_synced(PeerIndex peer, bool synced) {
   if (synced && !acting(state_)) return;  // the role is gone already
   at(peer).synced = synced;
   at(peer).synced_at = now();
+  settle();
+}
+
+// The peer is told at once: who changes keys looks at what the others accept.
+void MimpService::renew_keys(PeerIndex peer, SharedKeys keys) {
+  (void)woke_from_pause();
+  Neighbour& neighbour = at(peer);
+  SEGW_ASSERT(!keys.empty() && !neighbour.keys.empty());
+  neighbour.keys = std::move(keys);
+  neighbour.word_owed = true;
   settle();
 }
 

@@ -17,7 +17,7 @@
 #include "base/ids.h"
 #include "base/ip_address.h"
 #include "base/result.h"
-#include "base/secret_bytes.h"
+#include "base/shared_key.h"
 #include "base/time.h"
 #include "mimp/bfd_verdict.h"
 #include "mimp/designated_role.h"
@@ -35,7 +35,7 @@ struct PeerSettings {
   Duration keep_alive = std::chrono::seconds(1);
   uint8_t hold_count = 3;
   Duration discovery = std::chrono::seconds(300);  // max time in Discovery
-  SecretBytes key;  // 32 bytes, already derived for MIMP (rule 25); empty: hellos carry no HMAC
+  SharedKeys keys;  // of 32 bytes, already derived for MIMP (rule 25); none: hellos carry no HMAC
   [[nodiscard]] Duration hold() const { return keep_alive * hold_count; }
 };
 
@@ -105,6 +105,9 @@ class Service {
   // Before anything is told to a client without waiting for the peer, MCS says false.
   virtual void set_peer_synced(PeerIndex peer, bool synced) = 0;
 
+  // Other keys from now on, for what comes and what leaves. Both lists hold a key, and share one.
+  virtual void renew_keys(PeerIndex peer, SharedKeys keys) = 0;
+
   // BFD of the path to a peer (rule 5).
   virtual void set_bfd(PeerIndex peer, BfdSays says) = 0;
 
@@ -122,6 +125,9 @@ class Service {
   // Discovery while it is not reachable.
   [[nodiscard]] virtual MasterState peer_state(PeerIndex peer) const = 0;
   [[nodiscard]] virtual PeerInfo peer_info(PeerIndex peer) const = 0;
+  // Ids of the keys that it accepts, the one that it sends with first; none while it is not
+  // reachable.
+  [[nodiscard]] virtual std::vector<uint16_t> peer_keys(PeerIndex peer) const = 0;
   // The two-way reachable peer that acts and that we regard as the active.
   [[nodiscard]] virtual std::optional<PeerIndex> active_peer() const = 0;
   // Router id of the active: us, active_peer(), or one that a peer vouches for.

@@ -185,31 +185,6 @@ TEST(Restart, WhatMcsSaidOfTheNewBootBeforeItsFirstHelloCounts) {
   EXPECT_TRUE(pair.b.service().in_sync());
 }
 
-TEST(InSyncSetOfAPair, ASilentStandbyIsWaitedForUntilItsGrantHasRunOut) {
-  Pair pair;
-  pair.settle();
-  pair.network.cut(pair.a.address(), pair.b.address());
-  pair.run(2s);
-  EXPECT_EQ(pair.a.state(), Eligible);
-  EXPECT_TRUE(pair.a.service().in_sync_set(PeerIndex{0})) << "B may have taken over cleanly";
-  pair.run(2s);
-  EXPECT_FALSE(pair.a.service().in_sync_set(PeerIndex{0}));
-}
-
-TEST(InSyncSetOfAPair, ARemovalIsAcknowledgedInARoundTrip) {
-  Pair pair;
-  pair.settle();
-  pair.a.service().set_peer_synced(PeerIndex{0}, false);
-  EXPECT_TRUE(pair.a.service().in_sync_set(PeerIndex{0}));
-  pair.run(10ms);
-  EXPECT_FALSE(pair.a.service().in_sync_set(PeerIndex{0}));
-  EXPECT_FALSE(pair.b.service().in_sync());
-  pair.a.service().set_peer_synced(PeerIndex{0}, true);
-  EXPECT_TRUE(pair.a.service().in_sync_set(PeerIndex{0})) << "from the very call";
-  pair.run(10ms);
-  EXPECT_TRUE(pair.b.service().in_sync());
-}
-
 TEST(Cut, OneWayToTheStandbyMakesItTakeOverAndHealsToOne) {
   Pair pair;
   pair.settle();

@@ -30,9 +30,10 @@ enum class Tlv : uint16_t {  // NOLINT(performance-enum-size): as on the wire
   SwitchoverTo = 12,
   Probe = 13,
   Members = 14,
+  Keys = 15,
 };
 constexpr uint16_t kTlvFirst = 1;
-constexpr uint16_t kTlvLast = 14;
+constexpr uint16_t kTlvLast = 15;
 
 constexpr uint8_t kStandingEligible = 0x01;
 constexpr uint8_t kStandingInSync = 0x02;
@@ -171,6 +172,15 @@ std::vector<IpAddress> read_members(wire::Reader& in) {
   return members;
 }
 
+std::vector<uint16_t> read_keys(wire::Reader& in) {
+  std::vector<uint16_t> keys;
+  while (in.ok() && in.left() > 0) {
+    if (keys.size() == kKeysMax) in.refuse("keys");
+    keys.push_back(in.u16("key"));
+  }
+  return keys;
+}
+
 VersionRange read_versions(wire::Reader& in) {
   VersionRange versions{.lowest = in.u8("lowest-version")};
   versions.highest = in.u8("highest-version");
@@ -234,6 +244,9 @@ void read_tlv(uint16_t type, wire::Reader& in, Hello& hello, Apart& apart) {
       return;
     case Tlv::Members:
       hello.members = read_members(in);
+      return;
+    case Tlv::Keys:
+      hello.keys = read_keys(in);
       return;
   }
   in.rest();
@@ -328,6 +341,11 @@ Bytes encode_hello(const Hello& hello) {
   if (hello.versions != VersionRange{}) {
     wire::Writer versions;
     put(out, Tlv::Versions, versions.u8(hello.versions.lowest).u8(hello.versions.highest));
+  }
+  if (!hello.keys.empty()) {
+    wire::Writer keys;
+    for (const uint16_t id : hello.keys) keys.u16(id);
+    put(out, Tlv::Keys, keys);
   }
   put_domain_part(out, hello);
   return out.take();

@@ -17,6 +17,7 @@
 #include "base/ids.h"
 #include "base/ip_address.h"
 #include "base/secret_bytes.h"
+#include "base/shared_key.h"
 #include "base/time.h"
 #include "mimp/designated_role.h"
 #include "mimp/master_state.h"
@@ -44,6 +45,7 @@ constexpr uint64_t kActivationMax = uint64_t{1} << 56;
 constexpr Duration kLeaseMax = std::chrono::seconds(2600);  // twice the longest hold and interval
 
 constexpr size_t kVouchingsMax = 3;  // in a hello; as many as a node has peers
+constexpr size_t kKeysMax = kSharedKeysMax;
 
 using Nonce = std::array<uint8_t, 16>;  // of one boot of one chassis' MIMP
 
@@ -138,6 +140,8 @@ struct Hello {
   std::optional<IpAddress> router_id;
   std::vector<Vouching> vouchings;
   VersionRange versions;
+  // Ids of the keys that the sender accepts from the receiver, the one that it sends with first.
+  std::vector<uint16_t> keys;
   bool probe = false;  // answer at once, and say whom you hear now
   bool operator==(const Hello&) const = default;
 };

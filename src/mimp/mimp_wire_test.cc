@@ -36,6 +36,7 @@ Hello full() {
                               .standing = hello.standing}};
   hello.members = {IpAddress::v4(0xC0000203), IpAddress::v4(0xC0000204)};
   hello.versions = {.lowest = 1, .highest = 3};
+  hello.keys = {0x0102, 0xFFFE};
   hello.probe = true;
   return hello;
 }
@@ -109,6 +110,17 @@ TEST(MimpHello, ReportsOnlyActingNodes) {
   EXPECT_EQ(decode_hello(encode_hello(hello)).error().field, "vouching-state");
   hello.vouchings.assign(kVouchingsMax + 1, full().vouchings.front());
   EXPECT_EQ(decode_hello(encode_hello(hello)).error().field, "vouchings");
+}
+
+TEST(MimpHello, NamesAtMostTwoKeys) {
+  Hello hello = smallest();
+  hello.keys = {1, 2, 3};
+  EXPECT_EQ(decode_hello(encode_hello(hello)).error().field, "keys");
+  Bytes tlvs = encode_hello(smallest());
+  wire::Writer half;
+  half.u16(15).u16(3).u16(1).u8(2);
+  append(tlvs, half.view());
+  EXPECT_EQ(decode_hello(tlvs).error().field, "key");
 }
 
 TEST(MimpHello, NamesATargetOnlyInARequest) {

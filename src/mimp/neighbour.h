@@ -30,6 +30,7 @@ struct Neighbour {
             const Beats& beats, platform::Callback on_loss_due)
       : index(place),
         settings(configured),
+        keys(configured.keys),
         adjacency(beats, configured.hold()),
         bfd(configured.hold()),
         loss_timer(platform, std::move(on_loss_due)) {}
@@ -38,6 +39,7 @@ struct Neighbour {
 
   const PeerIndex index;
   const PeerSettings& settings;
+  SharedKeys keys;  // in use now
   std::unique_ptr<Port::Line> line;
   std::optional<VersionRange> versions;  // as it told last
 

@@ -39,6 +39,7 @@ class MimpService final : public Service {
   Result<void> start() override;
   void set_eligible(bool eligible, uint8_t active_isas, std::string_view why) override;
   void set_peer_synced(PeerIndex peer, bool synced) override;
+  void renew_keys(PeerIndex peer, SharedKeys keys) override;
   void set_bfd(PeerIndex peer, BfdSays says) override;
   void take_over(std::string_view why) override;
   void yield(Activation to, std::string_view why) override;
@@ -48,12 +49,13 @@ class MimpService final : public Service {
   [[nodiscard]] bool reachable(PeerIndex peer) const override { return at(peer).up; }
   [[nodiscard]] MasterState peer_state(PeerIndex peer) const override;
   [[nodiscard]] PeerInfo peer_info(PeerIndex peer) const override;
+  [[nodiscard]] std::vector<uint16_t> peer_keys(PeerIndex peer) const override;
   [[nodiscard]] std::optional<PeerIndex> active_peer() const override;
   [[nodiscard]] std::optional<IpAddress> current_active() const override;
   [[nodiscard]] std::optional<PeerIndex> successor(
       std::optional<IpAddress> to_router) const override;
   [[nodiscard]] Activation activation() const override { return activation_; }
-  [[nodiscard]] bool in_sync_set(PeerIndex peer) const override { return at(peer).set.waits(); }
+  [[nodiscard]] bool in_sync_set(PeerIndex peer) const override;
   [[nodiscard]] bool in_sync() const override;
   [[nodiscard]] bool blocked() const override { return blocked_; }
   [[nodiscard]] Instant vouch_until() const override;
@@ -73,6 +75,8 @@ class MimpService final : public Service {
   // service_port.cc: datagrams
   void on_datagram(Neighbour& peer, ByteView bytes);
   [[nodiscard]] Binding binding_to(const Neighbour& peer) const;
+  [[nodiscard]] wire::Decoded<ByteView> open_with_keys(const Neighbour& peer, ByteView bytes,
+                                                       const Binding& binding, size_t& fitting);
   [[nodiscard]] std::optional<Hello> read(Neighbour& peer, ByteView bytes);
   void on_adopted(Neighbour& peer, const Hello& hello);
   void on_hello(Neighbour& peer, const Hello& hello);

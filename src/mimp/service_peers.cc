@@ -31,6 +31,11 @@ PeerInfo MimpService::peer_info(PeerIndex peer) const {
                   .in_sync = of.hello->standing.in_sync};
 }
 
+std::vector<uint16_t> MimpService::peer_keys(PeerIndex peer) const {
+  const Neighbour& of = at(peer);
+  return of.up && of.hello ? of.hello->keys : std::vector<uint16_t>{};
+}
+
 Side MimpService::side_of(const Neighbour& peer, const Hello& hello) const {
   return Side{
       .standing = hello.standing,

@@ -59,12 +59,27 @@ Binding MimpService::binding_to(const Neighbour& peer) const {
   return binding;
 }
 
+// `fitting`: of our keys, the one by which it is authentic. Which of them it is makes no difference
+// to what is new (rule 3): beats count over all keys.
+wire::Decoded<ByteView> MimpService::open_with_keys(const Neighbour& peer, ByteView bytes,
+                                                    const Binding& binding, size_t& fitting) {
+  fitting = 0;
+  if (peer.keys.empty()) return open(bytes, binding, SecretBytes{}, settings_.versions);
+  auto opened = open(bytes, binding, peer.keys[fitting].secret, settings_.versions);
+  while (!opened && opened.error().field == "hmac" && fitting + 1 < peer.keys.size()) {
+    ++fitting;
+    opened = open(bytes, binding, peer.keys[fitting].secret, settings_.versions);
+  }
+  return opened;
+}
+
 // Nothing, and a counter, if it is not a hello of this peer for this group.
 std::optional<Hello> MimpService::read(Neighbour& peer, ByteView bytes) {
   Binding binding = binding_to(peer);
   std::swap(binding.source, binding.destination);
   std::swap(binding.source_group, binding.destination_group);
-  const auto tlvs = open(bytes, binding, peer.settings.key, settings_.versions);
+  size_t fitting = 0;
+  const auto tlvs = open_with_keys(peer, bytes, binding, fitting);
   if (!tlvs) {
     counters_.add("hello-bad-" + tlvs.error().field);
     return std::nullopt;
@@ -78,6 +93,9 @@ std::optional<Hello> MimpService::read(Neighbour& peer, ByteView bytes) {
     counters_.add("hello-malformed-" + hello.error().field);
     return std::nullopt;
   }
+  if (fitting > 0) counters_.add("hello-second-key");
+  // One of the release before has one key, and does not say which.
+  if (hello->keys.empty() && !peer.keys.empty()) hello->keys = {peer.keys[fitting].id};
   peer.versions = hello->versions;
   return *hello;
 }

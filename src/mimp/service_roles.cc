@@ -239,6 +239,13 @@ void MimpService::post_role(RoleChange change) {
   });
 }
 
+// The loss of the role is told after the current event. Until then the host tells clients what it
+// had to tell, and a member of the set that was, which may act by now, must hold that.
+bool MimpService::in_sync_set(PeerIndex peer) const {
+  const InSyncSet& set = at(peer).set;
+  return set.waits() || (acting(told_role_) && !acting(state_) && set.believed());
+}
+
 // Grants membership to peers that are reachable and, as MCS says, hold everything.
 void MimpService::update_set() {
   bool changed = false;

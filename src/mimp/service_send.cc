@@ -52,6 +52,7 @@ void MimpService::send_hello(Neighbour& peer, uint64_t beat, const std::optional
               .up_for = now() - started_at_,
               .router_id = settings_.router_id,
               .versions = settings_.versions};
+  for (const SharedKey& key : peer.keys) hello.keys.push_back(key.id);
   if (!answer || answer == peer.adjacency.peer()) {
     const Duration peer_hold = peer.hello ? peer.hello->hold : peer.settings.hold();
     hello.grant = peer.set.sent(peer.adjacency.heard_at(), lease_of(peer), peer_hold);
@@ -65,8 +66,9 @@ void MimpService::send_hello(Neighbour& peer, uint64_t beat, const std::optional
   }
   peer.last_sent = now();
   counters_.add("hello-sent");
-  peer.line->send(
-      seal(encode_hello(hello), binding_to(peer), peer.settings.key, version_for(peer)));
+  const SecretBytes none;
+  peer.line->send(seal(encode_hello(hello), binding_to(peer),
+                       peer.keys.empty() ? none : peer.keys.front().secret, version_for(peer)));
 }
 
 Announced MimpService::to_announce(const Neighbour& peer) const {

@@ -302,6 +302,13 @@ class Node final : platform::Clock, platform::Scheduler, platform::Datagrams, Ho
   std::vector<std::unique_ptr<Service>> more_;
 };
 
+inline SharedKey old_key() {
+  return {.id = 0x01d0, .secret = SecretBytes(as_bytes("0123456789abcdef0123456789abcdef"))};
+}
+inline SharedKey new_key() {
+  return {.id = 0x9e30, .secret = SecretBytes(as_bytes("fedcba9876543210fedcba9876543210"))};
+}
+
 inline PeerSettings peer_of(std::string_view local, std::string_view peer) {
   return PeerSettings{.group = TunnelGroupId{1},
                       .local = *IpAddress::parse(local),
@@ -309,7 +316,7 @@ inline PeerSettings peer_of(std::string_view local, std::string_view peer) {
                       .keep_alive = std::chrono::milliseconds(500),
                       .hold_count = 2,
                       .discovery = std::chrono::seconds(10),
-                      .key = SecretBytes(as_bytes("0123456789abcdef0123456789abcdef"))};
+                      .keys = {old_key()}};
 }
 
 inline Settings settings_of(std::string_view local, std::string_view peer, uint8_t priority) {

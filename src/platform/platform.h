@@ -101,6 +101,9 @@ class Stream {
   // Bytes accepted by send() and not yet taken by the transport: for back-pressure.
   [[nodiscard]] virtual size_t unsent() const = 0;
   [[nodiscard]] virtual Endpoint remote() const = 0;
+  // Of the key that was proven: as connect() was given it, or as FindPsk returned it. Empty before
+  // on_open.
+  [[nodiscard]] virtual std::string psk_identity() const = 0;
 };
 
 class Listener {
@@ -113,7 +116,8 @@ class Streams {
   virtual ~Streams() = default;
   // The stream is handed over before its handshake; it must be kept by `accept`, which returns its
   // handler (or nullptr to refuse that remote address). `psk` finds a key by the identity offered
-  // (several identities are valid during a key change).
+  // (several identities are valid during a key change); the identity that it returns may be
+  // another.
   using Accept = std::function<StreamHandler*(std::unique_ptr<Stream> stream)>;
   using FindPsk = std::function<std::optional<TlsPsk>(std::string_view identity)>;
   virtual Result<std::unique_ptr<Listener>> listen(const Endpoint& local, FindPsk psk,

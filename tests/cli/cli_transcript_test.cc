@@ -65,6 +65,9 @@ class StillChassis : public chassis::Chassis {
     }
     return std::string("certificates, keys and revocation lists were read anew");
   }
+  Result<std::string> reload_keys(const config::Config& /*configured*/) override {
+    return std::string("keys in use: peer 192.0.2.2: 5d8e 0c41");
+  }
   Result<std::string> trace(const IpAddress& peer, chassis::TraceMode mode) override {
     if (mode == chassis::TraceMode::Off) return failure(peer.text() + " is not traced");
     return peer.text() + " is traced in mode " + std::to_string(static_cast<int>(mode));
@@ -115,7 +118,9 @@ TEST_P(Transcript, IsWhatTheConsolePrints) {
   const std::string expected = read(std::string("tests/cli/") + GetParam().file + ".transcript");
   StillChassis still(GetParam().snapshot());
   platform::testing::MemoryFiles pki;
-  Console console(still, GetParam().config(), &pki);
+  const config::Loaded loaded = GetParam().config();
+  Console console(still, loaded, &pki,
+                  [&](const auto& done) { done(still.reload_keys(*loaded.config)); });
   std::string printed;
   std::istringstream lines(expected);
   for (std::string line; std::getline(lines, line);) {

@@ -46,10 +46,19 @@ chassis::PeerStatus peer() {
   peer.discovery_boot = seconds(5);
   peer.last_update = wall(10);
   peer.authentication = true;
+  peer.keys = {0x5d8e, 0x0c41};
+  peer.peer_keys = {0x0c41, 0x5d8e};
+  peer.session_key = 0x5d8e;
   peer.sync_admin_up = true;
   peer.mcs_connected = true;
+  peer.mcs_version = 2;
   peer.sync_state = mcs::SyncState::InSync;
   peer.entries = 2;
+  peer.configs = {{.group = TunnelGroupId{1},
+                   .comparison = {.result = mcs::ConfigComparison::Result::Differs,
+                                  .paths = {"/configure/ipsec/ike-policy[id=1]/dpd/interval",
+                                            "ipsec-tunnel[name=t-2] (only at the peer)"},
+                                  .more = true}}};
   peer.mcs_counters = {{"records-in", 0}, {"records-out", 17}};
   peer.history = {
       History::Entry{.at = Instant(milliseconds(62750)), .text = "peer is up"},
@@ -302,6 +311,9 @@ chassis::Status alone_snapshot() {
   chassis::PeerStatus& lost = status.peers.front();
   lost.mcs_connected = false;
   lost.mcs_down_reason = "mcs.key is missing in the state folder";
+  lost.keys.clear();
+  lost.peer_keys.clear();
+  lost.session_key.reset();
   lost.sync_state = mcs::SyncState::OutOfSync;
   lost.remote_alarms = 1;
   chassis::PeerGroupStatus& group = lost.groups.front();

@@ -57,6 +57,10 @@ TEST_F(Domain, OneCutLinkMakesNoSecondActive) {
   EXPECT_EQ(c.master(), A);
   EXPECT_EQ(c.role_of(B).role, mimp::MasterState::Standby);
   EXPECT_FALSE(c.role_of(B).in_sync);
+  EXPECT_EQ(c.role_of(B).not_nominal, "the active is heard by other peers only");
+  ASSERT_NE(c.host(B).steering(), nullptr);
+  EXPECT_EQ(*c.host(B).steering(), platform::SteeringState{}) << "it shunts to nobody";
+  EXPECT_EQ(c.host(C).shunts_to(), A);
   c.net().heal();
   expect_redundant();
   EXPECT_EQ(lost(), 0U);

@@ -40,11 +40,13 @@ class Events : public Scenario {
 TEST_F(Events, EachOneIsRaised) {
   using chassis::Event;
   // These are raised in tests of what a simulated pair does not do: by GroupEvents.* (domains and
-  // full groups), PeerEvents.*, and mcs' Session.AClockThatIsFarOffIsReportedAndNoFault.
-  const std::set<Event> elsewhere = {
-      Event::DomainActivity, Event::DomainProtection, Event::TunnelsLow,
-      Event::TunnelsHigh,    Event::TunnelsMost,      Event::RecordsUnusable,
-      Event::RecordsUsable,  Event::ClockSkew,        Event::ClockSkewEnded};
+  // full groups), PeerEvents.* (what ends with a new configuration too), and mcs'
+  // Session.AClockThatIsFarOffIsReportedAndNoFault.
+  const std::set<Event> elsewhere = {Event::DomainActivity,  Event::DomainProtection,
+                                     Event::TunnelsLow,      Event::ConfigMismatchEnded,
+                                     Event::TunnelsHigh,     Event::TunnelsMost,
+                                     Event::RecordsUnusable, Event::RecordsUsable,
+                                     Event::ClockSkew,       Event::ClockSkewEnded};
   for (const bool dynamic : {false, true}) {
     Cluster& c = converged({.bfd = !dynamic, .dynamic = dynamic});
     const HostId was = *c.master();
@@ -58,6 +60,7 @@ TEST_F(Events, EachOneIsRaised) {
       EXPECT_TRUE(c.host(*c.master()).chassis()->clear_client(status.gateways[0].name, client));
       c.run_for(1s);
     } else {
+      note();
       c.host(standby()).crash();  // its BFD session ends with it
       c.run_for(1s);
     }

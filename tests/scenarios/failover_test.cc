@@ -105,6 +105,47 @@ TEST_F(Failover, TheDeathOfTheIsaMovesMastership) {
   EXPECT_EQ(c.client().counts().authentications, 1U);
 }
 
+TEST_F(Failover, AnIsaThatHangsIsTakenForDeadSoonerThanAChassis) {
+  Cluster& c = converged({.hold_count = 2});
+  c.run_for(1s);
+  c.host(A).hang_isa();
+  const Instant hung = c.world().now();
+  EXPECT_TRUE(c.run_until([&] { return c.master() == B; }, 5s)) << c.report();
+  EXPECT_LT(c.world().now() - hung, c.hold_time());
+  EXPECT_FALSE(c.host(A).isa_hangs()) << "it was killed";
+  ASSERT_TRUE(c.run_until([&] { return c.redundant(); }, 20s)) << c.report();
+  EXPECT_EQ(c.counts().unclean_takeovers, 0U);
+  c.run_for(3s);
+  EXPECT_EQ(c.client().counts().authentications, 1U);
+}
+
+TEST_F(Failover, AnIsaThatHangsForAMomentIsLeftAlone) {
+  Cluster& c = converged({.hold_count = 2});
+  c.run_for(1s);
+  for (int round = 0; round < 5; ++round) {
+    c.host(A).hang_isa();
+    c.run_for(250ms);
+    c.host(A).isa_goes_on();
+    c.run_for(1s);
+  }
+  EXPECT_EQ(c.master(), A);
+  EXPECT_EQ(lost(), 0U);
+}
+
+// What came meanwhile waits in its TUNs, and nobody vouches for it any more.
+TEST_F(Failover, WhatAHungIsaWorksOffLateIsFenced) {
+  Cluster& c = converged({.hold_count = 2});
+  c.run_for(1s);
+  c.host(A).pause();
+  c.host(A).hang_isa();
+  EXPECT_TRUE(c.run_until([&] { return c.master() == B; }, 5s)) << c.report();
+  c.host(A).isa_goes_on();
+  c.run_for(1s);
+  c.host(A).go_on();
+  ASSERT_TRUE(c.run_until([&] { return c.redundant(); }, 20s)) << c.report();
+  EXPECT_EQ(c.master(), B);
+}
+
 TEST_F(Failover, TheDeathOfSegwdAloneMovesMastership) {
   Cluster& c = converged();
   c.run_for(1s);
@@ -127,6 +168,41 @@ TEST_F(Failover, AStoppedSegwdIsFencedAndDoesNotComeBackAsASecondMaster) {
   ASSERT_TRUE(c.run_until([&] { return c.redundant(); }, 20s)) << c.report();
   EXPECT_EQ(c.master(), B);
   EXPECT_EQ(c.client().counts().authentications, 1U);
+}
+
+// Redundancy rule 2. Who acts goes on; who does not is not there to take over (decision 0105).
+TEST_F(Failover, AStandbyWhoseDiskRefusesTheActivationIsNotEligibleUntilItTakesIt) {
+  Cluster& c = converged();
+  c.host(B).refuse_writes(true);
+  ASSERT_TRUE(c.hand_over(A)) << c.report();
+  c.run_for(5s);
+  EXPECT_EQ(c.master(), B) << "it acts already";
+  EXPECT_TRUE(c.redundant());
+  ASSERT_TRUE(c.hand_over(B)) << c.report();
+  c.run_for(5s);
+  EXPECT_EQ(c.master(), A);
+  EXPECT_EQ(c.role_of(B).role, mimp::MasterState::NotEligible);
+  c.host(B).refuse_writes(false);
+  const auto back = [&] { return c.role_of(B).role == mimp::MasterState::Standby; };
+  EXPECT_TRUE(c.run_until(back, 3s)) << c.report();
+  EXPECT_EQ(lost(), 0U);
+}
+
+TEST_F(Failover, AfterARestartOfAllTheOneThatIsLeftActsUnderAHigherActivation) {
+  Cluster& c = converged();
+  const auto activation = [&c](HostId id) {
+    const chassis::Chassis* chassis = c.host(id).chassis();
+    return chassis != nullptr ? chassis->status().peers.at(0).groups.at(0).activation : 0;
+  };
+  ASSERT_TRUE(c.hand_over(A)) << c.report();
+  c.run_for(2s);
+  const uint64_t before = activation(B);
+  ASSERT_GT(before, 1U);
+  c.host(A).crash();
+  c.host(B).crash();
+  c.host(A).boot();  // it has heard of it, and has it on disk
+  ASSERT_TRUE(c.run_until([&] { return c.master() == A; }, 20s)) << c.report();
+  EXPECT_GT(activation(A), before);
 }
 
 TEST_F(Failover, WhenBothRestartTheClientAuthenticatesAgain) {

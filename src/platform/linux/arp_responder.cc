@@ -83,7 +83,13 @@ void ArpResponder::receive() {
     const auto sender = IpAddress::from_bytes(in.bytes(4, "sender"));
     in.bytes(sender_mac.size(), "target-mac");
     const auto target = IpAddress::from_bytes(in.bytes(4, "target"));
-    if (!in.ok() || !ethernet || !ipv4 || operation != kRequest || !sender || !target) continue;
+    if (!in.ok() || !ethernet || !ipv4 || !sender || !target) continue;
+    // Both chassis act while they cannot hear each other. Neighbours stay with the one that said so
+    // last instead of changing with every announcement.
+    if (sender_mac != mac_ && std::ranges::find(addresses_, *sender) != addresses_.end()) {
+      ++generation_;
+    }
+    if (operation != kRequest || *sender == *target) continue;  // an announcement asks nothing
     if (std::ranges::find(addresses_, *target) == addresses_.end()) continue;
     send(kReply, sender_mac, *target, *sender);
   }

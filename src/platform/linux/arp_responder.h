@@ -17,7 +17,8 @@ class ArpResponder {
   static Result<std::unique_ptr<ArpResponder>> open(Loop& loop, const NetworkNamespace& where,
                                                     const std::string& device);
   ~ArpResponder() { *alive_ = false; }
-  // The addresses answered for; new ones are announced at once, and again at times for 16 s.
+  // The addresses answered for; new ones are announced at once, and again at times for 16 s, or
+  // until another host announces one of them.
   void set(std::vector<IpAddress> addresses);
 
  private:

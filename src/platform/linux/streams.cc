@@ -131,6 +131,7 @@ class TlsStream : public std::enable_shared_from_this<TlsStream> {
   }
   void note_remote(const Endpoint& remote) { remote_ = remote; }
   [[nodiscard]] Endpoint remote() const { return remote_; }
+  [[nodiscard]] std::string psk_identity() const { return open_ ? psk_.identity : ""; }
 
  private:
   static TlsStream& of(SSL* ssl) { return *static_cast<TlsStream*>(SSL_get_app_data(ssl)); }
@@ -146,11 +147,13 @@ class TlsStream : public std::enable_shared_from_this<TlsStream> {
   }
 
   static int find_psk(SSL* ssl, const unsigned char* id, size_t size, SSL_SESSION** session) {
-    const TlsStream& self = of(ssl);
+    TlsStream& self = of(ssl);
     *session = nullptr;
     if (!self.find_) return 1;
     const auto psk = self.find_(std::string_view(reinterpret_cast<const char*>(id), size));
-    if (psk) *session = session_of(ssl, psk->key);
+    if (!psk) return 1;
+    *session = session_of(ssl, psk->key);
+    self.psk_.identity = psk->identity;
     return 1;
   }
 
@@ -265,6 +268,7 @@ class StreamHandle final : public Stream {
   void send(Bytes bytes) override { stream_->send(std::move(bytes)); }
   [[nodiscard]] size_t unsent() const override { return stream_->unsent(); }
   [[nodiscard]] Endpoint remote() const override { return stream_->remote(); }
+  [[nodiscard]] std::string psk_identity() const override { return stream_->psk_identity(); }
 
  private:
   std::shared_ptr<TlsStream> stream_;

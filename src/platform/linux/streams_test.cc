@@ -20,12 +20,14 @@ struct Ear final : StreamHandler {
 
 class StreamsTest : public ::testing::Test {
  protected:
-  void listen(const std::string& identity, uint8_t key) {
+  // `name`: of the key, for us; as it is offered unless it is given.
+  void listen(const std::string& identity, uint8_t key, const std::string& name = {}) {
     auto made = streams_.listen(
         here_,
-        [identity, key](std::string_view offered) -> std::optional<TlsPsk> {
+        [identity, key, name](std::string_view offered) -> std::optional<TlsPsk> {
           if (offered != identity) return std::nullopt;
-          return TlsPsk{.identity = identity, .key = SecretBytes(Bytes(32, key))};
+          return TlsPsk{.identity = name.empty() ? identity : name,
+                        .key = SecretBytes(Bytes(32, key))};
         },
         [this](std::unique_ptr<Stream> stream) {
           accepted_ = std::move(stream);
@@ -103,6 +105,16 @@ TEST_F(StreamsTest, AnUnknownIdentityOpensNothing) {
   connect("other", 1);
   run_until([&] { return client_.closed && server_.closed; });
   EXPECT_FALSE(client_.open || server_.open);
+}
+
+// While keys are changed it says which of them it was.
+TEST_F(StreamsTest, EachEndNamesTheKeyThatWasProvenInItsOwnWords) {
+  listen("pair", 1, "the first of ours");
+  connect("pair", 1);
+  EXPECT_EQ(connected_->psk_identity(), "") << "nothing is proven yet";
+  run_until([&] { return client_.open && server_.open; });
+  EXPECT_EQ(connected_->psk_identity(), "pair");
+  EXPECT_EQ(accepted_->psk_identity(), "the first of ours");
 }
 
 TEST_F(StreamsTest, NobodyThereIsToldByTheHandler) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "sim/ip_packet.h"
 #include "sim/probe.h"
 #include "wire/writer.h"
@@ -48,13 +50,39 @@ std::vector<uint32_t> Client::outbound_spis() const {
   return spis;
 }
 
-void Client::start_over(std::string_view why, bool failed) {
+ClientIke Client::named(const IkeSa& sa) const {
+  return ClientIke{.client = spec_.name,
+                   .outer = spec_.outer,
+                   .initiator_spi = sa.initiator_spi,
+                   .responder_spi = sa.responder_spi,
+                   .client_began = sa.began};
+}
+
+void Client::told(IkeSa& sa) {
+  if (!sa.established || std::exchange(sa.told, true)) return;
+  observer_.on_client_told(named(sa));
+}
+
+void Client::lost(const IkeSa& sa, const ClientLoss& loss) {
+  if (sa.told) observer_.on_client_lost(named(sa), loss);
+}
+
+Duration Client::age_of_child(uint32_t inbound_spi) const {
+  const auto at = child_made_.find(inbound_spi);
+  return at == child_made_.end() ? Duration{} : world_.now() - at->second;
+}
+
+void Client::start_over(std::string_view why, const std::optional<ClientLoss>& loss) {
   note(fmt::format("starts over: {}", why));
-  if (failed && ike_ && ike_->established) ++counts_.reauthentications;
+  if (loss && ike_ && ike_->established) {
+    ++counts_.reauthentications;
+    lost(pending_ && pending_->on_old ? *old_ike_ : *ike_, *loss);
+  }
   ike_.reset();
   old_ike_.reset();
   children_.clear();
   fresh_.clear();
+  child_made_.clear();
   pending_.reset();
   encapsulated_ = false;
   world_.after(kNature, spec_.waits ? kGatewaysTurn : kStartAgain, [this] {
@@ -126,6 +154,7 @@ void Client::on_esp(uint32_t spi, ByteView esp) {
     ++counts_.echoes;
     last_echo_ = world_.now();
     use_fresh(spi);
+    if (ike_) told(*ike_);
     return;
   }
 }

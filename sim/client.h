@@ -5,6 +5,7 @@
 // deletes and new tunnels at random. It authenticates again only if its IKE SA failed, and counts
 // that. Its probes go to a core host, which sends them back.
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -84,11 +85,14 @@ class Client {
     uint32_t expected_request = 0;
     Bytes last_answer;
     bool established = false;
+    bool told = false;  // that it stands: as responder by the first that comes under it
+    Instant made_at{};
     bool began = true;  // we did, or our rekey; else the gateway
   };
   // A tunnel that the gateway begins, between IKE_SA_INIT and IKE_AUTH.
   struct Incoming {
     IkeSa sa;
+    Instant at{};
     Bytes request;
     Bytes answer;
     Bytes gateway_nonce;
@@ -110,6 +114,7 @@ class Client {
     uint32_t message_id = 0;
     Bytes message;
     int tries = 0;
+    Instant asked_at{};
     Duration wait{};
     crypto::DhKeyPair key;
     bool has_key = false;
@@ -128,7 +133,12 @@ class Client {
   void send(ByteView payload, bool esp);
   void note(std::string_view what);
   [[nodiscard]] uint16_t mapped(uint16_t port) const;
-  void start_over(std::string_view why, bool failed);
+  // `loss`: what was established failed.
+  void start_over(std::string_view why, const std::optional<ClientLoss>& loss = {});
+  void told(IkeSa& sa);
+  void lost(const IkeSa& sa, const ClientLoss& loss);
+  [[nodiscard]] ClientIke named(const IkeSa& sa) const;
+  [[nodiscard]] Duration age_of_child(uint32_t inbound_spi) const;
 
   // client_ike.cc
   void begin_init(const Payloads& before = {});
@@ -166,8 +176,9 @@ class Client {
   std::optional<IkeSa> ike_;
   std::optional<IkeSa> old_ike_;
   std::optional<Incoming> incoming_;
-  std::vector<ClientSa> children_;  // the last one is used to send
-  std::set<uint32_t> fresh_;        // rekeyed by the gateway: used to send once it does
+  std::vector<ClientSa> children_;          // the last one is used to send
+  std::set<uint32_t> fresh_;                // rekeyed by the gateway: used to send once it does
+  std::map<uint32_t, Instant> child_made_;  // by inbound SPI
   std::optional<Pending> pending_;
   uint64_t pending_serial_ = 0;
   Bytes init_request_;

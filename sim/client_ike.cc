@@ -151,8 +151,15 @@ void Client::request(Pending pending, uint8_t exchange, const Payloads& payloads
 
 void Client::transmit() {
   const uint64_t serial = ++pending_serial_;
+  if (pending_->tries == 0) pending_->asked_at = world_.now();
   if (++pending_->tries > kTriesMax) {
-    start_over("no answer", true);
+    const IkeSa& sa = pending_->on_old ? *old_ike_ : *ike_;
+    const bool ending = pending_->exchange == Exchange::DeleteIke;
+    start_over("no answer", ClientLoss{.kind = ClientLoss::Kind::NoAnswer,
+                                       .age = world_.now() - sa.made_at,
+                                       .ending = ending,
+                                       .request = pending_->message_id,
+                                       .asked_at = pending_->asked_at});
     return;
   }
   send(pending_->message, false);
@@ -195,6 +202,7 @@ void Client::on_response(const IkeHeader& header, ByteView message) {
   }
   const auto payloads = open_message(spec_.ike_suite, sa->keys.in, message);
   if (!payloads) return;
+  told(*sa);
   const Pending done = std::move(*pending_);
   pending_.reset();
   after_response(done, *payloads);
@@ -224,7 +232,7 @@ void Client::after_response(const Pending& done, const Payloads& payloads) {
       old_ike_.reset();
       return;
     case Exchange::DeleteIke:
-      start_over("a new tunnel is wanted", false);
+      start_over("a new tunnel is wanted");
       return;
   }
 }
@@ -264,17 +272,19 @@ void Client::finish_auth(const Pending& done, const Payloads& payloads) {
   const Payload* id = find(payloads, PayloadType::IdResponder);
   const Payload* auth = find(payloads, PayloadType::Auth);
   if (id == nullptr || auth == nullptr || find(payloads, PayloadType::Sa) == nullptr) {
-    start_over(fmt::format("IKE_AUTH is refused: {}", error_in(payloads).value_or(0)), false);
+    start_over(fmt::format("IKE_AUTH is refused: {}", error_in(payloads).value_or(0)));
     return;
   }
   Bytes expected{2, 0, 0, 0};
   append(expected, shared_key_auth(spec_.ike_suite.prf, spec_.pre_shared_key.view(), init_response_,
                                    done.nonce, ike_->keys.auth_in.view(), id->body));
   if (expected != auth->body) {
-    start_over("the gateway does not prove its key", false);
+    start_over("the gateway does not prove its key");
     return;
   }
   ike_->established = true;
+  ike_->made_at = world_.now();
+  told(*ike_);
   add_child(done, payloads, {}, joined(done.nonce, responder_nonce_));
   last_echo_ = world_.now();
   note(fmt::format("is established, IKE SA {:016x}", ike_->responder_spi));
@@ -289,6 +299,7 @@ void Client::add_child(const Pending& done, const Payloads& payloads, ByteView s
                                      shared, nonces, true);
   children_.emplace_back(spec_.esp_suite, done.child_spi, static_cast<uint32_t>(*spi),
                          std::move(keys), spec_.window);
+  child_made_[done.child_spi] = world_.now();
 }
 
 void Client::finish_rekey_child(const Pending& done, const Payloads& payloads) {
@@ -332,8 +343,10 @@ void Client::finish_rekey_ike(const Pending& done, const Payloads& payloads) {
                               rekey_seed(spec_.ike_suite.prf, ike_->keys.derive, *shared, nonces),
                               nonces, next.initiator_spi, next.responder_spi);
   next.established = true;
+  next.made_at = world_.now();
   old_ike_ = std::move(ike_);
   ike_ = std::move(next);
+  told(*ike_);
   ++counts_.rekeys;
   note(fmt::format("has rekeyed its IKE SA, now {:016x}", ike_->responder_spi));
   begin_informational(Exchange::DeleteOldIke, {delete_ike()});
@@ -344,6 +357,7 @@ void Client::on_request(const IkeHeader& header, ByteView message) {
   if (sa == nullptr || !sa->established) return;
   const auto payloads = open_message(spec_.ike_suite, sa->keys.in, message);
   if (!payloads) return;
+  told(*sa);
   if (header.message_id + 1 == sa->expected_request && !sa->last_answer.empty()) {
     send(sa->last_answer, false);
     return;
@@ -353,6 +367,7 @@ void Client::on_request(const IkeHeader& header, ByteView message) {
   if (header.exchange != kInformational) return;
   const Deleted deleted = deletes_in(*payloads);
   Payloads own;
+  Duration oldest{};
   for (const uint32_t spi : deleted.esp) {
     const auto gone = std::ranges::find_if(
         children_, [&](const ClientSa& child) { return child.outbound_spi() == spi; });
@@ -362,13 +377,19 @@ void Client::on_request(const IkeHeader& header, ByteView message) {
                          pending_->old_spi == gone->inbound_spi();
     if (!crossed) own.push_back(delete_esp(gone->inbound_spi()));
     fresh_.erase(gone->inbound_spi());
+    oldest = std::max(oldest, age_of_child(gone->inbound_spi()));
     children_.erase(gone);
   }
   answer(*sa, header, own);
+  // RFC 7296 2.8: the IKE SA that was rekeyed is closed, and with it what waits for an answer
+  // there.
+  if (deleted.ike && sa != &*ike_ && pending_ && pending_->on_old) pending_.reset();
   if (deleted.ike && sa == &*ike_) {
-    start_over("the gateway deleted the IKE SA", true);
+    start_over("the gateway deleted the IKE SA", ClientLoss{.kind = ClientLoss::Kind::IkeDeleted,
+                                                            .age = world_.now() - ike_->made_at});
   } else if (!deleted.esp.empty() && children_.empty() && !spec_.waits) {
-    start_over("the gateway deleted the last CHILD SA", true);
+    start_over("the gateway deleted the last CHILD SA",
+               ClientLoss{.kind = ClientLoss::Kind::ChildDeleted, .age = oldest});
   }
 }
 

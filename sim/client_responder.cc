@@ -56,6 +56,7 @@ void Client::answer_init(const IkeHeader& header, ByteView message) {
   const auto shared = crypto::dh_shared(pair, *public_key);
   if (!shared) return;
   Incoming incoming;
+  incoming.at = world_.now();
   incoming.request = to_bytes(message);
   incoming.gateway_nonce = nonce->body;
   incoming.own_nonce = rng_.bytes(kNonceSize);
@@ -111,10 +112,18 @@ void Client::answer_auth(const IkeHeader& header, ByteView message) {
   append(proof,
          shared_key_auth(spec_.ike_suite.prf, spec_.pre_shared_key.view(), incoming_->answer,
                          incoming_->gateway_nonce, incoming_->sa.keys.auth_out.view(), own_id));
+  // Otherwise both ends had begun at once.
+  const bool anew = ike_ && ike_->established && incoming_->at > ike_->made_at;
+  if (anew) {
+    lost(*ike_,
+         ClientLoss{.kind = ClientLoss::Kind::Replaced, .age = world_.now() - ike_->made_at});
+  }
   ike_ = std::move(incoming_->sa);
+  ike_->made_at = world_.now();
   old_ike_.reset();
   children_.clear();
   fresh_.clear();
+  child_made_.clear();
   pending_.reset();
   encapsulated_ = false;
   ike_->established = true;
@@ -123,6 +132,7 @@ void Client::answer_auth(const IkeHeader& header, ByteView message) {
   const auto own_spi = static_cast<uint32_t>(rng_.from(0x1000, 0xFFFFFFF0));
   const Bytes nonces = joined(incoming_->gateway_nonce, incoming_->own_nonce);
   incoming_.reset();
+  child_made_[own_spi] = world_.now();
   children_.emplace_back(
       spec_.esp_suite, own_spi, static_cast<uint32_t>(*spi),
       derive_child_keys(spec_.esp_suite, spec_.ike_suite.prf, ike_->keys.derive, {}, nonces, false),
@@ -182,6 +192,7 @@ Payloads Client::answer_child(const Payloads& payloads, const Payload& offer) {
                 derive_child_keys(spec_.esp_suite, spec_.ike_suite.prf, ike_->keys.derive,
                                   shared.view(), joined(nonce->body, own_nonce), false),
                 spec_.window);
+  child_made_[own_spi] = world_.now();
   // The gateway has the new one when it uses it, or deletes the old one.
   if (children_.empty()) {
     children_.push_back(std::move(made));
@@ -220,8 +231,11 @@ Payloads Client::answer_rekey_ike(const Payloads& payloads, const Payload& offer
       spec_.ike_suite, rekey_seed(spec_.ike_suite.prf, ike_->keys.derive, *shared, nonces), nonces,
       next.initiator_spi, next.responder_spi));
   next.established = true;
+  next.made_at = world_.now();
+  next.told = true;
   old_ike_ = std::move(ike_);
   ike_ = std::move(next);
+  observer_.on_client_told(named(*ike_));
   if (pending_) pending_->on_old = true;
   ++counts_.answered_rekeys;
   note(fmt::format("agrees to IKE SA {:016x} of the gateway", ike_->initiator_spi));

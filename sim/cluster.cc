@@ -43,6 +43,15 @@ class Cluster::Fanout final : public Observer {
   void on_client_sealed(uint64_t probe, uint32_t spi, uint64_t sequence) override {
     each([&](Observer& one) { one.on_client_sealed(probe, spi, sequence); });
   }
+  void on_client_told(const ClientIke& ike) override {
+    each([&](Observer& one) { one.on_client_told(ike); });
+  }
+  void on_client_lost(const ClientIke& ike, const ClientLoss& loss) override {
+    each([&](Observer& one) { one.on_client_lost(ike, loss); });
+  }
+  void on_disk_lost(HostId host) override {
+    each([&](Observer& one) { one.on_disk_lost(host); });
+  }
   void on_boot(HostId host) override {
     each([&](Observer& one) { one.on_boot(host); });
   }
@@ -114,7 +123,9 @@ void Cluster::make_view() {
                   .group = kGroup,
                   .timing = {.keep_alive = options_.keep_alive,
                              .hold = hold_time(),
-                             .discovery = options_.discovery},
+                             .discovery = options_.discovery,
+                             .ike_lifetime = options_.ike_lifetime,
+                             .child_lifetime = options_.child_lifetime},
                   .clients = [this] { return client_views(); },
                   .violate = [this](std::string_view checker,
                                     std::string text) { violate(checker, std::move(text)); },
@@ -244,6 +255,15 @@ void Cluster::sent_message(HostId id) {
   if (!crash_at_[id] || messages_[id] < *crash_at_[id]) return;
   crash_at_[id].reset();
   hosts_[id]->crash();
+}
+
+void Cluster::burst(size_t client, uint32_t count, Duration step, Duration length) {
+  const ClientSpec& spec = clients_[client]->spec();
+  packets_.overrun_client(bulk_packet(spec.core_host, spec.inner_host), count);
+  if (length < step) return;
+  world_.after(kNature, step, [this, client, count, step, left = length - step] {
+    burst(client, count, step, left);
+  });
 }
 
 void Cluster::inject_clear_text() {

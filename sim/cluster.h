@@ -110,6 +110,9 @@ class Cluster {
   // Power-fails the host as its k-th message from now (IKE to a client, or MCS) has left.
   void crash_after_messages(HostId id, uint64_t count);
   [[nodiscard]] uint64_t messages_sent(HostId id) const { return messages_[id]; }
+  // Packets of the core network for this client, `count` at once every `step` for `length`. They
+  // overrun its access link: of 64 one arrives there.
+  void burst(size_t client, uint32_t count, Duration step, Duration length);
   // A packet that looks like one from a client's inner network, in clear, at every public entry.
   void inject_clear_text();
 

@@ -34,26 +34,42 @@ constexpr std::array<Kind, 18> kKinds = {{{Fault::Crash, "crash"},
                                           {Fault::ClockStep, "clock-step"},
                                           {Fault::RollingRestart, "rolling-restart"},
                                           {Fault::IsaHang, "isa-hang"}}};
+bool spares_chassis(Fault fault) {
+  return fault == Fault::BadClientLink || fault == Fault::NatRebind || fault == Fault::ClearText ||
+         fault == Fault::SlowDisk || fault == Fault::ClockStep || fault == Fault::Burst;
+}
+
 constexpr uint32_t kKindChance = 450;
 constexpr uint32_t kLaterKindChance = 200;
 constexpr uint32_t kStaysDownChance = 300;
 constexpr std::string_view kUpgrade = "rolling-upgrade";
+// Liveness checks begin after 5 s of silence and are repeated for 30 s.
+constexpr Duration kLongCutMin = seconds(40);
+constexpr Duration kLongCutMax = seconds(48);
+// 20000 packets a second: a block of sequence numbers has 16384.
+constexpr Duration kBurstStep = milliseconds(5);
+constexpr uint32_t kBurstPackets = 100;
 
 }  // namespace
 
-Faults::Faults(Cluster& cluster, bool has_nat, bool upgrade)
-    : cluster_(cluster),
+Faults::Faults(Cluster& cluster, const FaultOptions& options)
+        : cluster_(cluster),
+      options_(options),
       rng_(cluster.world().stream("faults")),
-      upgrades_(cluster.world().stream("upgrades")),
-      has_upgrade_(upgrade) {
+      upgrades_(cluster.world().stream("upgrades")) {
   Rng later = cluster.world().stream("later faults");
   for (size_t i = 0; i < kKinds.size(); ++i) {
     const Fault fault = kKinds.at(i).fault;
     const bool picked = i < kFirstKinds ? rng_.chance_per_mille(kKindChance)
                                         : later.chance_per_mille(kLaterKindChance);
-    if (picked && (fault != Fault::NatRebind || has_nat)) kinds_.push_back(fault);
+    if (picked && (fault != Fault::NatRebind || options.has_nat)) kinds_.push_back(fault);
   }
   if (kinds_.empty()) kinds_.push_back(Fault::Crash);
+  if (options.long_cut) {  // what would end it is in other seeds
+    std::erase_if(kinds_, [](Fault fault) { return !spares_chassis(fault); });
+    kinds_.push_back(Fault::ClearText);
+  }
+  if (options.bursts) kinds_.push_back(Fault::Burst);
   gap_min_ = milliseconds(rng_.from(200, 3000));
   gap_max_ = gap_min_ + milliseconds(rng_.from(500, 9000));
 }
@@ -65,7 +81,10 @@ std::string Faults::describe() const {
     text += text.back() == '=' ? "" : ",";
     text += kind.name;
   }
-  if (has_upgrade_) text.append(",").append(kUpgrade);
+  if (options_.upgrade) text.append(",").append(kUpgrade);
+  if (options_.bursts) text += ",burst";
+  if (options_.long_cut) text += ",long-cut";
+  if (options_.last_of_all) text += ",last-of-all";
   return text;
 }
 
@@ -81,7 +100,23 @@ void Faults::start() {
   // Most runs begin in peace.
   const Duration peace = rng_.below(4) == 0 ? Duration{0} : Duration(seconds(8));
   later(peace, peace + gap_max_, [this] { happen(); });
-  if (has_upgrade_) strike(Fault::RollingUpgrade);
+  if (options_.upgrade) strike(Fault::RollingUpgrade);
+  if (!options_.long_cut) return;
+  later(seconds(8), seconds(11), [this] {
+    cluster_.net().cut(A, B);
+    later(kLongCutMin, kLongCutMax, [this] { cluster_.net().heal(); });
+  });
+}
+
+void Faults::burst() {
+  const size_t client = rng_.below(cluster_.clients());
+  const Duration length = rng_.between(milliseconds(300), milliseconds(1500));
+  cluster_.burst(client, kBurstPackets, kBurstStep, length);
+  if (rng_.below(4) == 0) return;
+  later(milliseconds(20), length, [this] {
+    const Fault fault = kinds_[rng_.below(kinds_.size())];
+    if (fault != Fault::Burst) strike(fault);
+  });
 }
 
 void Faults::happen() {
@@ -221,6 +256,9 @@ void Faults::strike(Fault fault) {
     case Fault::RollingUpgrade:
       upgrade(static_cast<HostId>(upgrades_.below(cluster_.hosts())), 0);
       return;
+    case Fault::Burst:
+      burst();
+      return;
   }
 }
 
@@ -245,9 +283,26 @@ void Faults::strike_link(Fault fault, HostId id, HostId other) {
         [this, &net, id, other] { cluster_.hosts() == 2 ? net.heal() : net.heal(id, other); });
 }
 
-void Faults::end() {
+void Faults::calm() {
   on_ = false;
-  cluster_.world().note("faults", "end");
+  cluster_.world().note("faults", "calm before the last");
+  heal_all();
+  for (HostId id = 0; id < cluster_.hosts(); ++id) cluster_.host(id).boot();
+}
+
+void Faults::cut_from_active() {
+  dies_last_ = cluster_.master();
+  if (!dies_last_) return;
+  const HostId next = draw_other(*dies_last_);
+  cluster_.net().cut(*dies_last_, next);
+  for (HostId id = 0; id < cluster_.hosts(); ++id) {
+    if (id == next || id == *dies_last_) continue;
+    cluster_.host(id).refuse_isas(true);
+    cluster_.host(id).crash_isa();
+  }
+}
+
+void Faults::heal_all() {
   cluster_.net().heal();
   cluster_.packets().set_client_quality(
       LinkQuality{.delay_min = milliseconds(4), .delay_max = milliseconds(5)});
@@ -256,6 +311,14 @@ void Faults::end() {
     cluster_.host(id).isa_goes_on();
     cluster_.host(id).set_disk_delay({});
   }
+}
+
+void Faults::end() {
+  on_ = false;
+  cluster_.world().note("faults", "end");
+  if (dies_last_) cluster_.host(*dies_last_).crash();
+  heal_all();
+  if (dies_last_) return;
   const auto stays_down = static_cast<HostId>(rng_.below(cluster_.hosts()));
   const bool may_stay_down = std::ranges::find(kinds_, Fault::Crash) != kinds_.end();
   const bool one_stays_down = may_stay_down && rng_.chance_per_mille(kStaysDownChance);

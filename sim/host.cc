@@ -125,6 +125,7 @@ void SimHost::crash() {
 void SimHost::lose_disk() {
   around_.world.note(name_, "loses its disk");
   disk_.clear();
+  around_.observer.on_disk_lost(id_);
 }
 
 Result<std::string> SimHost::change_keys(const std::vector<std::string>& keys) {

@@ -157,6 +157,19 @@ std::optional<UdpDatagram> decode_udp(const IpPacket& packet) {
       .payload = to_bytes(bytes.subspan(kUdpHeaderSize, size - kUdpHeaderSize))};
 }
 
+std::optional<ByteView> udp_payload_of(ByteView packet) {
+  const auto found = carried(packet);
+  if (!found || found->protocol != kProtocolUdp) return std::nullopt;
+  if (found->at == kHeaderSize && checksum(packet.first(kHeaderSize)) != 0) return std::nullopt;
+  const size_t end =
+      found->at == kHeaderSize ? size_t{u16_at(packet, 2)} : kHeaderSizeV6 + u16_at(packet, 4);
+  if (end < found->at + kUdpHeaderSize || end > packet.size()) return std::nullopt;
+  const ByteView udp = packet.subspan(found->at, end - found->at);
+  const size_t size = u16_at(udp, 4);
+  if (size < kUdpHeaderSize || size > udp.size()) return std::nullopt;
+  return udp.subspan(kUdpHeaderSize, size - kUdpHeaderSize);
+}
+
 std::optional<IpAddress> destination_of(ByteView packet) {
   if (is_ipv6(packet)) return address_at(packet, kDestinationAtV6, 16);
   if (!is_ipv4(packet)) return std::nullopt;

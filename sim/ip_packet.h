@@ -39,6 +39,8 @@ Bytes encode(const IpPacket& packet);
 std::optional<IpPacket> decode_ip(ByteView bytes);
 Bytes encode(const UdpDatagram& datagram);
 std::optional<UdpDatagram> decode_udp(const IpPacket& packet);
+// The payload of a UDP datagram that decode_ip() and decode_udp() would take; a view into it.
+std::optional<ByteView> udp_payload_of(ByteView packet);
 std::optional<IpAddress> destination_of(ByteView packet);
 std::optional<IpAddress> source_of(ByteView packet);
 // False if the TTL ran out.

@@ -3,12 +3,37 @@
 // What the checkers see: every packet that enters or leaves an ISA, what ISAs are told, and when
 // hosts come and go. They look at wires, not at what the code says of itself.
 
+#include <string_view>
+
 #include "base/bytes.h"
 #include "isa/isa_wire.h"
 #include "platform/platform.h"
 #include "sim/network.h"
 
 namespace segw::sim {
+
+// An IKE SA as its client knows it.
+struct ClientIke {
+  std::string_view client;
+  IpAddress outer;  // the client's, as the gateway sees it
+  uint64_t initiator_spi = 0;
+  uint64_t responder_spi = 0;
+  bool client_began = false;  // the initiator's SPI is the client's
+};
+
+// Why a client has to authenticate again although it was told that its tunnel stands.
+struct ClientLoss {
+  enum class Kind : uint8_t {
+    NoAnswer,      // to a request, until it gave up
+    IkeDeleted,    // the gateway deleted the IKE SA
+    ChildDeleted,  // the gateway deleted the last CHILD SA
+    Replaced,      // the gateway began another tunnel
+  } kind = Kind::NoAnswer;
+  Duration age{};        // of the IKE SA, or of the CHILD SA that was deleted
+  bool ending = false;   // NoAnswer: the request was to end this IKE SA
+  uint32_t request = 0;  // NoAnswer: its message ID
+  Instant asked_at{};    // NoAnswer: when it was sent first
+};
 
 class Observer {
  public:
@@ -22,6 +47,10 @@ class Observer {
   virtual void on_default_route(HostId /*host*/, platform::Side /*side*/, ByteView /*packet*/) {}
   // A client has sealed the probe with this number (it does so once).
   virtual void on_client_sealed(uint64_t /*probe*/, uint32_t /*spi*/, uint64_t /*sequence*/) {}
+  // A client knows that this IKE SA stands.
+  virtual void on_client_told(const ClientIke& /*ike*/) {}
+  virtual void on_client_lost(const ClientIke& /*ike*/, const ClientLoss& /*loss*/) {}
+  virtual void on_disk_lost(HostId /*host*/) {}
   virtual void on_boot(HostId /*host*/) {}
   virtual void on_crash(HostId /*host*/) {}
   virtual void after_event() {}

@@ -5,6 +5,7 @@
 namespace segw::sim {
 namespace {
 
+constexpr uint32_t kOverrunArrives = 64;
 constexpr Duration kCoreDelay = std::chrono::microseconds(300);
 // What neighbour unreachability detection takes until a router asks again who has an address.
 constexpr Duration kNeighbourTimeout = std::chrono::seconds(8);
@@ -43,6 +44,14 @@ void PacketWorld::send_to_clients(Bytes packet) {
                [this, sent = std::move(packet)] { enter_chassis(platform::Side::Private, sent); });
 }
 
+void PacketWorld::overrun_client(const Bytes& packet, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) {
+    overrun_ = i % kOverrunArrives != 0;
+    enter_chassis(platform::Side::Private, packet);
+  }
+  overrun_ = false;
+}
+
 void PacketWorld::enter_chassis(platform::Side side, Bytes packet) {
   Neighbour& neighbour = neighbours_[index(side)];
   if (neighbour.holder && chassis_[*neighbour.holder]->receives()) {
@@ -67,6 +76,7 @@ void PacketWorld::leave_chassis(platform::Side side, Bytes packet) {
     });
     return;
   }
+  if (overrun_) return;
   const auto to = destination_of(packet);
   if (!to || !clients_.contains(*to)) return;
   for (const Instant at : client_arrivals()) {

@@ -40,6 +40,9 @@ class PacketWorld {
   void announce(HostId host, platform::Side side);  // gratuitous ARP
   void send_to_gateway(const Bytes& packet);        // by a client
   void send_to_clients(Bytes packet);               // by the core network
+  // By the core network, so many at once that of those for the client's access link one in 64
+  // arrives.
+  void overrun_client(const Bytes& packet, uint32_t count);
   void leave_chassis(platform::Side side, Bytes packet);
 
  private:
@@ -56,6 +59,7 @@ class PacketWorld {
   std::array<Neighbour, 2> neighbours_;
   std::map<IpAddress, Sink> clients_;
   Sink core_;
+  bool overrun_ = false;  // what leaves for a client now is lost
   LinkQuality client_quality_{.delay_min = std::chrono::milliseconds(4),
                               .delay_max = std::chrono::milliseconds(5)};
   Instant client_link_mended_{};

@@ -16,6 +16,8 @@ struct Probe {
 };
 
 Bytes encode_probe(const Probe& probe, const IpAddress& from, const IpAddress& to);
+// Other traffic, without the marker.
+Bytes bulk_packet(const IpAddress& from, const IpAddress& to);
 // From a whole inner packet.
 std::optional<Probe> decode_probe(ByteView packet);
 // Whether the marker is anywhere in these bytes.

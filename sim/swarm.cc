@@ -16,6 +16,11 @@ using std::chrono::seconds;
 
 // Of the whole run: long enough after it for everything that liveness promises.
 constexpr Duration kLivenessPhase = seconds(55);
+// A domain has come to rest again, and then knows of a cut.
+constexpr Duration kLastOfAll = seconds(24);
+constexpr Duration kCutBeforeDeath = seconds(9);
+// For a split that lasts, and is merged.
+constexpr Duration kLongCutSafety = seconds(65);
 
 ike::Group draw_group(Rng& rng) {
   const uint64_t dice = rng.below(10);
@@ -131,6 +136,32 @@ void draw_release(uint64_t seed, ClusterOptions& options) {
   options.older = options.domain.empty() && Rng(seed, "release").below(5) == 0;
 }
 
+// The seeds with BFD between the chassis.
+void draw_bfd(uint64_t seed, ClusterOptions& options) {
+  options.bfd = Rng(seed, "bfd").below(5) == 0;
+}
+
+FaultOptions draw_faults(uint64_t seed, Duration safety, ClusterOptions& options) {
+  FaultOptions faults{.has_nat = options.behind_nat != 0, .upgrade = options.older};
+  faults.bursts = Rng(seed, "bursts").below(8) == 0;
+  // The release before cannot merge.
+  const bool pair = options.domain.empty() && !options.older;
+  if (pair && safety >= kLongCutSafety && Rng(seed, "long cut").below(10) == 0) {
+    faults.long_cut = true;
+    options.gateway_liveness = seconds(5);
+    // An IKE SA that is rekeyed on one side is another one than what the other side gives up.
+    options.responder_only = true;
+    options.gateway_begins = 0;
+    options.ike_lifetime = std::chrono::hours(24);
+    options.child_lifetime = std::chrono::hours(1);
+    options.chore_min = seconds(15);
+    options.chore_max = seconds(60);
+  }
+  faults.last_of_all = options.domain.size() > 2 && safety >= 2 * kLastOfAll &&
+                       Rng(seed, "last of all").below(3) == 0;
+  return faults;
+}
+
 std::string describe(const std::vector<DomainNode>& domain) {
   std::string text = domain.empty() ? "" : " domain=";
   for (const DomainNode& node : domain) {
@@ -147,14 +178,14 @@ std::string describe(const ClusterOptions& options) {
                        .integrity = options.ike_suite.integrity};
   return fmt::format(
       "clients={} nat={:03b} v6={:03b}/{:03b} keep-alive={}ms hold={} ike={}/prf{}/group{} "
-      "esp={} window={} probe={}ms begins={:03b} lifetimes={}/{}s{}{}{}",
+      "esp={} window={} probe={}ms begins={:03b} lifetimes={}/{}s{}{}{}{}",
       options.clients, options.behind_nat, options.over_v6, options.inside_v6,
       options.keep_alive / milliseconds(1), options.hold_count, esp::text(ike),
       static_cast<int>(options.ike_suite.prf), static_cast<int>(options.ike_suite.group),
       esp::text(options.esp_suite), options.client_window, options.probe_interval / milliseconds(1),
       options.gateway_begins, options.ike_lifetime / seconds(1),
       options.child_lifetime / seconds(1), options.dynamic ? " dynamic" : "",
-      options.older ? " older" : "", describe(options.domain));
+      options.older ? " older" : "", options.bfd ? " bfd" : "", describe(options.domain));
 }
 
 void add(ClientCounts& to, const ClientCounts& more) {
@@ -180,15 +211,25 @@ SeedOutcome run_seed(uint64_t seed, Duration length,
   draw_families(seed, options);
   draw_domain(seed, options);
   draw_release(seed, options);
+  draw_bfd(seed, options);
+  const Duration safety = std::max<Duration>(seconds(5), length - kLivenessPhase);
+  const FaultOptions fault_options = draw_faults(seed, safety, options);
   Cluster cluster(seed, options);
   if (echo) cluster.world().echo(echo);
-  Faults faults(cluster, options.behind_nat != 0, options.older);
+  Faults faults(cluster, fault_options);
   SeedOutcome outcome{.seed = seed, .options = describe(options) + " " + faults.describe()};
   cluster.world().note("options", outcome.options);
   cluster.boot();
   faults.start();
-  const Duration safety = std::max<Duration>(seconds(5), length - kLivenessPhase);
-  cluster.run_for(safety);
+  if (fault_options.last_of_all) {
+    cluster.run_for(safety - kLastOfAll);
+    faults.calm();
+    cluster.run_for(kLastOfAll - kCutBeforeDeath);
+    faults.cut_from_active();
+    cluster.run_for(kCutBeforeDeath);
+  } else {
+    cluster.run_for(safety);
+  }
   if (cluster.violations().empty()) {
     faults.end();
     cluster.run_for(length - safety);

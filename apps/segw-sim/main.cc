@@ -37,6 +37,9 @@ struct Totals {
   uint64_t rekeys = 0;
   uint64_t answered_set_ups = 0;
   uint64_t answered_rekeys = 0;
+  uint64_t blocks = 0;
+  uint64_t told = 0;
+  decltype(segw::sim::CheckerCounts::excused) excused{};
   uint64_t unseed = 0;  // of all, in any order
 };
 
@@ -54,6 +57,9 @@ void add(Totals& totals, const Totals& more) {
   totals.rekeys += more.rekeys;
   totals.answered_set_ups += more.answered_set_ups;
   totals.answered_rekeys += more.answered_rekeys;
+  totals.blocks += more.blocks;
+  totals.told += more.told;
+  for (size_t i = 0; i < totals.excused.size(); ++i) totals.excused.at(i) += more.excused.at(i);
   totals.unseed += more.unseed;
 }
 
@@ -71,7 +77,21 @@ Totals totals_of(const SeedOutcome& outcome) {
                 .rekeys = outcome.clients.rekeys,
                 .answered_set_ups = outcome.clients.answered_set_ups,
                 .answered_rekeys = outcome.clients.answered_rekeys,
+                .blocks = outcome.takeovers.blocks_crossed,
+                .told = outcome.takeovers.tunnels_told,
+                .excused = outcome.takeovers.excused,
                 .unseed = outcome.unseed};
+}
+
+// Losses of tunnels that clients knew of, by what excuses them.
+std::string losses(const Totals& totals) {
+  std::string text;
+  for (size_t i = 0; i < totals.excused.size(); ++i) {
+    if (totals.excused.at(i) == 0) continue;
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", segw::sim::kLossExcuses.at(i),
+                        totals.excused.at(i));
+  }
+  return text.empty() ? "none" : text;
 }
 
 std::string summary(const Totals& totals) {
@@ -79,9 +99,11 @@ std::string summary(const Totals& totals) {
       "takeovers clean={} unclean={} unmerged={} authentications={} re-authentications={} "
       "rekeys={} "
       "by-gateway={} "
-      "rekeys-by-gateway={} probes={} echoes={} events={} unseed={:016x}",
+      "rekeys-by-gateway={} blocks-crossed={} told={} excused-losses={} probes={} echoes={} "
+      "events={} unseed={:016x}",
       totals.clean, totals.unclean, totals.unmerged, totals.authentications,
       totals.reauthentications, totals.rekeys, totals.answered_set_ups, totals.answered_rekeys,
+      totals.blocks, totals.told, losses(totals),
       totals.probes, totals.echoes, totals.events, totals.unseed);
 }
 

@@ -20,7 +20,7 @@ struct PlantedBug {
   const char* name;
   std::string_view checker;
 };
-constexpr std::array<PlantedBug, 14> kBugs = {{{"one_active", "one_active"},
+constexpr std::array<PlantedBug, 17> kBugs = {{{"one_active", "one_active"},
                                                {"nonce_once", "nonce_once"},
                                                {"sequence_once", "sequence_once"},
                                                {"told_means_kept", "told_means_kept"},
@@ -33,7 +33,10 @@ constexpr std::array<PlantedBug, 14> kBugs = {{{"one_active", "one_active"},
                                                {"replica_converges", "replica_converges"},
                                                {"steering_follows_role", "steering_follows_role"},
                                                {"standby_dropped", "told_means_kept"},
-                                               {"isa_epoch_reused", "nonce_once"}}};
+                                               {"isa_epoch_reused", "nonce_once"},
+                                               {"tunnel_kept", "tunnel_kept"},
+                                               {"liveness_tombstone", "tunnel_kept"},
+                                               {"vouching_hearsay", "liveness"}}};
 
 // In a process of its own, since a planted bug stays. True if the right checker fired first.
 bool run_bug(const PlantedBug& bug, Duration length, uint64_t seeds_max) {

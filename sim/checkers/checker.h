@@ -3,6 +3,7 @@
 // The invariants of redundancy-rules.md ("Checkers, exact"), one class and one file each. They run
 // after every event of every scenario and every seed.
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,6 +20,8 @@ struct Timing {
   Duration keep_alive{};
   Duration hold{};
   Duration discovery{};
+  Duration ike_lifetime{};    // the gateway's
+  Duration child_lifetime{};  // the gateway's
 };
 
 // A client as the liveness checker sees it.
@@ -41,10 +44,29 @@ struct CheckerView {
   bool dynamic = false;  // clients make their tunnels at a gateway
 };
 
+// Why a client that was told may have to authenticate again (tunnel_kept).
+enum class LossExcuse : uint8_t {
+  Ended,         // the client was ending it
+  Unclean,       // an unclean takeover by one that knew less than it was told
+  AllCrashed,    // every chassis that held it did
+  MovedInSplit,  // two acted, and both had messages of it, or the one that had them crashed
+  LostDisk,      // who acts had its keys in another incarnation (redundancy rule 13)
+  Lifetime,      // of the IKE SA, or the last CHILD SA, ended
+  Silent,        // nothing of it came while the gateway repeated its own request
+  Unreached,     // none of its requests came where it could be answered
+  AnswerLost,    // on its own link
+};
+constexpr std::array<std::string_view, 9> kLossExcuses{
+    "ended",    "unclean", "all-crashed", "moved-in-split", "lost-disk",
+    "lifetime", "silent",  "unreached",   "answer-lost"};
+
 struct CheckerCounts {
   uint64_t clean_takeovers = 0;
   uint64_t unclean_takeovers = 0;
   uint64_t unmerged = 0;  // splits of which one side had the release before: it cannot merge
+  uint64_t blocks_crossed = 0;  // an SA's next sequence number was in another block (rule 11)
+  uint64_t tunnels_told = 0;    // IKE SAs of which a client knows that they stand
+  std::array<uint64_t, kLossExcuses.size()> excused{};  // losses, by LossExcuse
 };
 
 class Checker : public Observer {
@@ -76,6 +98,7 @@ std::unique_ptr<Checker> make_fenced(const CheckerView& view);
 std::unique_ptr<Checker> make_no_route_leak(const CheckerView& view);
 std::unique_ptr<Checker> make_replica_converges(const CheckerView& view);
 std::unique_ptr<Checker> make_steering_follows_role(const CheckerView& view);
+std::unique_ptr<Checker> make_tunnel_kept(const CheckerView& view);
 std::unique_ptr<Checker> make_liveness(const CheckerView& view);
 
 // All of them, in that order.

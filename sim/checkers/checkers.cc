@@ -15,6 +15,7 @@ std::vector<std::unique_ptr<Checker>> make_checkers(const CheckerView& view) {
   all.push_back(make_no_route_leak(view));
   all.push_back(make_replica_converges(view));
   all.push_back(make_steering_follows_role(view));
+  all.push_back(make_tunnel_kept(view));
   all.push_back(make_liveness(view));
   return all;
 }

@@ -1,7 +1,7 @@
 // No packet is sealed or opened at or after the ISA's deadline, or in another role than acting.
 #include <fmt/format.h>
 
-#include <set>
+#include <unordered_set>
 
 #include "sim/checkers/checker.h"
 #include "sim/ip_packet.h"
@@ -36,7 +36,7 @@ class Fenced final : public Checker {
     const auto probe = decode_probe(packet);
     return probe && sealed_.contains(probe->number);
   }
-  std::set<uint64_t> sealed_;
+  std::unordered_set<uint64_t> sealed_;
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Nothing protected leaves, or is accepted, in clear.
 #include <fmt/format.h>
 
-#include <set>
+#include <unordered_set>
 
 #include "sim/checkers/checker.h"
 #include "sim/probe.h"
@@ -28,7 +28,7 @@ class NoClearText final : public Checker {
   }
 
  private:
-  std::set<uint64_t> sealed_;
+  std::unordered_set<uint64_t> sealed_;
 };
 
 }  // namespace

@@ -25,27 +25,29 @@ class NonceOnce final : public Checker {
     if (!to) return;
     if (const auto esp = esp_of(packet)) {
       if (esp->bytes.size() < kEspIvAt + kIvSize) return;
-      see(host, "ESP", to->text(), esp->spi, esp->bytes.subspan(kEspIvAt, kIvSize), esp->bytes);
+      see(host, "ESP", *to, 0, esp->spi, esp->bytes.subspan(kEspIvAt, kIvSize), esp->bytes);
     } else if (const auto ike = ike_of(packet)) {
       const auto header = decode_ike_header(ike->bytes);
       if (!header || header->sealed_iv.size() < kIvSize) return;
       // Both directions of an IKE SA have keys of their own; only ours leaves here.
-      see(host, "IKE", fmt::format("{:x}", header->initiator_spi), header->responder_spi,
+      see(host, "IKE", {}, header->initiator_spi, header->responder_spi,
           header->sealed_iv.first(kIvSize), ike->bytes);
     }
   }
 
  private:
-  void see(HostId host, std::string_view what, const std::string& key_a, uint64_t key_b,
+  // A key is named by where its packets go and their SPI, or by two IKE SPIs.
+  void see(HostId host, std::string_view what, const IpAddress& to, uint64_t key_a, uint64_t key_b,
            ByteView iv, ByteView bytes) {
     uint64_t iv_number = 0;
     for (const uint8_t byte : iv) iv_number = iv_number << 8 | byte;
-    const auto [at, is_new] = seen_.try_emplace({key_a, key_b, iv_number}, hash_of(bytes));
-    if (is_new || at->second == hash_of(bytes)) return;
-    violate(fmt::format("{} seals different bytes under one IV: {} key {}/{:x} iv {:016x}",
-                        host_name(host), what, key_a, key_b, iv_number));
+    const uint64_t hash = hash_of(bytes);
+    const auto [at, is_new] = seen_.try_emplace({to, key_a, key_b, iv_number}, hash);
+    if (is_new || at->second == hash) return;
+    violate(fmt::format("{} seals different bytes under one IV: {} key {}/{:x}/{:x} iv {:016x}",
+                        host_name(host), what, to.text(), key_a, key_b, iv_number));
   }
-  std::map<std::tuple<std::string, uint64_t, uint64_t>, uint64_t> seen_;
+  std::map<std::tuple<IpAddress, uint64_t, uint64_t, uint64_t>, uint64_t> seen_;
 };
 
 }  // namespace

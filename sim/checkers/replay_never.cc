@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <set>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "sim/checkers/checker.h"
@@ -58,10 +59,10 @@ class ReplayNever final : public Checker {
 
  private:
   struct Accepted {
-    std::set<uint64_t> probes;
+    std::unordered_set<uint64_t> probes;
     std::map<Spi, esp::SaWindow> edges;  // when it began to act
   };
-  std::map<uint64_t, std::pair<uint32_t, uint64_t>> sealed_;
+  std::unordered_map<uint64_t, std::pair<uint32_t, uint64_t>> sealed_;
   std::vector<Accepted> hosts_;
 };
 

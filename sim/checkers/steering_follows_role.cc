@@ -16,6 +16,8 @@ namespace {
 
 // A role and its steering are set in one event of segwd; the ISA hears of it by its socket.
 constexpr Duration kSettle = std::chrono::milliseconds(20);
+// An old active that hears nothing for so long asks, and goes on if the target did not act.
+constexpr Duration kHandover = std::chrono::milliseconds(300);
 constexpr Duration kRoutesSettle = std::chrono::seconds(1);
 // After a fault, for a keep-alive to say who acts now, and an ISA with its longest back-off.
 constexpr Duration kQuietMargin = std::chrono::seconds(12);
@@ -26,7 +28,7 @@ class SteeringFollowsRole final : public Checker {
       : Checker(view, "steering_follows_role"), hosts_(view.hosts.size()) {}
 
   void on_isa_told(HostId host, const isa::ToIsa& message) override {
-    if (std::holds_alternative<isa::Freeze>(message)) hosts_[host].role = Role::Moving;
+    if (std::holds_alternative<isa::Freeze>(message)) hosts_[host].role = Role::Frozen;
     const auto* set = std::get_if<isa::SetRole>(&message);
     if (set == nullptr) return;
     switch (set->role) {
@@ -34,7 +36,7 @@ class SteeringFollowsRole final : public Checker {
         hosts_[host].role = Role::Closed;
         return;
       case isa::Role::Buffering:
-        hosts_[host].role = Role::Moving;
+        hosts_[host].role = Role::Buffering;
         return;
       case isa::Role::Acting:
         hosts_[host].role = Role::Acting;
@@ -54,10 +56,11 @@ class SteeringFollowsRole final : public Checker {
   }
 
  private:
-  enum class Role : uint8_t { Closed, Moving, Acting };  // Moving: on either side of a handover
+  // Frozen and Buffering: on either side of a handover.
+  enum class Role : uint8_t { Closed, Frozen, Buffering, Acting };
   struct Host {
     Role role = Role::Closed;
-    std::optional<Instant> wrong_since, lacks_routes_since, left_routes_since;
+    std::optional<Instant> wrong_since, lost_since, lacks_routes_since, left_routes_since;
   };
   using Ranges = std::set<std::pair<IpAddress, IpAddress>>;
 
@@ -74,18 +77,59 @@ class SteeringFollowsRole final : public Checker {
   void look_at(const SimHost& host) {
     Host& seen = hosts_[host.id()];
     const platform::SteeringState* state = host.steering();
-    bool wrong = false;
     // One that hangs has not heard of its role, and is soon taken for dead.
-    const bool hears = !host.paused() && !host.isa_hangs();
-    if (state != nullptr && hears && seen.role != Role::Moving) {
-      const bool acts = seen.role == Role::Acting;
-      const bool to_tun = state->from_service == platform::Target::Tun;
-      const bool shunted_to_tun = state->from_shunt == platform::Target::Tun;
-      wrong = to_tun != acts || shunted_to_tun != acts || state->virtual_next_hops != acts;
+    const bool looked_at = state != nullptr && !host.paused() && !host.isa_hangs();
+    if (lasts(looked_at && !fits(*state, seen.role), seen.wrong_since, kSettle)) {
+      violate(fmt::format("{}'s ISA {}, but its steering does not say so", host.name(),
+                          text(seen.role)));
     }
-    if (!lasts(wrong, seen.wrong_since, kSettle)) return;
-    violate(fmt::format("{}'s ISA {}, but its steering does not say so", host.name(),
-                        seen.role == Role::Acting ? "acts" : "does not act"));
+    // The old active of a handover hands all to the target, which keeps it until it acts.
+    const bool lost = looked_at && seen.role == Role::Frozen && !shunts_to_who_takes(host);
+    if (lasts(lost, seen.lost_since, kHandover)) {
+      violate(host.name() + " is frozen for a handover and shunts to nobody who takes it");
+    }
+  }
+
+  static std::string_view text(Role role) {
+    switch (role) {
+      case Role::Closed:
+        return "does not act";
+      case Role::Frozen:
+        return "is frozen";
+      case Role::Buffering:
+        return "buffers";
+      case Role::Acting:
+        return "acts";
+    }
+    return "";
+  }
+
+  static bool fits(const platform::SteeringState& state, Role role) {
+    using platform::Target;
+    const bool to_tun = state.from_service == Target::Tun;
+    const bool shunted_to_tun = state.from_shunt == Target::Tun;
+    switch (role) {
+      case Role::Closed:
+        return !to_tun && !shunted_to_tun && !state.virtual_next_hops;
+      case Role::Frozen:
+        // It still draws traffic, and what comes back by a shunt goes nowhere (rule 24).
+        return state.from_service == Target::Shunt && state.from_shunt == Target::Blackhole;
+      case Role::Buffering:
+        return to_tun && shunted_to_tun && !state.virtual_next_hops;
+      case Role::Acting:
+        return to_tun && shunted_to_tun && state.virtual_next_hops;
+    }
+    return false;
+  }
+
+  // After a fault the old one asks for as long as it does not know whether the target acts.
+  [[nodiscard]] bool shunts_to_who_takes(const SimHost& host) const {
+    if (view().network.lossy() ||
+        view().world.now() - view().network.disturbed_until() < view().timing.hold + kHandover) {
+      return true;
+    }
+    const auto to = host.shunts_to();
+    return to && (hosts_[*to].role == Role::Buffering || hosts_[*to].role == Role::Acting);
   }
 
   [[nodiscard]] bool quiet() const {
@@ -101,9 +145,10 @@ class SteeringFollowsRole final : public Checker {
     const auto to = host.shunts_to();
     if (to && view().roles.acting(*to)) return;
     // A handover may have begun just now.
-    if (std::ranges::any_of(hosts_, [](const Host& each) { return each.role == Role::Moving; })) {
-      return;
-    }
+    const auto moves = [](const Host& each) {
+      return each.role == Role::Frozen || each.role == Role::Buffering;
+    };
+    if (std::ranges::any_of(hosts_, moves)) return;
     violate(fmt::format("{} shunts to {}, which does not act", host.name(),
                         to ? host_name(*to) : "nobody"));
   }
@@ -142,10 +187,13 @@ class SteeringFollowsRole final : public Checker {
     if (lasts(lacking, seen.lacks_routes_since, kRoutesSettle)) {
       violate(host.name() + " lacks routes of its CHILD SAs");
     }
-    // Where it acts, the end of an SA is held by the in-sync set before its route goes.
+    // Where it acts, the end of an SA is held by the in-sync set before its route goes: after a
+    // takeover also by the members of the active before, until their grants have surely run out.
+    const Timing& timing = view().timing;
+    const Duration grants = (2 * timing.hold + timing.keep_alive) * 11 / 10;
     const bool settled =
         seen.role == Role::Closed || view().world.now() - view().network.disturbed_until() >
-                                         2 * (view().timing.hold + view().timing.keep_alive);
+                                         timing.hold + 2 * timing.keep_alive + grants;
     if (lasts(left_over && settled, seen.left_routes_since, kRoutesSettle)) {
       violate(host.name() + " has routes of no CHILD SA");
     }

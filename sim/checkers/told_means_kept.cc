@@ -15,6 +15,9 @@
 namespace segw::sim {
 namespace {
 
+// Shorter than any exchange with a client: nothing comes and goes in it.
+constexpr Duration kNoteInterval = std::chrono::milliseconds(5);
+
 struct Told {
   Instant at{};
   std::set<HostId> members;  // of the in-sync set, by the active's account or their own
@@ -59,8 +62,11 @@ class ToldMeansKept final : public Checker {
     // A role that is renewed while acting (the winner of a split) is no takeover.
     if (makes_act(message)) to_merge_.erase(host);  // it holds what it told itself
     if (makes_act(message) && acting_.insert(host).second) check(host);
+    if (acting_.size() > 1) beside_.insert(acting_.begin(), acting_.end());
     if (!ends_acting(message)) return;
     const bool acted = acting_.erase(host) != 0;
+    // The other one told more, to others, and has crashed.
+    if (beside_.erase(host) != 0 && acted && acting_.empty()) forget(host);
     // Of two that acted at once, what the one told is merged (rule 17): looked at when it is in
     // sync. What was lost with a crash is nobody's.
     for (const SimHost* other : view().hosts) {
@@ -75,6 +81,7 @@ class ToldMeansKept final : public Checker {
 
   void on_isa_stopped(HostId host) override { acting_.erase(host); }
   void on_boot(HostId host) override {
+    beside_.erase(host);
     had_[host] = {};
     if (to_merge_.erase(host) != 0) forget(host);  // lost with its memory
   }
@@ -84,7 +91,10 @@ class ToldMeansKept final : public Checker {
     if (view().world.now() < next_look_) return;
     next_look_ = view().world.now() + std::chrono::milliseconds(1);
     for (const HostId host : std::set<HostId>(to_merge_)) check_merge(host);
-    if (to_merge_.empty()) note_held();
+    if (to_merge_.empty() && view().world.now() >= next_note_) {
+      next_note_ = view().world.now() + kNoteInterval;
+      note_held();
+    }
     for (auto at = told_.begin(); at != told_.end();) {
       const auto* state = to_merge_.contains(at->first.first) ? nullptr : state_of(at->first.first);
       if (state != nullptr && !state->ike_sas.contains(at->first.second)) {
@@ -261,9 +271,11 @@ class ToldMeansKept final : public Checker {
   std::map<Key, Told> told_;
   std::map<HostId, Had> had_;
   std::set<HostId> acting_;
+  std::set<HostId> beside_;    // they act, and another one did at the same time
   std::set<HostId> to_merge_;  // they acted beside the other one, and have stopped
   Takeovers takeovers_;
   Instant next_look_{};
+  Instant next_note_{};
   uint64_t clean_ = 0;
   uint64_t unclean_ = 0;
   uint64_t unmerged_ = 0;

@@ -231,6 +231,9 @@ void EngineImpl::on_malformed(const Datagram& datagram, const std::string& field
 // By whichever SPI is ours: the flag I says who began the IKE SA (RFC 7296 3.1).
 IkeSa* EngineImpl::find(const Header& header) {
   const IkeSpi ours = header.from_initiator ? header.responder : header.initiator;
+  if (SEGW_PLANTED(tunnel_kept) && ours.value >> kSlotShift64 != settings_->slot.value) {
+    return nullptr;  // what the other chassis made
+  }
   const auto at = tables_.ike_sas.find(ours);
   if (at == tables_.ike_sas.end()) return nullptr;
   IkeSa& sa = at->second;

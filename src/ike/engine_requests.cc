@@ -1,6 +1,7 @@
 // Requests of our own and their responses (RFC 7296 2.1, 2.4).
 #include <algorithm>
 
+#include "base/planted.h"
 #include "ike/engine_impl.h"
 #include "wire/writer.h"
 
@@ -137,7 +138,7 @@ void EngineImpl::give_up(IkeSa& sa) {
   Changes changes;
   counters_.add("client-silent");
   settle_for_rival(sa, changes);  // silent on this one only, perhaps
-  remove_ike(sa.our_spi(), false, changes);
+  remove_ike(sa.our_spi(), SEGW_PLANTED(liveness_tombstone), changes);
   commit(changes, [] {});
 }
 

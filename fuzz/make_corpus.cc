@@ -102,10 +102,10 @@ Bytes isa_step(uint8_t kind, ByteView bytes) {
 void isa_seeds(Corpus& corpus) {
   const isa::testing::Ends ends = isa::testing::make_ends();
   corpus.add("isa_wire", "install", isa::encode(isa::ToIsa(isa::InstallSa{.sa = ends.gateway})));
-  corpus.add("isa_wire", "role",
-             isa::encode(isa::ToIsa(isa::SetRole{.role = isa::Role::Acting,
-                                                 .iv_epoch = 7,
-                                                 .position = esp::Position::LastReport})));
+  corpus.add(
+      "isa_wire", "role",
+      isa::encode(isa::ToIsa(isa::SetRole{
+          .role = isa::Role::Acting, .iv_epoch = 7, .position = esp::Position::LastReport})));
   const isa::SaActivity activity{.window = {.inbound_spi = {7}, .outbound_next = 9, .seen = {1, 2}},
                                  .packets_in = 1};
   corpus.add("isa_wire", "activity",

@@ -53,7 +53,7 @@ constexpr uint32_t kBurstPackets = 100;
 }  // namespace
 
 Faults::Faults(Cluster& cluster, const FaultOptions& options)
-        : cluster_(cluster),
+    : cluster_(cluster),
       options_(options),
       rng_(cluster.world().stream("faults")),
       upgrades_(cluster.world().stream("upgrades")) {

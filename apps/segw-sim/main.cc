@@ -103,8 +103,8 @@ std::string summary(const Totals& totals) {
       "events={} unseed={:016x}",
       totals.clean, totals.unclean, totals.unmerged, totals.authentications,
       totals.reauthentications, totals.rekeys, totals.answered_set_ups, totals.answered_rekeys,
-      totals.blocks, totals.told, losses(totals),
-      totals.probes, totals.echoes, totals.events, totals.unseed);
+      totals.blocks, totals.told, losses(totals), totals.probes, totals.echoes, totals.events,
+      totals.unseed);
 }
 
 std::optional<Range> parse_range(std::string_view text) {

@@ -224,6 +224,28 @@ TEST(KeyChangeBefore, APeerThatDoesNotContinueReplacesItsSession) {
   EXPECT_EQ(pair.node.count("sessions-moved"), 0U);
 }
 
+// What says Moved is of version 2: where it is not said, the older one would never end.
+TEST(KeyChangeBefore, ASessionOfVersion1IsReplacedWhateverItSays) {
+  RawPair pair;
+  pair.node.boot();
+  pair.raw.connect();
+  pair.run(10ms);
+  pb::Frame hello = RawPeer::hello();
+  hello.mutable_hello()->set_version_max(1);
+  pair.raw.send(hello);
+  pair.run(10ms);
+  ASSERT_TRUE(pair.node.link().connected());
+  RawPeer second(pair);
+  second.connect();
+  pair.run(10ms);
+  hello.mutable_hello()->set_continues(true);
+  second.send(hello);
+  pair.run(10ms);
+  EXPECT_TRUE(pair.raw.closed);
+  EXPECT_TRUE(pair.node.link().connected());
+  EXPECT_EQ(pair.node.count("sessions-moved"), 0U);
+}
+
 // The peer's end of a move, by hand.
 class MovedByHand : public ::testing::Test {
  protected:

@@ -25,6 +25,7 @@ constexpr Duration kSilenceMax = std::chrono::seconds(5);
 constexpr Duration kRetryMin = std::chrono::milliseconds(100);
 constexpr Duration kRetryMax = std::chrono::seconds(2);
 constexpr Duration kMoveAgain = std::chrono::seconds(10);  // to a key that the peer did not know
+constexpr uint32_t kMovesSince = 2;                        // version
 constexpr size_t kConnectionsMax = 4;
 constexpr size_t kHeldBytesMax = size_t{16} << 20;  // that came before the older connection's end
 constexpr int64_t kSkewMaxMs = 60'000;
@@ -271,11 +272,14 @@ void Link::on_hello(Connection& connection, const pb::Hello& hello) {
   keys_.start_over();
   retry_ = kRetryMin;
   Connection* before = current_;
-  const bool goes_on = before != nullptr && before == connection.continues && older_ == nullptr;
+  const uint32_t version = std::min(kVersion, hello.version_max());
+  // Another release of the peer begins anew; one that has no Moved does as well.
+  const bool goes_on = before != nullptr && before == connection.continues && older_ == nullptr &&
+                       version == version_ && version >= kMovesSince;
   if (goes_on && hello.continues() && identity == identity_) return move_to(connection);
   if (before != nullptr && before != &connection) close(*before, "replaced by a new session");
   identity_ = identity;
-  version_ = std::min(kVersion, hello.version_max());
+  version_ = version;
   current_ = &connection;
   last_heard_ = platform_.clock.now();
   note("session with " + settings_.peer.text() +

@@ -52,6 +52,9 @@ class Cluster::Fanout final : public Observer {
   void on_disk_lost(HostId host) override {
     each([&](Observer& one) { one.on_disk_lost(host); });
   }
+  void on_operator_ends() override {
+    each([](Observer& one) { one.on_operator_ends(); });
+  }
   void on_boot(HostId host) override {
     each([&](Observer& one) { one.on_boot(host); });
   }
@@ -238,6 +241,8 @@ void Cluster::ask_switchover(HostId at, std::optional<HostId> to, std::function<
                               told);
   }
 }
+
+void Cluster::operator_ends() { fanout_->on_operator_ends(); }
 
 bool Cluster::hand_over(HostId at, std::optional<HostId> to) {
   auto outcome = std::make_shared<std::optional<bool>>();

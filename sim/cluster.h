@@ -102,6 +102,8 @@ class Cluster {
   [[nodiscard]] bool all_have_tunnels() const;
   [[nodiscard]] GroupView role_of(HostId id) const;
 
+  // Said before an operator clears or deletes a tunnel: checkers take what follows for no loss.
+  void operator_ends();
   // tools perform … force-switchover at this chassis; in a domain also to a certain one. False if
   // it refuses or does not in time.
   bool hand_over(HostId at, std::optional<HostId> to = {});

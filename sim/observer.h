@@ -51,6 +51,8 @@ class Observer {
   virtual void on_client_told(const ClientIke& /*ike*/) {}
   virtual void on_client_lost(const ClientIke& /*ike*/, const ClientLoss& /*loss*/) {}
   virtual void on_disk_lost(HostId /*host*/) {}
+  // From here on an operator ends tunnels, which is no loss.
+  virtual void on_operator_ends() {}
   virtual void on_boot(HostId /*host*/) {}
   virtual void on_crash(HostId /*host*/) {}
   virtual void after_event() {}

@@ -46,7 +46,7 @@ struct CheckerView {
 
 // Why a client that was told may have to authenticate again (tunnel_kept).
 enum class LossExcuse : uint8_t {
-  Ended,         // the client was ending it
+  Ended,         // the client was ending it, or an operator
   Unclean,       // an unclean takeover by one that knew less than it was told
   AllCrashed,    // every chassis that held it did
   MovedInSplit,  // two acted, and both had messages of it, or the one that had them crashed

@@ -173,6 +173,7 @@ class TunnelKept final : public Checker {
     });
   }
   void on_disk_lost(HostId host) override { disk_lost_[host] = view().world.now(); }
+  void on_operator_ends() override { operator_ends_ = true; }
 
   void after_event() override {
     if (view().world.now() < next_look_) return;
@@ -264,6 +265,9 @@ class TunnelKept final : public Checker {
   [[nodiscard]] std::optional<LossExcuse> excuse_of(const Tunnel& tunnel,
                                                     const ClientLoss& loss) const {
     if (loss.ending) return LossExcuse::Ended;
+    const bool deleted =
+        loss.kind == ClientLoss::Kind::IkeDeleted || loss.kind == ClientLoss::Kind::ChildDeleted;
+    if (operator_ends_ && deleted) return LossExcuse::Ended;
     if (tunnel.unclean) return LossExcuse::Unclean;
     if (tunnel.all_crashed) return LossExcuse::AllCrashed;
     if (tunnel.moved_in_split) return LossExcuse::MovedInSplit;
@@ -331,6 +335,7 @@ class TunnelKept final : public Checker {
   std::map<std::pair<HostId, IpAddress>, Instant> heard_;
   std::set<HostId> acting_;
   std::map<HostId, Instant> disk_lost_;
+  bool operator_ends_ = false;
   Takeovers takeovers_;
   Instant next_look_{};
   uint64_t told_ = 0;

@@ -57,6 +57,7 @@ TEST_F(Events, EachOneIsRaised) {
     if (dynamic) {
       ASSERT_EQ(status.gateways.at(0).tunnels.size(), 1U);
       const std::string client = status.gateways[0].tunnels[0].ike.remote.text();
+      c.operator_ends();
       EXPECT_TRUE(c.host(*c.master()).chassis()->clear_client(status.gateways[0].name, client));
       c.run_for(1s);
     } else {

@@ -54,6 +54,7 @@ TEST_F(Operator, AsksForLivenessAndDeletes) {
   ASSERT_TRUE(ask(A, TunnelAction::Liveness));
   c.run_for(100ms);
   EXPECT_GT(c.messages_sent(A), sent);
+  c.operator_ends();
   ASSERT_TRUE(ask(A, TunnelAction::DeleteIke));
   EXPECT_TRUE(c.run_until([&] { return c.client().counts().authentications == 2; }, 10s));
 }

@@ -48,13 +48,16 @@ void TunnelGroup::rekey_for(PeerIndex peer) {
   engine_->rekey_in_turn(ike_sas, child_sas);
 }
 
+// A client that does not answer has gone without a word, or will be given up: it is not waited for.
 uint64_t TunnelGroup::unsealable_by(const esp::Holder& who) const {
   const auto ike_sas = std::ranges::count_if(state_.ike_sas, [&](const auto& entry) {
     return entry.second.state == ike::IkeState::Established &&
-           esp::held_in_another_life(entry.second.holders, who);
+           esp::held_in_another_life(entry.second.holders, who) &&
+           !engine_->does_not_answer(entry.first);
   });
   const auto child_sas = std::ranges::count_if(state_.child_sas, [&](const auto& entry) {
-    return !entry.second.rekeyed && esp::held_in_another_life(entry.second.holders, who);
+    return !entry.second.rekeyed && esp::held_in_another_life(entry.second.holders, who) &&
+           !engine_->does_not_answer(entry.second.ike_sa);
   });
   return static_cast<uint64_t>(ike_sas + child_sas);
 }

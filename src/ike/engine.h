@@ -185,6 +185,8 @@ class Engine {
                              const std::vector<Spi>& child_sas) = 0;
   // How many wait for their turn, or to be asked again.
   [[nodiscard]] virtual size_t rekeys_waiting() const = 0;
+  // A request of ours was repeated twice (for 6 s) and is not answered.
+  [[nodiscard]] virtual bool does_not_answer(IkeSpi our_spi) const = 0;
   virtual void delete_child(Spi inbound_spi) = 0;
   virtual void delete_ike(IkeSpi our_spi) = 0;
   virtual void ask_liveness(IkeSpi our_spi) = 0;

@@ -62,6 +62,7 @@ class EngineImpl final : public Engine {
   void rekey_ike(IkeSpi our_spi) override;
   void rekey_in_turn(const std::vector<IkeSpi>& ike_sas,
                      const std::vector<Spi>& child_sas) override;
+  [[nodiscard]] bool does_not_answer(IkeSpi our_spi) const override;
   [[nodiscard]] size_t rekeys_waiting() const override { return turns_.size() + automatic_.size(); }
   void delete_child(Spi inbound_spi) override;
   void delete_ike(IkeSpi our_spi) override;

@@ -14,6 +14,7 @@ constexpr uint32_t kResendsMax = 7;      // 94 s until an answer is given up
 constexpr uint32_t kInitResendsMax = 4;  // 46 s: nobody may be there
 constexpr uint32_t kShiftMax = 5;
 constexpr uint32_t kResendsBeforeSync = 3;
+constexpr uint32_t kResendsOfSilent = 2;
 constexpr uint32_t kSyncAttemptsMax = 4;
 
 Duration wait_after(uint32_t resends) {
@@ -131,6 +132,13 @@ void EngineImpl::repeat_request(IkeSa& sa, Instant now) {
 }
 
 // RFC 7296 2.4: the other endpoint has failed; what was kept for it goes.
+bool EngineImpl::does_not_answer(IkeSpi our_spi) const {
+  const auto sa = tables_.ike_sas.find(our_spi);
+  const auto run = runtimes_.find(our_spi);
+  if (sa == tables_.ike_sas.end() || run == runtimes_.end()) return false;
+  return sa->second.pending && run->second.resends >= kResendsOfSilent;
+}
+
 void EngineImpl::give_up(IkeSa& sa) {
   if (sa.state == IkeState::Connecting || sa.state == IkeState::Authenticating) {
     return fail_set_up(sa, "set-up-unanswered");

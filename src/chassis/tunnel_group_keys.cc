@@ -48,16 +48,21 @@ void TunnelGroup::rekey_for(PeerIndex peer) {
   engine_->rekey_in_turn(ike_sas, child_sas);
 }
 
-// A client that does not answer has gone without a word, or will be given up: it is not waited for.
+// Not those that nobody can rekey: their client does not answer, and has gone without a word or will
+// be given up; the active lost its own state folder since, and has lost them already; or they are
+// about to end.
 uint64_t TunnelGroup::unsealable_by(const esp::Holder& who) const {
+  const auto counts = [&](const std::vector<esp::Holder>& holders, IkeSpi ike_sa) {
+    if (!esp::held_in_another_life(holders, who) || engine_->does_not_answer(ike_sa)) return false;
+    return who == self() || !esp::held_in_another_life(holders, self());
+  };
   const auto ike_sas = std::ranges::count_if(state_.ike_sas, [&](const auto& entry) {
     return entry.second.state == ike::IkeState::Established &&
-           esp::held_in_another_life(entry.second.holders, who) &&
-           !engine_->does_not_answer(entry.first);
+           counts(entry.second.holders, entry.first);
   });
   const auto child_sas = std::ranges::count_if(state_.child_sas, [&](const auto& entry) {
-    return !entry.second.rekeyed && esp::held_in_another_life(entry.second.holders, who) &&
-           !engine_->does_not_answer(entry.second.ike_sa);
+    const bool ends = entry.second.rekeyed || entry.second.delete_after.count() > 0;
+    return !ends && counts(entry.second.holders, entry.second.ike_sa);
   });
   return static_cast<uint64_t>(ike_sas + child_sas);
 }

@@ -45,6 +45,21 @@ TEST(IkeLiveness, AsksAClientThatIsSilentAndGoesOnWhenItAnswers) {
   EXPECT_EQ(gateway.only_ike().next_request_out, 2U);
 }
 
+TEST(IkeLiveness, WhoDoesNotAnswerForSixSecondsIsSilentUntilItDoes) {
+  Gateway gateway(with_dpd());
+  Client client;
+  ASSERT_TRUE(client.connect(gateway));
+  const IkeSpi spi = gateway.only_ike().our_spi();
+  const auto sent = gateway.run_for(15s);
+  ASSERT_FALSE(sent.empty());
+  EXPECT_FALSE(gateway.engine->does_not_answer(spi)) << "it was asked 5 s ago";
+  gateway.run_for(2s);
+  EXPECT_TRUE(gateway.engine->does_not_answer(spi));
+  gateway.ask(answer_to(client, sent[0].message));
+  EXPECT_FALSE(gateway.engine->does_not_answer(spi));
+  EXPECT_FALSE(gateway.engine->does_not_answer(IkeSpi{1})) << "not there";
+}
+
 TEST(IkeLiveness, AClientThatTalksIsNotAsked) {
   Gateway gateway(with_dpd());
   Client client;

@@ -40,23 +40,6 @@ TEST_F(GatewayBegins, TheClientsDeleteIsFollowedByANewTunnel) {
   EXPECT_EQ(c.client().counts().answered_set_ups, 2U);
 }
 
-// Both begin it in a split; the client has to be told of one only.
-TEST_F(GatewayBegins, WhatOneBeganInASplitGivesWayToWhatTheOtherHasSetUp) {
-  Cluster& c = converged(begins());
-  c.run_for(1s);
-  ASSERT_TRUE(c.client().do_chore(Chore::NewTunnel));
-  ASSERT_TRUE(c.run_until([&] { return !c.client().has_tunnel(); }, 2s));
-  c.net().cut(A, B);
-  ASSERT_TRUE(c.run_until([&] { return c.master_count() == 2; }, c.hold_time() + 2s));
-  ASSERT_TRUE(c.run_until([&] { return c.client().has_tunnel(); }, 5s)) << c.report();
-  c.run_for(1s);
-  c.net().heal();
-  ASSERT_TRUE(c.run_until([&] { return c.redundant(); }, 20s)) << c.report();
-  c.run_for(60s);
-  EXPECT_EQ(c.client().counts().authentications, 2U) << c.report();
-  EXPECT_TRUE(c.violations().empty()) << c.report();
-}
-
 // Whatever the master has said when it dies: the tunnel comes up.
 TEST_F(GatewayBegins, ACrashDuringTheSetUp) {
   constexpr uint64_t kMessagesMax = 24;

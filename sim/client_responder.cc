@@ -115,8 +115,11 @@ void Client::answer_auth(const IkeHeader& header, ByteView message) {
   // Otherwise both ends had begun at once.
   const bool anew = ike_ && ike_->established && incoming_->at > ike_->made_at;
   if (anew) {
-    lost(*ike_,
-         ClientLoss{.kind = ClientLoss::Kind::Replaced, .age = world_.now() - ike_->made_at});
+    const bool ending = pending_ && pending_->exchange == Exchange::DeleteIke && !pending_->on_old;
+    lost(*ike_, ClientLoss{.kind = ClientLoss::Kind::Replaced,
+                           .age = world_.now() - ike_->made_at,
+                           .ending = ending,
+                           .by = header.initiator_spi});
   }
   ike_ = std::move(incoming_->sa);
   ike_->made_at = world_.now();

@@ -30,9 +30,10 @@ struct ClientLoss {
     Replaced,      // the gateway began another tunnel
   } kind = Kind::NoAnswer;
   Duration age{};        // of the IKE SA, or of the CHILD SA that was deleted
-  bool ending = false;   // NoAnswer: the request was to end this IKE SA
+  bool ending = false;   // NoAnswer, Replaced: the client had asked to end this IKE SA
   uint32_t request = 0;  // NoAnswer: its message ID
   Instant asked_at{};    // NoAnswer: when it was sent first
+  uint64_t by = 0;       // Replaced: the initiator's SPI of the other
 };
 
 class Observer {

@@ -52,6 +52,8 @@ struct Tunnel {
   Instant told_at{};
   std::set<HostId> holders;       // that run, as last seen
   std::set<HostId> split_served;  // had IKE messages of it while two acted, until that is merged
+  // Initiator SPIs of what one that does not hold it authenticated while one that does acted too.
+  std::set<uint64_t> begun_beside;
   bool moved_in_split = false;
   bool unclean = false;  // an unclean takeover by one that knew less than the client was told
   bool all_crashed = false;
@@ -99,6 +101,7 @@ class TunnelKept final : public Checker {
                           .told_at = view().world.now(),
                           .holders = {},
                           .split_served = {},
+                          .begun_beside = {},
                           .last_answer = {},
                           .last_request = {},
                           .asked = {},
@@ -142,13 +145,14 @@ class TunnelKept final : public Checker {
     tunnel->asked->reached.try_emplace(host, view().world.now());
   }
 
-  void on_isa_out(HostId /*host*/, platform::Side side, ByteView packet) override {
+  void on_isa_out(HostId host, platform::Side side, ByteView packet) override {
     if (side != platform::Side::Public) return;
     const auto ike = ike_of(packet);
     const auto to = ike ? destination_of(packet) : std::nullopt;
     const auto kept = to ? tunnels_.find(*to) : tunnels_.end();
     if (kept == tunnels_.end()) return;
     const auto header = decode_ike_header(ike->bytes);
+    if (header) note_begun(host, *header, kept->second);
     Tunnel* tunnel = header ? find(kept->second, *header, Sender::Gateway) : nullptr;
     if (tunnel == nullptr) return;
     auto& last = header->response ? tunnel->last_answer : tunnel->last_request;
@@ -214,6 +218,17 @@ class TunnelKept final : public Checker {
     return state != nullptr && state->ike_sas.contains(tunnel.gateways());
   }
 
+  // The client cannot know that this chassis lacks what another one serves (redundancy rule 17).
+  void note_begun(HostId host, const IkeHeader& header, std::vector<Tunnel>& kept) {
+    if (header.exchange != kIkeAuth || header.response || !header.from_initiator) return;
+    for (Tunnel& tunnel : kept) {
+      const bool served = std::ranges::any_of(acting_, [&](HostId other) {
+        return other != host && view().roles.acting(other) && held_by(other, tunnel);
+      });
+      if (served && !held_by(host, tunnel)) tunnel.begun_beside.insert(header.initiator_spi);
+    }
+  }
+
   // It takes over uncleanly, but has what the client was told last.
   [[nodiscard]] bool knows_all(HostId host, const Tunnel& tunnel) const {
     if (!held_by(host, tunnel)) return false;
@@ -271,6 +286,8 @@ class TunnelKept final : public Checker {
     if (tunnel.unclean) return LossExcuse::Unclean;
     if (tunnel.all_crashed) return LossExcuse::AllCrashed;
     if (tunnel.moved_in_split) return LossExcuse::MovedInSplit;
+    const bool replaced = loss.kind == ClientLoss::Kind::Replaced;
+    if (replaced && tunnel.begun_beside.contains(loss.by)) return LossExcuse::MovedInSplit;
     // Redundancy rule 13: it may not seal what it held before, and the client cannot be asked.
     const bool lost_disk = std::ranges::any_of(disk_lost_, [&](const auto& entry) {
       return entry.second > tunnel.told_at && acting_.contains(entry.first);

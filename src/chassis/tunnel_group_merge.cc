@@ -52,12 +52,16 @@ void TunnelGroup::on_offer(PeerIndex from, mcs::Offer offer) {
   counters_.add("merged-child-sas", merged.came.size());
   counters_.add("merge-orphans", merged.orphans);
   counters_.add("merge-children-over-limit", merged.over_limit);
+  counters_.add("merge-attempts", merged.attempts);
+  const auto by_clients = [](const auto& gone) {
+    return std::ranges::count_if(gone, [](const auto& each) { return each.by_client; });
+  };
   platform_.log.event(
       platform::Severity::Warning, "MCS_MERGED",
       fmt::format("tunnel-group {}: what peer {} did during the split is merged: {} IKE SAs and {} "
                   "CHILD SAs came, {} and {} were deleted by their clients",
                   id().value, name_of(from), merged.served.size(), merged.came.size(),
-                  merged.gone_ike_sas.size(), merged.gone_child_sas.size()));
+                  by_clients(merged.gone_ike_sas), by_clients(merged.gone_child_sas)));
   take_merged(merged);
   for (const Spi spi : moved) {
     const auto at = state_.windows.find(spi);

@@ -82,6 +82,7 @@ class Merger {
     drop_deleted_children();
     hand_on_children();
     drop_deleted_ike_sas();
+    drop_own_attempts();
     merge_windows();
     for (const Spi spi : std::set<Spi>(result_.came)) settle(spi);
     list_children();
@@ -271,6 +272,24 @@ class Merger {
       const ike::IkeSa* owner = ours(state_.child_sas.at(spi).ike_sa);
       if (owner != nullptr && owner->state == ike::IkeState::Closed) drop_child(spi, true);
     }
+  }
+
+  // What we began meanwhile for a tunnel that stands: the client would take its answer for the wish
+  // to have another one. It may have been authenticated in one that waits for that answer.
+  void drop_own_attempts() {
+    std::set<uint32_t> standing;
+    for (const auto& [spi, sa] : state_.ike_sas) {
+      if (sa.state == ike::IkeState::Established) standing.insert(sa.tunnel);
+    }
+    std::erase_if(state_.ike_sas, [&](const auto& entry) {
+      const ike::IkeSa& sa = entry.second;
+      if (sa.state != ike::IkeState::Connecting || !standing.contains(sa.tunnel)) return false;
+      result_.ike_sas.erase(entry.first);
+      result_.served.erase(entry.first);
+      result_.gone_ike_sas.push_back({.our_spi = entry.first, .by_client = false});
+      ++result_.attempts;
+      return true;
+    });
   }
 
   void merge_windows() {

@@ -58,6 +58,7 @@ struct Merged {
   std::vector<DeleteChildSa> gone_child_sas;
   uint64_t over_limit = 0;  // CHILD SAs that are ended: more than kChildrenMost
   uint64_t orphans = 0;     // CHILD SAs whose IKE SA is gone
+  uint64_t attempts = 0;    // IKE SAs that we had begun for a tunnel that stands
 };
 
 // `own`: the winner's slot. `gone`: what clients deleted there.

@@ -79,6 +79,36 @@ TEST(Merge, AClientOfTheLoserIsTaken) {
   EXPECT_THAT(merged.gone_child_sas, IsEmpty());
 }
 
+// Its answer would replace the tunnel that the client has.
+TEST(Merge, WhatWeBeganForATunnelThatTheLoserHasSetUpGoes) {
+  Split split;
+  split.ike().state = ike::IkeState::Closed;
+  for (const uint64_t spi : {2, 3, 4}) split.ours.ike_sas[IkeSpi{spi}] = ike_sa(spi);
+  split.ike(2).state = ike::IkeState::Connecting;
+  split.ike(3).state = ike::IkeState::Authenticating;
+  split.ike(4).state = ike::IkeState::Connecting;
+  split.ike(4).tunnel = 7;
+  split.their_ike(5);
+  const Merged merged = split.heal();
+  EXPECT_FALSE(split.ours.ike_sas.contains(IkeSpi{2}));
+  EXPECT_TRUE(split.ours.ike_sas.contains(IkeSpi{3})) << "it may stand already for the client";
+  EXPECT_TRUE(split.ours.ike_sas.contains(IkeSpi{4})) << "nobody else has set that tunnel up";
+  ASSERT_THAT(merged.gone_ike_sas, SizeIs(1));
+  EXPECT_EQ(merged.gone_ike_sas[0].our_spi, IkeSpi{2});
+  EXPECT_FALSE(merged.gone_ike_sas[0].by_client);
+  EXPECT_EQ(merged.attempts, 1U);
+}
+
+TEST(Merge, WhatWeBeganForATunnelThatNeitherHasGoesOn) {
+  Split split;
+  split.ike().state = ike::IkeState::Closed;
+  split.ours.ike_sas[IkeSpi{2}] = ike_sa(2);
+  split.ike(2).state = ike::IkeState::Connecting;
+  split.their_ike(5).state = ike::IkeState::HalfOpen;
+  EXPECT_EQ(split.heal().attempts, 0U);
+  EXPECT_TRUE(split.ours.ike_sas.contains(IkeSpi{2}));
+}
+
 TEST(Merge, TheLaterProgressIsTheBaseAndNumbersTakeTheMaximum) {
   Split split;
   split.ike().authenticated_count = 5;
@@ -422,7 +452,8 @@ TEST(Merge, AnyTwoStatesBecomeOneThatIsWhole) {
     const auto draw_ike = [&] {
       ike::IkeSa sa = ike_sa(1 + random.below(6));
       constexpr std::array kStates{ike::IkeState::Established, ike::IkeState::Rekeyed,
-                                   ike::IkeState::Closed, ike::IkeState::HalfOpen};
+                                   ike::IkeState::Closed, ike::IkeState::HalfOpen,
+                                   ike::IkeState::Connecting};
       sa.state = kStates.at(random.below(kStates.size()));
       sa.authenticated_count = random.below(4);
       return sa;

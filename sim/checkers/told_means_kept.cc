@@ -118,13 +118,14 @@ class ToldMeansKept final : public Checker {
   }
 
   // An active says so of its peers, a standby of its own grant: a set that shrinks while a grant is
-  // still valid counts as it was. In a domain that grant may be of a third one, which acts as well.
+  // still valid counts as it was. In a domain that grant may be of a third one, which acts as well:
+  // it says that this chassis holds what that one told, and nothing of the teller.
   [[nodiscard]] std::set<HostId> members(HostId teller) const {
     std::set<HostId> all = view_group(*view().hosts[teller], view().network).members;
     for (const SimHost* host : view().hosts) {
       if (host->id() == teller || all.contains(host->id())) continue;
       const GroupView held = view_group(*host, view().network);
-      if (held.in_sync && held.active.value_or(teller) == teller) all.insert(host->id());
+      if (held.in_sync && held.granted_by.value_or(teller) == teller) all.insert(host->id());
     }
     return all;
   }
@@ -207,11 +208,19 @@ class ToldMeansKept final : public Checker {
     told_ = std::move(kept);
   }
 
+  // The winner has granted it membership since. That it still waits for a membership of before the
+  // split to run out says nothing of a merge.
+  [[nodiscard]] bool in_sync_with(HostId loser, HostId winner) const {
+    const GroupView held = view_group(*view().hosts[loser], view().network);
+    return held.in_sync && held.granted_by.value_or(winner) == winner &&
+           view_group(*view().hosts[winner], view().network).members.contains(loser);
+  }
+
   // The loser of a split is in sync with the winner: nothing of what it told is missing there.
   void check_merge(HostId loser) {
     for (const HostId winner : acting_) {
       if (winner == loser || state_of(winner) == nullptr) continue;
-      if (!view_group(*view().hosts[winner], view().network).members.contains(loser)) continue;
+      if (!in_sync_with(loser, winner)) continue;
       to_merge_.erase(loser);
       if (view().hosts[loser]->older() || view().hosts[winner]->older()) {
         ++unmerged_;

@@ -83,6 +83,7 @@ struct DomainStatus {  // `show redundancy multi-chassis ipsec-domain`
   uint64_t activation = 0;
   uint64_t clean_takeovers = 0, unclean_takeovers = 0;
   bool in_sync = false;  // standby: a valid grant
+  std::optional<IpAddress> granted_by;  // … of this peer
   std::map<std::string, uint64_t> counters;
   std::vector<History::Entry> history;
 };

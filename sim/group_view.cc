@@ -7,7 +7,7 @@ GroupView of_pair(const chassis::PeerStatus& peer, const chassis::PeerGroupStatu
                   const Network& network) {
   GroupView view{.role = group.mastership,
                  .in_sync = false,
-                 .active = {},
+                 .granted_by = {},
                  .members = {},
                  .not_nominal = group.not_nominal_reason,
                  .unclean_takeovers = group.unclean_takeovers};
@@ -22,14 +22,12 @@ GroupView of_pair(const chassis::PeerStatus& peer, const chassis::PeerGroupStatu
 GroupView of_domain(const chassis::DomainStatus& domain, const Network& network) {
   GroupView view{.role = domain.activity,
                  .in_sync = domain.in_sync && !mimp::acting(domain.activity),
-                 .active = {},
+                 .granted_by = {},
                  .members = {},
                  .not_nominal = domain.not_nominal_reason,
                  .unclean_takeovers = domain.unclean_takeovers};
-  if (!mimp::acting(view.role)) {
-    if (domain.current_active) view.active = network.find(*domain.current_active);
-    return view;
-  }
+  if (domain.granted_by) view.granted_by = network.find(*domain.granted_by);
+  if (!mimp::acting(view.role)) return view;
   for (const chassis::DomainAdjacency& adjacency : domain.adjacencies) {
     const auto id = network.find(adjacency.peer);
     if (id && adjacency.in_sync) view.members.insert(*id);

@@ -30,6 +30,7 @@ struct Totals {
   uint64_t clean = 0;
   uint64_t unclean = 0;
   uint64_t unmerged = 0;  // splits with a release that cannot merge
+  uint64_t told_beside = 0;
   uint64_t probes = 0;
   uint64_t echoes = 0;
   uint64_t authentications = 0;
@@ -50,6 +51,7 @@ void add(Totals& totals, const Totals& more) {
   totals.clean += more.clean;
   totals.unclean += more.unclean;
   totals.unmerged += more.unmerged;
+  totals.told_beside += more.told_beside;
   totals.probes += more.probes;
   totals.echoes += more.echoes;
   totals.authentications += more.authentications;
@@ -70,6 +72,7 @@ Totals totals_of(const SeedOutcome& outcome) {
                 .clean = outcome.takeovers.clean_takeovers,
                 .unclean = outcome.takeovers.unclean_takeovers,
                 .unmerged = outcome.takeovers.unmerged,
+                .told_beside = outcome.takeovers.told_beside,
                 .probes = outcome.clients.probes,
                 .echoes = outcome.clients.echoes,
                 .authentications = outcome.clients.authentications,
@@ -96,12 +99,13 @@ std::string losses(const Totals& totals) {
 
 std::string summary(const Totals& totals) {
   return fmt::format(
-      "takeovers clean={} unclean={} unmerged={} authentications={} re-authentications={} "
+      "takeovers clean={} unclean={} unmerged={} told-beside={} authentications={} "
+      "re-authentications={} "
       "rekeys={} "
       "by-gateway={} "
       "rekeys-by-gateway={} blocks-crossed={} told={} excused-losses={} probes={} echoes={} "
       "events={} unseed={:016x}",
-      totals.clean, totals.unclean, totals.unmerged, totals.authentications,
+      totals.clean, totals.unclean, totals.unmerged, totals.told_beside, totals.authentications,
       totals.reauthentications, totals.rekeys, totals.answered_set_ups, totals.answered_rekeys,
       totals.blocks, totals.told, losses(totals), totals.probes, totals.echoes, totals.events,
       totals.unseed);

@@ -64,6 +64,7 @@ struct CheckerCounts {
   uint64_t clean_takeovers = 0;
   uint64_t unclean_takeovers = 0;
   uint64_t unmerged = 0;        // splits of which one side had the release before: it cannot merge
+  uint64_t told_beside = 0;     // IKE SAs not looked for at the successor of another active
   uint64_t blocks_crossed = 0;  // an SA's next sequence number was in another block (rule 11)
   uint64_t tunnels_told = 0;    // IKE SAs of which a client knows that they stand
   std::array<uint64_t, kLossExcuses.size()> excused{};  // losses, by LossExcuse

@@ -39,6 +39,7 @@ class ToldMeansKept final : public Checker {
     counts.clean_takeovers += clean_;
     counts.unclean_takeovers += unclean_;
     counts.unmerged += unmerged_;
+    counts.told_beside += told_beside_;
   }
 
   void on_isa_out(HostId host, platform::Side side, ByteView packet) override {
@@ -82,6 +83,7 @@ class ToldMeansKept final : public Checker {
   void on_isa_stopped(HostId host) override { acting_.erase(host); }
   void on_boot(HostId host) override {
     beside_.erase(host);
+    grants_.erase(host);
     had_[host] = {};
     if (to_merge_.erase(host) != 0) forget(host);  // lost with its memory
   }
@@ -94,6 +96,10 @@ class ToldMeansKept final : public Checker {
     if (to_merge_.empty() && view().world.now() >= next_note_) {
       next_note_ = view().world.now() + kNoteInterval;
       note_held();
+    }
+    if (view().world.now() >= next_grants_) {
+      next_grants_ = view().world.now() + kNoteInterval;
+      note_grants();
     }
     for (auto at = told_.begin(); at != told_.end();) {
       const auto* state = to_merge_.contains(at->first.first) ? nullptr : state_of(at->first.first);
@@ -118,13 +124,14 @@ class ToldMeansKept final : public Checker {
   }
 
   // An active says so of its peers, a standby of its own grant: a set that shrinks while a grant is
-  // still valid counts as it was. In a domain that grant may be of a third one, which acts as well.
+  // still valid counts as it was. In a domain that grant may be of a third one, which acts as well:
+  // it says that this chassis holds what that one told, and nothing of the teller.
   [[nodiscard]] std::set<HostId> members(HostId teller) const {
     std::set<HostId> all = view_group(*view().hosts[teller], view().network).members;
     for (const SimHost* host : view().hosts) {
       if (host->id() == teller || all.contains(host->id())) continue;
       const GroupView held = view_group(*host, view().network);
-      if (held.in_sync && held.active.value_or(teller) == teller) all.insert(host->id());
+      if (held.in_sync && held.granted_by.value_or(teller) == teller) all.insert(host->id());
     }
     return all;
   }
@@ -163,6 +170,23 @@ class ToldMeansKept final : public Checker {
     }
   }
 
+  // Beside several actives: whose grant a standby takes over with.
+  void note_grants() {
+    if (view().hosts.size() < 3 || (acting_.size() < 2 && grants_.empty())) return;
+    for (const SimHost* host : view().hosts) {
+      if (acting_.contains(host->id())) continue;
+      const GroupView held = view_group(*host, view().network);
+      // Its ISA is not told yet, but it acts already.
+      if (mimp::acting(held.role) || (held.in_sync && !held.granted_by)) continue;
+      const bool only = acting_.size() < 2 && held.granted_by && acting_.contains(*held.granted_by);
+      if (held.in_sync && !only) {
+        grants_[host->id()] = *held.granted_by;
+      } else {
+        grants_.erase(host->id());
+      }
+    }
+  }
+
   [[nodiscard]] bool holds(HostId host, const ike::IkeSa& sa) const {
     const auto* state = state_of(host);
     return state != nullptr && state->ike_sas.contains(sa.our_spi()) &&
@@ -191,6 +215,11 @@ class ToldMeansKept final : public Checker {
     const bool clean = takeovers_.clean(*view().hosts[next], view().network);
     ++(clean ? clean_ : unclean_);
     const Instant booted = view().hosts[next]->booted_at();
+    const auto grant = grants_.extract(next);
+    // It succeeds another one; the teller has not stopped, and is merged when the two meet.
+    const auto acts_beside = [&](HostId teller) {
+      return acting_.contains(teller) && !grant.empty() && grant.mapped() != teller;
+    };
     std::map<Key, Told> kept;
     for (const auto& [key, told] : told_) {
       const bool own = key.first == next;
@@ -200,6 +229,10 @@ class ToldMeansKept final : public Checker {
         kept[key] = told;
       } else if (clean && told.members.contains(next) && told.at >= booted &&
                  !to_merge_.contains(key.first)) {
+        if (acts_beside(key.first)) {
+          ++told_beside_;
+          continue;
+        }
         check_one(next, key, told);
         kept[{next, key.second}] = told;
       }
@@ -207,11 +240,19 @@ class ToldMeansKept final : public Checker {
     told_ = std::move(kept);
   }
 
+  // The winner has granted it membership since. That it still waits for a membership of before the
+  // split to run out says nothing of a merge.
+  [[nodiscard]] bool in_sync_with(HostId loser, HostId winner) const {
+    const GroupView held = view_group(*view().hosts[loser], view().network);
+    return held.in_sync && held.granted_by.value_or(winner) == winner &&
+           view_group(*view().hosts[winner], view().network).members.contains(loser);
+  }
+
   // The loser of a split is in sync with the winner: nothing of what it told is missing there.
   void check_merge(HostId loser) {
     for (const HostId winner : acting_) {
       if (winner == loser || state_of(winner) == nullptr) continue;
-      if (!view_group(*view().hosts[winner], view().network).members.contains(loser)) continue;
+      if (!in_sync_with(loser, winner)) continue;
       to_merge_.erase(loser);
       if (view().hosts[loser]->older() || view().hosts[winner]->older()) {
         ++unmerged_;
@@ -271,14 +312,17 @@ class ToldMeansKept final : public Checker {
   std::map<Key, Told> told_;
   std::map<HostId, Had> had_;
   std::set<HostId> acting_;
-  std::set<HostId> beside_;    // they act, and another one did at the same time
-  std::set<HostId> to_merge_;  // they acted beside the other one, and have stopped
+  std::set<HostId> beside_;          // they act, and another one did at the same time
+  std::set<HostId> to_merge_;        // they acted beside the other one, and have stopped
+  std::map<HostId, HostId> grants_;  // of standbys, while several act: whose they hold
   Takeovers takeovers_;
   Instant next_look_{};
   Instant next_note_{};
+  Instant next_grants_{};
   uint64_t clean_ = 0;
   uint64_t unclean_ = 0;
   uint64_t unmerged_ = 0;
+  uint64_t told_beside_ = 0;
 };
 
 }  // namespace

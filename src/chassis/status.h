@@ -82,7 +82,8 @@ struct DomainStatus {  // `show redundancy multi-chassis ipsec-domain`
   TunnelStatistics statistics;
   uint64_t activation = 0;
   uint64_t clean_takeovers = 0, unclean_takeovers = 0;
-  bool in_sync = false;  // standby: a valid grant
+  bool in_sync = false;                 // standby: a valid grant
+  std::optional<IpAddress> granted_by;  // … of this peer
   std::map<std::string, uint64_t> counters;
   std::vector<History::Entry> history;
 };
@@ -110,7 +111,7 @@ struct PeerStatus {
   bool authentication = false;
   // Ids of the keys that are accepted, the one that is sent with first.
   std::vector<uint16_t> keys;
-  std::vector<uint16_t> peer_keys;      // … at the peer, as it says; none while it is not reachable
+  std::vector<uint16_t> peer_keys;  // … at the peer, as it says; none while it is not reachable
   std::optional<uint16_t> session_key;  // that the MCS session was made with
   bool sync_admin_up = false;
   bool mcs_connected = false;

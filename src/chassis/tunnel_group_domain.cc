@@ -166,9 +166,13 @@ void TunnelGroup::fill_domain(Status& status) const {
                    .clean_takeovers = clean_takeovers_,
                    .unclean_takeovers = unclean_takeovers_,
                    .in_sync = mimp_->in_sync(),
+                   .granted_by = {},
                    .counters = {},
                    .history = {}};
   row.nominal = row.not_nominal_reason.empty();
+  if (const auto peer = mimp_->granted_by()) {
+    row.granted_by = parts_.peers.at(peer->value).config->address;
+  }
   for (uint8_t i = 0; i < peers(); ++i) row.adjacencies.push_back(adjacency(PeerIndex{i}));
   const auto& counters = mimp_->counters().all();
   row.counters.insert(counters.begin(), counters.end());

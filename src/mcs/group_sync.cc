@@ -60,7 +60,7 @@ uint64_t GroupSyncImpl::peer_unusable(PeerIndex peer) const {
 }
 
 bool GroupSyncImpl::merging() const {
-  if (!writer_) return tail_.number != 0;
+  if (!writer_) return tail_.activation.value != 0;
   return std::ranges::any_of(feeds_, [](const auto& feed) { return feed->merging(); });
 }
 
@@ -72,6 +72,8 @@ const ConfigComparison& GroupSyncImpl::config(PeerIndex peer) const {
 
 void GroupSyncImpl::become_writer(Activation activation) {
   if (!writer_) base_ = copying_ || lacks_something_ ? Position{} : held_;
+  // Renewed: what was written before is not in the new journal, and told all the same.
+  if (writer_ && journal_.end().number != 0) tail_ = journal_.end();
   writer_ = true;
   highest_ = std::max(highest_, activation);
   journal_.restart(activation);
@@ -85,7 +87,8 @@ void GroupSyncImpl::become_writer(Activation activation) {
 }
 
 void GroupSyncImpl::become_reader() {
-  if (writer_ && journal_.end().number != 0) tail_ = journal_.end();
+  const bool wrote = journal_.end().number != 0 || tail_.activation.value != 0;
+  if (writer_ && wrote) tail_ = journal_.end();
   lacks_something_ = false;
   writer_ = false;
   waiting_.clear();

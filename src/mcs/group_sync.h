@@ -102,7 +102,8 @@ class GroupSyncImpl final : public GroupSync, FeedGroup {
   bool copying_ = false;             // reader: between Base and CopyEnd
   uint64_t copy_unusable_ = 0;
   bool lacks_something_ = false;  // of what is held: a record could not be used
-  Position tail_;                 // the end of what we wrote, until a copy has taken its place
+  Position tail_;                 // the end of what we wrote, until a copy has taken its place;
+                                  // its number may be 0: after a renewed role
   std::set<IkeSpi> keep_ike_;     // keys that CopyEnd named so far
   std::set<Spi> keep_children_;
 

@@ -73,7 +73,7 @@ void GroupSyncImpl::want() {
   pb::Want& want = *out.mutable_group()->mutable_want();
   want.set_activation(from.activation.value);
   want.set_number(from.number);
-  if (tail_.number != 0 && source_->announced_held() != tail_) {
+  if (tail_.activation.value != 0 && source_->announced_held() != tail_) {
     want.set_tail_activation(tail_.activation.value);
     want.set_tail_number(tail_.number);
   }
@@ -97,7 +97,7 @@ void GroupSyncImpl::on_need_digests(Feed& from) {
 
 // What the writer asks for is not more than what it was told of.
 void GroupSyncImpl::on_fetch(Feed& from, const pb::Fetch& fetch) {
-  if (writer_ || source_ != &from || tail_.number == 0 || from.offers().busy()) {
+  if (writer_ || source_ != &from || tail_.activation.value == 0 || from.offers().busy()) {
     return from.count("fetch-unasked");
   }
   const auto size =

@@ -57,6 +57,39 @@ TEST(Split, WhatEitherSideWroteIsHeldByBothWhoeverGoesOn) {
   }
 }
 
+// A role that is renewed begins a new journal; what was told under the old one is told still.
+TEST(Split, WhatTheLoserWroteBeforeItsRoleWasRenewedIsOfferedToo) {
+  SplitPair pair;
+  pair.split();
+  pair.b.commit({ike_sa(3), child_sa(320, 3)}, "of b");
+  pair.run(100ms);
+  pair.b.sync().become_writer(Activation{3});
+  pair.b.sync().become_reader();
+  EXPECT_TRUE(pair.b.sync().merging());
+  pair.a.sync().become_writer(Activation{4});
+  pair.wire.release();
+  pair.run(5s);
+  EXPECT_TRUE(pair.both_hold(3, 320));
+  EXPECT_EQ(pair.a.count("merges"), 1U);
+  EXPECT_FALSE(pair.b.sync().merging());
+}
+
+// Who succeeds one that had renewed its role holds all of that: there is nothing to merge.
+TEST(Split, ARenewedWriterThatIsSucceededInOrderOffersNothing) {
+  Pair pair;
+  pair.settle();
+  pair.a.commit({ike_sa(1), child_sa(300)}, "before");
+  pair.run(10ms);
+  pair.a.sync().become_writer(Activation{2});
+  pair.run(5s);
+  ASSERT_TRUE(pair.b.sync().position() == pair.a.sync().position());
+  pair.b.sync().become_writer(Activation{3});
+  pair.a.sync().become_reader();
+  pair.run(5s);
+  EXPECT_EQ(pair.b.count("merges"), 0U);
+  EXPECT_TRUE(pair.replicas_equal());
+}
+
 TEST(Split, OnlyWhatDiffersIsOffered) {
   SplitPair pair;
   pair.split();

@@ -239,6 +239,31 @@ TEST(Members, CommitsWaitForAllOfThem) {
   EXPECT_TRUE(domain[1].service().in_sync());
 }
 
+TEST(Members, AStandbySaysWhoseGrantItHolds) {
+  Domain domain(3);
+  domain.settle();
+  ASSERT_TRUE(domain[0].acts());
+  EXPECT_EQ(domain[1].service().granted_by(), Domain::place(1, 0));
+  EXPECT_EQ(domain[2].service().granted_by(), Domain::place(2, 0));
+  EXPECT_EQ(domain[0].service().granted_by(), std::nullopt) << "it grants";
+  domain[0].service().set_peer_synced(Domain::place(0, 2), false);
+  domain.run(10ms);
+  EXPECT_EQ(domain[1].service().granted_by(), Domain::place(1, 0));
+  EXPECT_EQ(domain[2].service().granted_by(), std::nullopt);
+}
+
+// What the active waits for is more than what it grants.
+TEST(Members, WhoIsOnlyWaitedForHoldsNoGrantOfTheNewActive) {
+  Domain domain(3);
+  domain.settle();
+  domain.cut(1, 2);
+  domain[0].crash();
+  domain.run(1200ms);
+  ASSERT_TRUE(domain[1].acts());
+  ASSERT_TRUE(domain[1].service().in_sync_set(Domain::place(1, 2)));
+  EXPECT_NE(domain[2].service().granted_by(), Domain::place(2, 1));
+}
+
 TEST(Members, InSyncGoesBeforeRoleAndPriority) {
   Domain domain(3);
   domain.settle();

@@ -141,6 +141,8 @@ class Service {
   [[nodiscard]] virtual bool in_sync_set(PeerIndex peer) const = 0;
   // Standby: do we hold a valid grant now?
   [[nodiscard]] virtual bool in_sync() const = 0;
+  // Standby: whose grant that is. Beside several actives it need not be active_peer()'s.
+  [[nodiscard]] virtual std::optional<PeerIndex> granted_by() const = 0;
   // Standby because a peer hears an active that is not heard here (rule 4): not in sync.
   [[nodiscard]] virtual bool blocked() const = 0;
   // How long ISAs that act may be vouched for: the peers count hold from our last hello, so

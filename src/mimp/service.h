@@ -57,6 +57,7 @@ class MimpService final : public Service {
   [[nodiscard]] Activation activation() const override { return activation_; }
   [[nodiscard]] bool in_sync_set(PeerIndex peer) const override;
   [[nodiscard]] bool in_sync() const override;
+  [[nodiscard]] std::optional<PeerIndex> granted_by() const override;
   [[nodiscard]] bool blocked() const override { return blocked_; }
   [[nodiscard]] Instant vouch_until() const override;
   [[nodiscard]] const Settings& settings() const override { return settings_; }

@@ -10,10 +10,15 @@
 namespace segw::mimp {
 
 bool MimpService::in_sync() const {
-  if (acting(state_) || wrote_last()) return true;
-  return !blocked_ && std::ranges::any_of(neighbours_, [this](const Neighbour& peer) {
-    return peer.grant.valid(now(), activation_);
-  });
+  return acting(state_) || wrote_last() || granted_by();
+}
+
+std::optional<PeerIndex> MimpService::granted_by() const {
+  if (acting(state_) || blocked_) return std::nullopt;
+  for (const Neighbour& peer : neighbours_) {
+    if (peer.grant.valid(now(), activation_)) return peer.index;
+  }
+  return std::nullopt;
 }
 
 Standing MimpService::standing() const {

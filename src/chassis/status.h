@@ -111,7 +111,7 @@ struct PeerStatus {
   bool authentication = false;
   // Ids of the keys that are accepted, the one that is sent with first.
   std::vector<uint16_t> keys;
-  std::vector<uint16_t> peer_keys;  // … at the peer, as it says; none while it is not reachable
+  std::vector<uint16_t> peer_keys;      // … at the peer, as it says; none while it is not reachable
   std::optional<uint16_t> session_key;  // that the MCS session was made with
   bool sync_admin_up = false;
   bool mcs_connected = false;

@@ -48,9 +48,9 @@ void TunnelGroup::rekey_for(PeerIndex peer) {
   engine_->rekey_in_turn(ike_sas, child_sas);
 }
 
-// Not those that nobody can rekey: their client does not answer, and has gone without a word or will
-// be given up; the active lost its own state folder since, and has lost them already; or they are
-// about to end.
+// Not those that nobody can rekey: their client does not answer, and has gone without a word or
+// will be given up; the active lost its own state folder since, and has lost them already; or they
+// are about to end.
 uint64_t TunnelGroup::unsealable_by(const esp::Holder& who) const {
   const auto counts = [&](const std::vector<esp::Holder>& holders, IkeSpi ike_sa) {
     if (!esp::held_in_another_life(holders, who) || engine_->does_not_answer(ike_sa)) return false;

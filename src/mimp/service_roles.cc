@@ -9,9 +9,7 @@
 
 namespace segw::mimp {
 
-bool MimpService::in_sync() const {
-  return acting(state_) || wrote_last() || granted_by();
-}
+bool MimpService::in_sync() const { return acting(state_) || wrote_last() || granted_by(); }
 
 std::optional<PeerIndex> MimpService::granted_by() const {
   if (acting(state_) || blocked_) return std::nullopt;

@@ -482,7 +482,7 @@ Result<std::string> ChassisImpl::reload_keys(const config::Config& configured) {
     if (peer.link) peer.link->renew_keys(protocol_keys(peer.keys, "mcs 1"));
     in_use[i].keys = peer.keys;
   }
-  const std::string text = "keys in use: " + key_names(in_use);
+  std::string text = "keys in use: " + key_names(in_use);
   platform_.log.event(platform::Severity::Info, "MC_KEYS_RELOADED", text);
   return text;
 }

@@ -106,7 +106,7 @@ TEST_F(IsaPortTest, OneThatNeverBeginsIsStartedAnew) {
 
 TEST(IsaSilence, IsShorterThanEveryPeersHold) {
   const auto silence = [](std::chrono::milliseconds interval, uint8_t count) {
-    config::McPeer slow;
+    const config::McPeer slow;
     config::McPeer peer;
     peer.keep_alive_interval = interval;
     peer.hold_on_neighbor_failure = count;

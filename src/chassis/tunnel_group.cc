@@ -280,7 +280,16 @@ void TunnelGroup::on_peer(PeerIndex peer, bool reachable) {
 // Rule 11: another chassis may have sealed beyond all that we know, also while its report was old
 // (docs/decisions/0103). The others' blocks of today's SAs are left alone for good.
 void TunnelGroup::leave_others_blocks() {
+  own_blocks_only_.clear();
   for (const auto& [spi, sa] : state_.child_sas) own_blocks_only_.insert(spi);
+  std::erase_if(half_made_, [&](IkeSpi spi) { return !state_.ike_sas.contains(spi); });
+  for (const auto& [spi, sa] : state_.ike_sas) {
+    // It may have got the answer that we wait for, and sealed on what it made of it.
+    if (sa.pending && sa.pending->new_child.value != 0) {
+      own_blocks_only_.insert(sa.pending->new_child);
+    }
+    if (half_made(sa)) half_made_.insert(spi);
+  }
 }
 
 void TunnelGroup::on_bfd(const config::McPeer& peer, mimp::BfdSays says) {

@@ -123,6 +123,9 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   std::optional<uint64_t> next_iv(const ike::IkeSa& sa) override;
   [[nodiscard]] Position position(Spi inbound_spi) const override;
   void raise_edge(Spi inbound_spi, uint64_t edge) override;
+  [[nodiscard]] std::vector<esp::Holder> gone(
+      const std::vector<esp::Holder>& holders) const override;
+  void keys_of_request(IkeSpi ike_sa, Spi child_sa) override;
   void moved(const ike::IkeSa& sa) override;
   void on_tunnel_state(uint32_t tunnel, bool up) override;
 
@@ -181,6 +184,13 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   void note_awaiting_config(const ike::IkeSa& sa, const std::string& unusable);
   void apply_child(const esp::ChildSa& sa, bool known, mcs::Origin origin);
   void skip_used(const esp::ChildSa& sa, bool known, mcs::Origin origin);
+  void skip_unmade(const ike::IkeSa& sa, const std::optional<Spi>& asked);
+  // Its first CHILD SA is still to be made.
+  [[nodiscard]] static bool half_made(const ike::IkeSa& sa) {
+    return sa.state == ike::IkeState::HalfOpen || sa.state == ike::IkeState::Connecting ||
+           sa.state == ike::IkeState::Authenticating;
+  }
+  [[nodiscard]] bool made_of_half(const esp::ChildSa& sa) const;
   // tunnel_group_merge.cc: after a split
   void end_serving(std::string_view why);
   void install_all();
@@ -242,7 +252,10 @@ class TunnelGroup final : mimp::Host, mcs::GroupHost, ike::Host, IsaListener, Ha
   platform::SteeringState steering_;  // as last set; a declared group starts with this one
   IkeIvs ike_ivs_;
   std::set<Spi> grants_asked_;     // one change of grants per SA at a time
-  std::set<Spi> own_blocks_only_;  // another chassis may have sealed beyond what we know
+  // Another chassis may have sealed beyond what we know; also of CHILD SAs that we only asked for.
+  std::set<Spi> own_blocks_only_;
+  // IKE SAs whose first CHILD SA another chassis, or this one before a restart, may have made.
+  std::set<IkeSpi> half_made_;
   // Below these nothing is sealed here any more (docs/decisions/0030). Kept when an SA goes: it may
   // come back in another chassis' copy. Oldest first in `floors_age_`.
   std::map<Spi, uint64_t> floors_;

@@ -22,6 +22,7 @@ void TunnelGroup::send(const ike::Datagram& datagram) {
 }
 
 void TunnelGroup::install(const esp::ChildSa& sa) {
+  if (made_of_half(sa)) skip_used(sa, false, mcs::Origin::Copy);
   isa_->send(install_message(sa, false));
   reverse_routes_.add(sa);
 }
@@ -32,7 +33,10 @@ void TunnelGroup::use_outbound(Spi inbound_spi) {
     // Rule 11: the first grant counts when its owner holds the record. An owner that we could not
     // ask may have answered the same request, and seal under the same SPI in its own blocks.
     esp::SequenceGrants& grants = at->second.grants;
-    const auto owners = slots_in_sync_set();
+    // One that acted since we asked for the SA may have made it as well (docs/decisions/0117).
+    const bool asked_before = own_blocks_only_.contains(inbound_spi) || made_of_half(at->second);
+    if (asked_before) own_blocks_only_.insert(inbound_spi);
+    const auto owners = asked_before ? std::set<Slot>{} : slots_in_sync_set();
     bool changed = false;
     for (uint8_t slot = 0; slot < esp::kSlotsMax; ++slot) {
       if (Slot{slot} == parts_.slot || owners.contains(Slot{slot})) continue;

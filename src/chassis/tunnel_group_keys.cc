@@ -48,6 +48,38 @@ void TunnelGroup::rekey_for(PeerIndex peer) {
   engine_->rekey_in_turn(ike_sas, child_sas);
 }
 
+std::vector<esp::Holder> TunnelGroup::gone(const std::vector<esp::Holder>& holders) const {
+  std::vector<esp::Holder> now;
+  hold_keys(now);
+  std::vector<esp::Holder> gone;
+  std::ranges::copy_if(holders, std::back_inserter(gone), [&](const esp::Holder& each) {
+    return std::ranges::any_of(now, [&](const esp::Holder& holder) {
+      return esp::held_in_another_life({each}, holder);
+    });
+  });
+  return gone;
+}
+
+// A peer that came back meanwhile was asked for what it may not send on: not for this one.
+void TunnelGroup::keys_of_request(IkeSpi ike_sa, Spi child_sa) {
+  std::vector<esp::Holder> now;
+  hold_keys(now);
+  const auto ike = state_.ike_sas.find(ike_sa);
+  const auto child = state_.child_sas.find(child_sa);
+  const bool of_ike = ike != state_.ike_sas.end();
+  if (!of_ike && child == state_.child_sas.end()) return;
+  const auto& holders = of_ike ? ike->second.holders : child->second.holders;
+  const bool lost = std::ranges::any_of(
+      now, [&](const esp::Holder& each) { return esp::held_in_another_life(holders, each); });
+  if (!lost) return;
+  counters_.add("keys-of-lost-state");
+  if (of_ike) {
+    engine_->rekey_in_turn({ike_sa}, {});
+  } else {
+    engine_->rekey_in_turn({}, {child_sa});
+  }
+}
+
 uint64_t TunnelGroup::unsealable_by(const esp::Holder& who) const {
   const auto ike_sas = std::ranges::count_if(state_.ike_sas, [&](const auto& entry) {
     return entry.second.state == ike::IkeState::Established &&

@@ -54,13 +54,10 @@ bool TunnelGroup::may_seal(const std::vector<esp::Holder>& holders) const {
 }
 
 void TunnelGroup::hold_keys(std::vector<esp::Holder>& holders) const {
-  const auto add = [&](const esp::Holder& holder) {
-    if (std::ranges::find(holders, holder) == holders.end()) holders.push_back(holder);
-  };
-  add(self());
+  esp::add_holder(holders, self());
   for (const GroupPeer& peer : parts_.peers) {
     if (peer.link == nullptr || !peer.link->connected()) continue;
-    if (const auto identity = peer.link->peer_identity()) add(*identity);
+    if (const auto identity = peer.link->peer_identity()) esp::add_holder(holders, *identity);
   }
 }
 
@@ -115,12 +112,20 @@ std::string TunnelGroup::apply_record(const mcs::Record& record, mcs::Origin ori
   const auto* client = std::get_if<ike::IkeSa>(&record);
   std::string unusable = client != nullptr ? unserved(*client) : std::string{};
   const bool new_client = client != nullptr && !state_.ike_sas.contains(client->our_spi());
+  std::optional<Spi> asked;
+  if (client != nullptr && !new_client) {
+    const auto& pending = state_.ike_sas.at(client->our_spi()).pending;
+    if (pending) asked = pending->new_child;
+  }
   const bool full = (new_client && state_.ike_sas.size() >= kTableMax) ||
                     (child != nullptr && !known && state_.child_sas.size() >= kTableMax);
   if (unusable.empty() && full) unusable = "table-full";
   if (unusable.empty()) unusable = mcs::apply(state_, record);
   if (client != nullptr) note_awaiting_config(*client, unusable);
   note_usable(record, unusable.empty());
+  if (client != nullptr && unusable.empty() && origin == mcs::Origin::Copy) {
+    skip_unmade(*client, asked);
+  }
   if (!unusable.empty()) {
     ++alarms_;
     return unusable;
@@ -167,11 +172,26 @@ void TunnelGroup::skip_used(const esp::ChildSa& sa, bool known, mcs::Origin orig
   const bool listed = std::ranges::find(sa.holders, self()) != sa.holders.end();
   if (!known && floors_.contains(spi)) {
     lose_position(spi, kSkip);  // we gave it up, and it comes back
-  } else if (!known && listed && origin == mcs::Origin::Copy) {
+  } else if (!known && listed && (origin == mcs::Origin::Copy || made_of_half(sa))) {
     // We held it before a restart. Each restart goes further than the last: what that one sealed
     // may never have been reported.
     lose_position(spi, kRestartSkip * (1 + parts_.identity->start_number() % kRestartsApart));
   }
+}
+
+// A CHILD SA that is asked for: before a restart we may have got the answer, made it and sealed on
+// it. Who asked knows nothing of that, and may get the answer once more.
+void TunnelGroup::skip_unmade(const ike::IkeSa& sa, const std::optional<Spi>& asked) {
+  if (half_made(sa)) half_made_.insert(sa.our_spi());
+  if (!sa.pending || sa.pending->new_child.value == 0) return;
+  if (asked == sa.pending->new_child) return;  // known here: this life has not made it
+  lose_position(sa.pending->new_child,
+                kRestartSkip * (1 + parts_.identity->start_number() % kRestartsApart));
+}
+
+// RFC 7296 2.17: its keys are the same, whichever chassis answers, or gets the answer.
+bool TunnelGroup::made_of_half(const esp::ChildSa& sa) const {
+  return sa.replaces.value == 0 && half_made_.contains(sa.ike_sa);
 }
 
 void TunnelGroup::apply_child(const esp::ChildSa& sa, bool known, mcs::Origin origin) {

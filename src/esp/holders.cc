@@ -10,4 +10,8 @@ bool held_in_another_life(const std::vector<Holder>& holders, const Holder& self
   });
 }
 
+void add_holder(std::vector<Holder>& holders, const Holder& holder) {
+  if (std::ranges::find(holders, holder) == holders.end()) holders.push_back(holder);
+}
+
 }  // namespace segw::esp

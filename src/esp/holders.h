@@ -12,4 +12,7 @@ namespace segw::esp {
 // is not known, so nothing may be sealed with them any more.
 [[nodiscard]] bool held_in_another_life(const std::vector<Holder>& holders, const Holder& self);
 
+// Once each.
+void add_holder(std::vector<Holder>& holders, const Holder& holder);
+
 }  // namespace segw::esp

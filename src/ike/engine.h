@@ -144,6 +144,13 @@ class Host {
   virtual void remove(Spi inbound_spi) = 0;
   // The next 64-bit IV for an SK payload sent on this IKE SA (rule 12); nothing: must not send.
   virtual std::optional<uint64_t> next_iv(const IkeSa& sa) = 0;
+  // Of `holders` those that exist no more, as their chassis has another state folder now: whatever
+  // is agreed on from here on, they never hold.
+  [[nodiscard]] virtual std::vector<esp::Holder> gone(
+      const std::vector<esp::Holder>& holders) const = 0;
+  // Keys were made of a request that other chassis may have held in an earlier life (rule 13): of
+  // an IKE SA, or, where that is 0, of a CHILD SA.
+  virtual void keys_of_request(IkeSpi ike_sa, Spi child_sa) = 0;
   // What is known here of an SA's numbers; what the ISA has not said yet may be 100 ms old.
   struct Position {
     uint64_t outbound_next = 1;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "crypto/crypto.h"
+#include "esp/holders.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -119,7 +120,11 @@ std::variant<Spi, NotifyType> EngineImpl::make_child(IkeSa& sa, const TunnelSett
       .local = local,
       .remote = remote,
       .replaces = offer.replaces,
-      .outbound_from = rekeys ? kOldOutbound : Duration{}};
+      .outbound_from = rekeys ? kOldOutbound : Duration{},
+      .holders = {}};
+  // Its keys come from the IKE SA's nonces alone (RFC 7296 2.17): whoever held that may have
+  // answered the same IKE_AUTH, and sealed with them.
+  if (offer.exchange == ChildExchange::WithAuth) parts.holders = sa.holders;
   chosen.answer.spi = spi_bytes(parts.inbound_spi);
   answers.emplace_back(payload::Sa{.proposals = {chosen.answer}});
   if (offer.exchange == ChildExchange::Alone) {
@@ -184,7 +189,9 @@ esp::ChildSa& EngineImpl::keep_child(IkeSa& sa, const TunnelSettings& settings, 
   for (uint8_t slot = 0; slot < settings_->slots && slot < esp::kSlotsMax; ++slot) {
     child.grants.bound[slot] = kFirstGrant;
   }
-  child.holders.push_back({.slot = settings_->slot, .incarnation = settings_->incarnation});
+  child.holders = std::move(parts.holders);
+  esp::add_holder(child.holders,
+                  {.slot = settings_->slot, .incarnation = settings_->incarnation});
   const Spi spi = child.inbound_spi;
   note_ranges(child);
   sa.children.push_back(spi);

@@ -110,6 +110,10 @@ class EngineImpl final : public Engine {
     // What may be refused when the client has skipped numbers. A chassis that takes over meanwhile
     // knows less, and asks itself.
     std::map<Spi, uint64_t> edges_asked;
+    // The last request that began here, by its nonce, and who was gone by then (redundancy rule 13).
+    // Of one that was taken over nothing is known: all that held the IKE SA may have held it.
+    Bytes begun;
+    std::vector<esp::Holder> gone_before;
     std::optional<Instant> repeated_elsewhere;  // the last answer, to where the client is not
     BackOff ike_rekey;
     std::map<Spi, BackOff> child_rekeys;
@@ -163,6 +167,7 @@ class EngineImpl final : public Engine {
     bool initiator = false;  // of the exchange that made it
     Spi replaces;
     Duration outbound_from{};
+    std::vector<esp::Holder> holders;  // who can have made it as well
   };
   // An IKE SA as rekeying agreed on it.
   struct SuccessorParts {
@@ -173,6 +178,7 @@ class EngineImpl final : public Engine {
     Duration lifetime{};
     SecretBytes shared;
     Nonces nonces;
+    std::vector<esp::Holder> holders;  // who can have made it as well
   };
   // A rekey that waits for its turn; of the IKE SA if there is no `child`.
   struct Turn {
@@ -228,6 +234,7 @@ class EngineImpl final : public Engine {
 
   // engine_requests.cc
   bool send_request(IkeSa& sa, PendingRequest pending, const std::vector<Payload>& payloads);
+  std::vector<esp::Holder> holders_of(const IkeSa& sa, const PendingRequest& request);
   void transmit(const IkeSa& sa);
   void repeat_request(IkeSa& sa, Instant now);
   void give_up(IkeSa& sa);

@@ -324,6 +324,7 @@ void EngineImpl::finish_auth(IkeSa& sa, const PendingRequest& done,
   forget_proof(sa);
   set_up_done(sa);
   counters_.add("established");
+  if (made) host_.keys_of_request({}, *made);
   commit(changes, [this, made, index = sa.tunnel] {
     if (!made) return;
     use_outbound(*made);

@@ -170,6 +170,7 @@ void EngineImpl::finish_child(IkeSa& sa, const PendingRequest& done,
     settle_child_rekey(done, *made, std::min(nonces.initiator, nonces.responder), changes);
     use = tables_.child_sas.at(*made).delete_after.count() == 0;
   }
+  host_.keys_of_request({}, *made);
   commit(changes, [this, made, use, was_up, index = sa.tunnel] {
     if (use) use_outbound(*made);
     if (!was_up) host_.on_tunnel_state(index, true);
@@ -227,7 +228,8 @@ std::optional<Spi> EngineImpl::take_child(IkeSa& sa, const PendingRequest& done,
               .local = std::move(local),
               .remote = std::move(remote),
               .initiator = true,
-              .replaces = has_old ? done.child : Spi{}},
+              .replaces = has_old ? done.child : Spi{},
+              .holders = holders_of(sa, done)},
              changes)
       .inbound_spi;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/crypto.h"
+#include "esp/holders.h"
 #include "ike/engine_impl.h"
 #include "ike/offer.h"
 #include "wire/reader.h"
@@ -62,7 +63,8 @@ IkeSa& EngineImpl::keep_successor(const IkeSa& sa, const SuccessorParts& parts, 
   next.highest_m1 = 0;
   next.rekey_after = soft(parts.lifetime);
   next.delete_after = {};
-  next.holders = {{.slot = settings_->slot, .incarnation = settings_->incarnation}};
+  next.holders = parts.holders;
+  esp::add_holder(next.holders, {.slot = settings_->slot, .incarnation = settings_->incarnation});
   const IkeSpi spi = next.our_spi();
   changes.ike_sas.push_back(spi);
   IkeSa& kept = tables_.ike_sas.insert_or_assign(spi, std::move(next)).first->second;
@@ -154,7 +156,8 @@ void EngineImpl::on_rekey_ike(IkeSa& sa, Request& request, const payload::Sa& of
                                 .suite = chosen->suite,
                                 .lifetime = chosen->lifetime,
                                 .shared = std::move(*shared),
-                                .nonces = nonces},
+                                .nonces = nonces,
+                                .holders = {}},
                                changes);
   chosen->answer.spi = ike_spi_bytes(next.our_spi());
   if (crossed) {
@@ -227,7 +230,8 @@ void EngineImpl::finish_rekey_ike(IkeSa& sa, const PendingRequest& done,
                                 .suite = chosen->suite,
                                 .lifetime = chosen->lifetime,
                                 .shared = std::move(*shared),
-                                .nonces = {.initiator = done.nonce, .responder = nonce->data}},
+                                .nonces = {.initiator = done.nonce, .responder = nonce->data},
+                                .holders = holders_of(sa, done)},
                                changes);
   IkeSa* rival = rival_of(sa, done);
   // RFC 7296 2.8.2: "the new IKE SA containing the lowest nonce ... SHOULD be deleted by the node
@@ -242,6 +246,7 @@ void EngineImpl::finish_rekey_ike(IkeSa& sa, const PendingRequest& done,
     inherit(sa, next, Duration{}, changes);
   }
   const IkeSpi made = next.our_spi();
+  host_.keys_of_request(made, {});
   commit(changes, [this, made] { proceed(made); });
 }
 

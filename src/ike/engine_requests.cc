@@ -75,6 +75,8 @@ bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending,
   sa.pending = std::move(pending);
   counters_.add("own-requests");
   Runtime& run = runtime(sa);
+  run.begun = sa.pending->nonce;
+  run.gone_before = host_.gone(sa.holders);
   run.resends = 0;
   run.replay_asked = false;
   run.asked_at = platform_.clock.now();
@@ -90,6 +92,18 @@ bool EngineImpl::send_request(IkeSa& sa, PendingRequest pending,
     if (still->second.pending->message_id == id) transmit(still->second);
   });
   return true;
+}
+
+// Redundancy rule 13: in a split two chassis get the answer to one request, and make the same keys
+// of it. Who else has held the request is among those that held the IKE SA.
+std::vector<esp::Holder> EngineImpl::holders_of(const IkeSa& sa, const PendingRequest& request) {
+  std::vector<esp::Holder> holders = sa.holders;
+  const Runtime& run = runtime(sa);
+  if (request.nonce.empty() || run.begun != request.nonce) return holders;
+  std::erase_if(holders, [&](const esp::Holder& each) {
+    return std::ranges::find(run.gone_before, each) != run.gone_before.end();
+  });
+  return holders;
 }
 
 void EngineImpl::transmit(const IkeSa& sa) {

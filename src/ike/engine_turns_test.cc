@@ -311,5 +311,61 @@ TEST_F(Turns, KeysThatAreToBeRenewedTakeTurnsAndTheIkeSaComesFirst) {
   EXPECT_GT(gateway().state.child_sas.at(child_of(8)).rekey_after.count(), 0);
 }
 
+// ---- whose keys they are (redundancy rule 13, docs/decisions/0117) ----
+
+bool listed(const std::vector<esp::Holder>& holders, const esp::Holder& holder) {
+  return std::ranges::find(holders, holder) != holders.end();
+}
+
+// In a split it may have got the same answer, made the same SA and sealed on it.
+TEST_F(Turns, WhatIsMadeOfARequestThatWasTakenOverIsOfAllThatHeldTheIkeSa) {
+  const esp::Holder before{.slot = Slot{1}, .incarnation = {9}};
+  take_over(true, with_clients(false));
+  gateway().engine->rekey_child(child_of(2));
+  const auto requests = asked(100ms);
+  ASSERT_EQ(requests.size(), 1U);
+  gateway().state.ike_sas.at(ike_of(2)).holders.push_back(before);
+  taken_over_ = std::make_unique<Gateway>(gateway(), with_clients(false));
+  again();
+  taken_over_->host.gone_holders = {before};
+  agree(requests[0]);
+  const Spi made = child_of(2);
+  EXPECT_TRUE(listed(gateway().state.child_sas.at(made).holders, before));
+  ASSERT_EQ(gateway().host.keys_of_requests.size(), 1U);
+  EXPECT_EQ(gateway().host.keys_of_requests[0].second, made);
+}
+
+// Else a chassis without its disk could never get keys that it may send with.
+TEST_F(Turns, WhoWasGoneBeforeARequestBeganDoesNotHoldWhatIsMadeOfIt) {
+  const esp::Holder gone{.slot = Slot{1}, .incarnation = {9}};
+  const esp::Holder there{.slot = Slot{1}, .incarnation = {8}};
+  take_over(true, with_clients(false));
+  auto& holders = gateway().state.ike_sas.at(ike_of(2)).holders;
+  holders.push_back(gone);
+  holders.push_back(there);
+  gateway().host.gone_holders = {gone};
+  gateway().engine->rekey_child(child_of(2));
+  const auto requests = asked(100ms);
+  ASSERT_EQ(requests.size(), 1U);
+  gateway().host.gone_holders = {gone, there};  // this one goes while we wait
+  agree(requests[0]);
+  const auto& made = gateway().state.child_sas.at(child_of(2)).holders;
+  EXPECT_FALSE(listed(made, gone));
+  EXPECT_TRUE(listed(made, there));
+}
+
+// RFC 7296 2.17: the keys of the first CHILD SA come from the nonces of the IKE SA.
+TEST(Takeover, TheFirstChildSaIsOfAllThatHeldTheIkeSa) {
+  const esp::Holder other{.slot = Slot{1}, .incarnation = {9}};
+  Gateway gateway;
+  Client client;
+  ASSERT_TRUE(client.take_init(gateway.ask(client.init_request())));
+  ASSERT_EQ(gateway.state.ike_sas.size(), 1U);
+  gateway.state.ike_sas.begin()->second.holders.push_back(other);
+  ASSERT_TRUE(client.open(gateway.ask(client.auth_request())));
+  ASSERT_EQ(gateway.state.child_sas.size(), 1U);
+  EXPECT_TRUE(listed(gateway.state.child_sas.begin()->second.holders, other));
+}
+
 }  // namespace
 }  // namespace segw::ike::testing

@@ -119,6 +119,17 @@ class RecordingHost final : public Host {
     return at == positions.end() ? Position{} : at->second;
   }
   void raise_edge(Spi inbound_spi, uint64_t edge) override { edges[inbound_spi] = edge; }
+  [[nodiscard]] std::vector<esp::Holder> gone(
+      const std::vector<esp::Holder>& holders) const override {
+    std::vector<esp::Holder> gone;
+    for (const esp::Holder& each : holders) {
+      if (std::ranges::find(gone_holders, each) != gone_holders.end()) gone.push_back(each);
+    }
+    return gone;
+  }
+  void keys_of_request(IkeSpi ike_sa, Spi child_sa) override {
+    keys_of_requests.emplace_back(ike_sa, child_sa);
+  }
   void moved(const IkeSa& sa) override { moves.push_back(sa.remote); }
   void on_tunnel_state(uint32_t tunnel, bool up) override { tunnels[tunnel] = up; }
 
@@ -138,6 +149,8 @@ class RecordingHost final : public Host {
   std::set<Spi> outbound;
   std::map<Spi, Position> positions;
   std::map<Spi, uint64_t> edges;
+  std::vector<esp::Holder> gone_holders;
+  std::vector<std::pair<IkeSpi, Spi>> keys_of_requests;
   std::vector<Endpoint> moves;
   std::map<uint32_t, bool> tunnels;
 };

@@ -4,6 +4,7 @@
 #include <optional>
 #include <tuple>
 
+#include "esp/holders.h"
 #include "esp/sequence_plan.h"
 
 namespace segw::mcs {
@@ -23,9 +24,7 @@ uint64_t heard_of(const std::map<Spi, esp::SaWindow>& windows, Spi spi) {
 }
 
 void add_holders(std::vector<esp::Holder>& to, const std::vector<esp::Holder>& from) {
-  for (const esp::Holder& each : from) {
-    if (std::ranges::find(to, each) == to.end()) to.push_back(each);
-  }
+  for (const esp::Holder& each : from) esp::add_holder(to, each);
 }
 
 // RFC 7296 1.4.1: a Closed one was deleted by the client, whatever came before.

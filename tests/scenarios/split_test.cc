@@ -110,6 +110,49 @@ TEST_F(Split, OneAfterTheOther) {
   }
 }
 
+// ---- one request of ours that both chassis sent ----
+
+class TwinRequest : public Split {
+ protected:
+  const ike::IkeSa* ike_of(HostId id) {
+    const auto* state = cluster().host(id).chassis()->group_state(kGroup);
+    return state->ike_sas.empty() ? nullptr : &state->ike_sas.begin()->second;
+  }
+  bool asks(HostId id) {
+    const ike::IkeSa* sa = ike_of(id);
+    return sa != nullptr && sa->pending &&
+           sa->pending->kind == ike::PendingRequest::Kind::RekeyChild;
+  }
+};
+
+// The one got the answer, made the SA, sealed on it, and forgot that as it restarted. The other one
+// gets the answer then, from a client that says it again (redundancy rule 11).
+TEST_F(TwinRequest, WhoGetsTheAnswerLaterUsesOnlyItsOwnNumbers) {
+  ClusterOptions options{.clients = 1};
+  options.responder_only = false;
+  options.child_lifetime = 20s;
+  Cluster& c = converged(options);
+  c.packets().set_client_quality({.loss_per_mille = 1000, .delay_min = 4ms, .delay_max = 5ms});
+  ASSERT_TRUE(c.run_until([&] { return asks(A) && asks(B); }, 30s)) << c.report();
+  c.net().cut(A, B);
+  ASSERT_TRUE(c.run_until([&] { return c.master_count() == 2; }, c.hold_time() + 2s));
+  c.packets().set_client_quality({.delay_min = 4ms, .delay_max = 5ms});
+  ASSERT_TRUE(c.run_until([&] { return !asks(B); }, 20s)) << c.report();
+  const uint64_t echoes = c.client().counts().echoes;
+  c.run_for(1s);
+  ASSERT_GT(c.client().counts().echoes, echoes) << "sealed by B";
+  ASSERT_TRUE(asks(A));
+  c.host(B).crash();
+  c.net().heal();
+  c.host(B).boot();
+  ASSERT_TRUE(c.run_until([&] { return c.redundant(); }, 10s)) << c.report();
+  ASSERT_TRUE(asks(A)) << "it comes back before the answer";
+  move_all_to(A);
+  ASSERT_TRUE(c.run_until([&] { return !asks(A); }, 30s)) << c.report();
+  c.run_for(3s);
+  EXPECT_TRUE(c.violations().empty()) << c.report();
+}
+
 // ---- one request that both chassis answered ----
 
 class TwinSas : public Split {

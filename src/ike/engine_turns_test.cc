@@ -2,6 +2,7 @@
 // another life of a standby held (rule 13).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "ike/testing.h"

@@ -3,6 +3,7 @@
 // Both ends of IKEv2 for tests and fuzzers: a gateway (the engine over a recording host) and an
 // initiator made from the codec, plain enough that a test can make it misbehave.
 
+#include <algorithm>
 #include <set>
 #include <utility>
 

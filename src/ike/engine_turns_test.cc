@@ -320,10 +320,11 @@ bool listed(const std::vector<esp::Holder>& holders, const esp::Holder& holder) 
 
 // In a split it may have got the same answer, made the same SA and sealed on it.
 TEST_F(Turns, WhatIsMadeOfARequestThatWasTakenOverIsOfAllThatHeldTheIkeSa) {
-  const esp::Holder before{.slot = Slot{1}, .incarnation = {9}};
+  const esp::Holder before{.slot = Slot{0}, .incarnation = {9}};
   take_over(true, with_clients(false));
-  gateway().engine->rekey_child(child_of(2));
-  const auto requests = asked(100ms);
+  gateway().run_for(5s);
+  gateway().engine->rekey_in_turn({}, {child_of(2)});
+  const auto requests = asked(10ms);
   ASSERT_EQ(requests.size(), 1U);
   gateway().state.ike_sas.at(ike_of(2)).holders.push_back(before);
   taken_over_ = std::make_unique<Gateway>(gateway(), with_clients(false));
@@ -338,15 +339,16 @@ TEST_F(Turns, WhatIsMadeOfARequestThatWasTakenOverIsOfAllThatHeldTheIkeSa) {
 
 // Else a chassis without its disk could never get keys that it may send with.
 TEST_F(Turns, WhoWasGoneBeforeARequestBeganDoesNotHoldWhatIsMadeOfIt) {
-  const esp::Holder gone{.slot = Slot{1}, .incarnation = {9}};
-  const esp::Holder there{.slot = Slot{1}, .incarnation = {8}};
+  const esp::Holder gone{.slot = Slot{0}, .incarnation = {9}};
+  const esp::Holder there{.slot = Slot{0}, .incarnation = {8}};
   take_over(true, with_clients(false));
+  gateway().run_for(5s);
   auto& holders = gateway().state.ike_sas.at(ike_of(2)).holders;
   holders.push_back(gone);
   holders.push_back(there);
   gateway().host.gone_holders = {gone};
-  gateway().engine->rekey_child(child_of(2));
-  const auto requests = asked(100ms);
+  gateway().engine->rekey_in_turn({}, {child_of(2)});
+  const auto requests = asked(10ms);
   ASSERT_EQ(requests.size(), 1U);
   gateway().host.gone_holders = {gone, there};  // this one goes while we wait
   agree(requests[0]);
@@ -357,7 +359,7 @@ TEST_F(Turns, WhoWasGoneBeforeARequestBeganDoesNotHoldWhatIsMadeOfIt) {
 
 // RFC 7296 2.17: the keys of the first CHILD SA come from the nonces of the IKE SA.
 TEST(Takeover, TheFirstChildSaIsOfAllThatHeldTheIkeSa) {
-  const esp::Holder other{.slot = Slot{1}, .incarnation = {9}};
+  const esp::Holder other{.slot = Slot{0}, .incarnation = {9}};
   Gateway gateway;
   Client client;
   ASSERT_TRUE(client.take_init(gateway.ask(client.init_request())));

@@ -352,8 +352,10 @@ class Merger {
   }
   // Those that it lists first, in their order.
   std::vector<Spi> list(const std::vector<Spi>& listed, std::vector<Spi> all) {
-    const auto place = [&](Spi spi) { return std::ranges::find(listed, spi) - listed.begin(); };
-    std::ranges::stable_sort(all, {}, place);
+    const auto place = [&](Spi spi) {
+      return std::pair(std::ranges::find(listed, spi) - listed.begin(), spi);
+    };
+    std::ranges::sort(all, {}, place);
     while (all.size() > kChildrenMost) {
       const auto value = [&](Spi spi) {
         const esp::ChildSa& sa = state_.child_sas.at(spi);

@@ -1,6 +1,7 @@
 #include "mcs/shared_config.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "crypto/crypto.h"
 #include "wire/reader.h"
@@ -9,7 +10,8 @@
 namespace segw::mcs {
 
 SharedConfig::SharedConfig(std::vector<ConfigPart> parts) : parts_(std::move(parts)) {
-  std::ranges::stable_sort(parts_, {}, &ConfigPart::path);
+  std::ranges::sort(parts_, {},
+                    [](const ConfigPart& part) { return std::tie(part.path, part.digest); });
   const auto same = std::ranges::unique(parts_, {}, &ConfigPart::path);
   parts_.erase(same.begin(), same.end());
   wire::Writer all;

@@ -6,7 +6,7 @@ import signal
 import time
 
 from clusters import ISA, SEGWD
-from limits import ISA_GAP_MS, NOMINAL_S
+from limits import AFTER_HOLD_MS, ISA_GAP_MS, NOMINAL_S
 
 APART_S = 2
 ROW = 10
@@ -55,6 +55,15 @@ def isa_kill(trial):
     active, heir = roles(trial)
     with trial.phase("ISA kill", gap_ms=ISA_GAP_MS, nominal_s=NOMINAL_S):
         trial.lab.signal(active, ISA, signal.SIGKILL)
+        trial.wait_acting(heir)
+
+
+def isa_hang(trial):
+    """MIMP and BFD are well: only its silence tells of it (docs/decisions/0104)."""
+    active, heir = roles(trial)
+    with trial.phase("ISA hang", gap_ms=1000 * trial.limits.hold_s + AFTER_HOLD_MS,
+                     nominal_s=NOMINAL_S):
+        trial.lab.signal(active, ISA, signal.SIGSTOP)
         trial.wait_acting(heir)
 
 
@@ -131,6 +140,7 @@ COMMON = {
     "hang of segwd": hang_of_segwd,
     "hang of all": hang_of_all,
     "isa kill": isa_kill,
+    "isa hang": isa_hang,
     "reboot of the active": reboot_of_the_active,
     "reboot of the standby": reboot_of_the_standby,
     "crash of the standby": crash_of_the_standby,

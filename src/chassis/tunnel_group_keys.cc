@@ -49,12 +49,14 @@ void TunnelGroup::rekey_for(PeerIndex peer) {
 }
 
 // Not those that nobody can rekey: their client does not answer, and has gone without a word or
-// will be given up; the active lost its own state folder since, and has lost them already; or they
-// are about to end.
+// will be given up; the active lost its own state folder since they, or the IKE SA that it would
+// ask under, were made, and has lost them already; or they are about to end.
 uint64_t TunnelGroup::unsealable_by(const esp::Holder& who) const {
   const auto counts = [&](const std::vector<esp::Holder>& holders, IkeSpi ike_sa) {
     if (!esp::held_in_another_life(holders, who) || engine_->does_not_answer(ike_sa)) return false;
-    return who == self() || !esp::held_in_another_life(holders, self());
+    if (who == self()) return true;
+    const auto owner = state_.ike_sas.find(ike_sa);
+    return may_seal(holders) && owner != state_.ike_sas.end() && may_seal(owner->second.holders);
   };
   const auto ike_sas = std::ranges::count_if(state_.ike_sas, [&](const auto& entry) {
     return entry.second.state == ike::IkeState::Established &&

@@ -81,6 +81,29 @@ TEST_F(MergedIke, WhatTheMergeTookAwayIsForgotten) {
   EXPECT_TRUE(winner_.ask(client.request(Exchange::Informational, liveness())).empty());
 }
 
+// Redundancy rule 17: of two that were made for one the other ends after 3 min, unless the client
+// turns out to use it; then it is rekeyed as any other.
+TEST(MergedChild, IsRekeyedUnlessItIsToEnd) {
+  GroupSettings settings = in_slot(0);
+  settings.responder_only = false;
+  Gateway gateway(settings);
+  Client client;
+  ASSERT_TRUE(client.connect(gateway));
+  esp::ChildSa& child = gateway.state.child_sas.begin()->second;
+  ASSERT_GT(child.rekey_after.count(), 0);
+  child.delete_after = 2h;
+  gateway.engine->merged({child.ike_sa}, {});
+  EXPECT_TRUE(gateway.run_for(58min).empty());
+  child.delete_after = {};
+  gateway.engine->note_ages();
+  gateway.engine->merged({child.ike_sa}, {});
+  const auto sent = gateway.run_for(1s);
+  ASSERT_EQ(sent.size(), 1U);
+  const auto header = decode_header(sent[0].message);
+  ASSERT_TRUE(header);
+  EXPECT_EQ(header->exchange, static_cast<uint8_t>(Exchange::CreateChildSa));
+}
+
 TEST_F(MergedIke, AgesGoOnFromTheMergedRecords) {
   Client client;
   ASSERT_TRUE(client.connect(loser_));

@@ -165,7 +165,8 @@ void EngineImpl::add_rekeys(const IkeSa& sa, const Runtime& run, Instant now, Ta
   for (const Spi spi : sa.children) {
     const auto child = tables_.child_sas.find(spi);
     if (child == tables_.child_sas.end() || child->second.rekeyed) continue;
-    const bool turn = automatic_.contains(spi) && child->second.delete_after.count() == 0;
+    if (child->second.delete_after.count() > 0) continue;  // it is to end
+    const bool turn = automatic_.contains(spi);
     if (!turn && child->second.rekey_after.count() == 0) continue;
     const Instant wanted = turn ? Instant{} : child_born(spi) + child->second.rekey_after - kAtOnce;
     const auto again = run.child_rekeys.find(spi);

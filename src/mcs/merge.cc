@@ -55,9 +55,9 @@ ike::IkeSa merge_ike(const ike::IkeSa& ours, const ike::IkeSa& theirs) {
   return sa;
 }
 
+// When it is to be rekeyed stays in its record: it may be the one that the client uses.
 void end_unused(esp::ChildSa& sa) {
   sa.outbound_floor = esp::kPositionMax;
-  sa.rekey_after = {};
   sa.delete_after = kLeast + sa.age + kRivalKept;
 }
 

@@ -350,6 +350,7 @@ TEST(MergedNumbers, AnSaThatOnlyMovedIsSkippedToo) {
 esp::ChildSa twin(uint32_t spi) {
   esp::ChildSa sa = child_sa(spi);
   sa.outbound_spi = Spi{0x4711};
+  sa.rekey_after = 50min;
   return sa;
 }
 
@@ -370,7 +371,7 @@ TEST(Twins, OnlyTheOneThatTheClientUsesSends) {
         << "the client sees one row of numbers";
     EXPECT_EQ(sender.delete_after, 0s);
     EXPECT_GE(other.delete_after, other.age + kRivalKept);
-    EXPECT_EQ(other.rekey_after, 0s);
+    EXPECT_EQ(other.rekey_after, 50min) << "the client may turn out to use it";
     EXPECT_TRUE(merged.child_sas.contains(Spi{310}));
     EXPECT_TRUE(merged.child_sas.contains(Spi{320}));
   }
@@ -386,6 +387,7 @@ TEST(Twins, ALaterWordOfTheClientTurnsThemRound) {
   settle_rivals(split.child(320), split.child(310), 50 * kBlock, kWinner);
   EXPECT_FALSE(only_receives(split.child(320)));
   EXPECT_EQ(split.child(320).delete_after, 0s);
+  EXPECT_EQ(split.child(320).rekey_after, 50min) << "it does not end without a successor";
   EXPECT_GE(split.child(320).outbound_floor, 50 * kBlock);
   EXPECT_TRUE(only_receives(split.child(310)));
 }

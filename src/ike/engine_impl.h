@@ -235,7 +235,9 @@ class EngineImpl final : public Engine {
   void on_response(IkeSa& sa, const Header& header, const Plain& plain);
   void answered_another(IkeSa& sa);
   void finish(IkeSa& sa, const PendingRequest& done, const std::vector<Payload>& payloads);
-  void finish_delete_child(IkeSa& sa, const PendingRequest& done);
+  bool deletes_another(const PendingRequest& done, const std::vector<Payload>& payloads) const;
+  void finish_delete_child(IkeSa& sa, const PendingRequest& done,
+                           const std::vector<Payload>& payloads);
   bool ask_delete_child(IkeSa& sa, Spi child);
   void ask_delete_ike(IkeSa& sa);
   void end(IkeSa& sa);

@@ -214,7 +214,7 @@ void EngineImpl::finish(IkeSa& sa, const PendingRequest& done,
       if (runtime(sa).replay_asked) raise_edges(sa);
       return commit(Changes{.ike_sas = {sa.our_spi()}}, [] {});
     case Kind::DeleteChild:
-      return finish_delete_child(sa, done);
+      return finish_delete_child(sa, done, payloads);
     case Kind::DeleteIke: {
       Changes changes;
       remove_ike(sa.our_spi(), true, changes);
@@ -236,8 +236,31 @@ void EngineImpl::finish(IkeSa& sa, const PendingRequest& done,
   }
 }
 
-void EngineImpl::finish_delete_child(IkeSa& sa, const PendingRequest& done) {
+// RFC 7296 1.4.1: "Normally, the response in the INFORMATIONAL exchange will contain Delete payloads
+// for the paired SAs going in the other direction." One that names others only answers what another
+// chassis had it delete under this message ID.
+bool EngineImpl::deletes_another(const PendingRequest& done,
+                                 const std::vector<Payload>& payloads) const {
+  const auto child = tables_.child_sas.find(done.child);
+  if (child == tables_.child_sas.end()) return false;
+  const Bytes paired = spi_bytes(child->second.outbound_spi);
+  bool others = false;
+  for (const Payload& each : payloads) {
+    const auto* deleted = std::get_if<payload::Delete>(&each);
+    if (deleted == nullptr || deleted->protocol != kProtocolEspSa) continue;
+    if (std::ranges::find(deleted->spis, paired) != deleted->spis.end()) return false;
+    others = others || !deleted->spis.empty();
+  }
+  return others;
+}
+
+void EngineImpl::finish_delete_child(IkeSa& sa, const PendingRequest& done,
+                                     const std::vector<Payload>& payloads) {
   Changes changes{.ike_sas = {sa.our_spi()}};
+  if (deletes_another(done, payloads)) {
+    counters_.add("response-other-delete");  // it stays due, under the next ID
+    return commit(changes, [] {});
+  }
   remove_child(done.child, true, changes);
   commit(changes, [] {});
 }

@@ -43,6 +43,21 @@ TEST_F(OtherExchange, DoesNotConfirmADeleteOfAChildSa) {
   EXPECT_TRUE(gateway_.state.child_sas.empty());
 }
 
+// In a split another chassis had it delete something else under this ID; it says again what it said.
+TEST_F(OtherExchange, OfAnotherDeleteDoesNotConfirmThisOne) {
+  const Spi spi = gateway_.state.child_sas.begin()->first;
+  const Spi paired = gateway_.state.child_sas.begin()->second.outbound_spi;
+  gateway_.engine->delete_child(spi);
+  const uint32_t first = gateway_.only_ike().pending->message_id;
+  gateway_.give(client_.seal(Exchange::Informational, delete_child(paired.value + 1), first, true));
+  EXPECT_EQ(gateway_.engine->counters().get("response-other-delete"), 1U);
+  EXPECT_TRUE(gateway_.state.child_sas.contains(spi));
+  ASSERT_TRUE(gateway_.only_ike().pending) << "asked again";
+  EXPECT_EQ(gateway_.only_ike().pending->message_id, first + 1);
+  gateway_.give(client_.seal(Exchange::Informational, delete_child(paired.value), first + 1, true));
+  EXPECT_TRUE(gateway_.state.child_sas.empty());
+}
+
 // The client will never look at that number again.
 TEST_F(OtherExchange, LeavesTheDeleteToTheNextNumber) {
   gateway_.engine->delete_ike(gateway_.only_ike().our_spi());

@@ -1,12 +1,16 @@
 """Labs whose chassis back each other up, a pair or a domain, by the same questions."""
 
+import contextlib
 import os
+from pathlib import Path
 
 from segwlab import ACTING, Lab, LabError, Pair, run, wait_until
 
 READY_S = 60
 RESTORE_S = 90  # a designated active takes back what it is ready for since 60 s
 UP_S = "20"  # for swanctl
+SHOWN = {"tunnels.json": ("show", "ipsec", "gateway", "gw-1", "tunnel", "--json"),
+         "counters.json": ("show", "counters", "--json")}
 SEGWD, ISA = "--keeper-fd", "segw-isa"  # the keeper bears segwd's name, without this option
 
 
@@ -46,6 +50,17 @@ class Cluster(Lab):
     def start(self, node):
         self.tool("start", node)
         self.note_processes()
+
+    def keep_shown(self):
+        """What the chassis say of themselves, beside their logs, for who looks for a cause."""
+        if not self.keep_logs:
+            return
+        for node in self.CHASSIS:
+            folder = Path(self.keep_logs) / node
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, words in SHOWN.items():
+                with contextlib.suppress(LabError):
+                    (folder / name).write_text(self.segw(node, *words))
 
     def signal(self, node, mark, number):
         """To the processes of the node that have this word in their command line."""

@@ -117,6 +117,7 @@ class Trial:
             time.sleep(SETTLE_S)
         except LabError as error:
             phase.given_up = str(error)
+            self.lab.keep_shown()
             raise
         finally:
             phase.ended = time.time()

@@ -49,7 +49,11 @@ int Keeper::run() {
   while (!done_) {
     std::array<pollfd, 2> polled{{{.fd = signals_.get(), .events = POLLIN, .revents = 0},
                                   {.fd = socket_.get(), .events = POLLIN, .revents = 0}}};
-    ::poll(polled.data(), polled.size(), next_timeout_ms());
+    const milliseconds wait{next_timeout_ms()};
+    const auto due = Clock::now() + wait;
+    ::poll(polled.data(), polled.size(), static_cast<int>(wait.count()));
+    // While the whole machine stood still nobody could say anything: that is no silence of segwd.
+    last_heartbeat_ += std::max(Clock::now() - due, Clock::duration{});
     // What segwd still said is read before its death is looked at.
     if (polled[1].revents != 0) on_segwd_message();
     if (polled[0].revents != 0) on_signal();

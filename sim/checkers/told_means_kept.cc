@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -29,6 +30,15 @@ struct Told {
   bool asked = false;
   uint32_t request = 0;
   std::vector<Spi> children;
+};
+
+// An IKE SA's CHILD SAs as its last answer and its last request were made. Either leaves when what
+// was recorded before it is held: what came to the table since then may be held by nobody.
+struct Made {
+  uint32_t next_in = 0;
+  uint32_t next_out = 0;
+  std::vector<Spi> in_answer;
+  std::vector<Spi> in_request;
 };
 
 class ToldMeansKept final : public Checker {
@@ -73,6 +83,7 @@ class ToldMeansKept final : public Checker {
     for (const SimHost* other : view().hosts) {
       if (other->id() == host || !view().roles.acting(other->id())) continue;
       if (acted) {
+        forget_gone(host);  // what ended in the event that ends its role it does not hold either
         to_merge_.insert(host);
       } else if (!to_merge_.contains(host)) {
         forget(host);
@@ -85,11 +96,13 @@ class ToldMeansKept final : public Checker {
     beside_.erase(host);
     grants_.erase(host);
     had_[host] = {};
+    std::erase_if(made_, [&](const auto& entry) { return entry.first.first == host; });
     if (to_merge_.erase(host) != 0) forget(host);  // lost with its memory
   }
 
   // What its owner forgot without a message (time-outs) is nobody's duty any more.
   void after_event() override {
+    note_made();
     if (view().world.now() < next_look_) return;
     next_look_ = view().world.now() + std::chrono::milliseconds(1);
     for (const HostId host : std::set<HostId>(to_merge_)) check_merge(host);
@@ -101,17 +114,8 @@ class ToldMeansKept final : public Checker {
       next_grants_ = view().world.now() + kNoteInterval;
       note_grants();
     }
-    for (auto at = told_.begin(); at != told_.end();) {
-      const auto* state = to_merge_.contains(at->first.first) ? nullptr : state_of(at->first.first);
-      if (state != nullptr && !state->ike_sas.contains(at->first.second)) {
-        at = told_.erase(at);
-        continue;
-      }
-      if (state != nullptr) {
-        std::erase_if(at->second.children,
-                      [&](const Spi& spi) { return !state->child_sas.contains(spi); });
-      }
-      ++at;
+    for (const SimHost* host : view().hosts) {
+      if (!to_merge_.contains(host->id())) forget_gone(host->id());
     }
   }
 
@@ -136,8 +140,51 @@ class ToldMeansKept final : public Checker {
     return all;
   }
 
+  void forget_gone(HostId host) {
+    const auto* state = state_of(host);
+    if (state == nullptr) return;
+    for (auto at = told_.lower_bound({host, IkeSpi{}}); at != told_.end();) {
+      if (at->first.first != host) return;
+      if (!state->ike_sas.contains(at->first.second)) {
+        at = told_.erase(at);
+        continue;
+      }
+      std::erase_if(at->second.children,
+                    [&](const Spi& spi) { return !state->child_sas.contains(spi); });
+      ++at;
+    }
+  }
+
+  // Of each IKE SA, as soon as an answer or a request is made.
+  void note_made() {
+    for (const HostId host : acting_) {
+      const auto* state = state_of(host);
+      if (state == nullptr) continue;
+      for (const auto& [spi, sa] : state->ike_sas) made(host, sa);
+    }
+  }
+  const Made& made(HostId host, const ike::IkeSa& sa) {
+    const auto [at, is_new] = made_.try_emplace({host, sa.our_spi()});
+    Made& made = at->second;
+    if (is_new || made.next_in != sa.next_request_in) made.in_answer = sa.children;
+    if (is_new || made.next_out != sa.next_request_out) made.in_request = sa.children;
+    made.next_in = sa.next_request_in;
+    made.next_out = sa.next_request_out;
+    return made;
+  }
+
+  // What was told before, and what this message tells of; what is gone is nobody's duty.
+  static void note_children(Told& told, const ike::IkeSa& sa, const std::vector<Spi>& made) {
+    std::set<Spi> all(told.children.begin(), told.children.end());
+    all.insert(made.begin(), made.end());
+    told.children.clear();
+    std::ranges::copy_if(sa.children, std::back_inserter(told.children),
+                         [&](const Spi& spi) { return all.contains(spi); });
+  }
+
   void note(HostId host, const ike::IkeSa& sa, const IkeHeader& header, ByteView bytes) {
     Told& told = told_[{host, sa.our_spi()}];
+    const Made& as_made = made(host, sa);
     told.at = view().world.now();
     told.members = members(host);
     if (header.response) {
@@ -149,10 +196,10 @@ class ToldMeansKept final : public Checker {
       told.request = header.message_id;
     }
     told.begun = sa.state == ike::IkeState::Connecting || sa.state == ike::IkeState::Authenticating;
-    told.children = sa.children;
+    note_children(told, sa, header.response ? as_made.in_answer : as_made.in_request);
     told.had.clear();
     for (const HostId member : told.members) {
-      if (holds(member, sa)) told.had.insert(member);
+      if (holds(member, sa.our_spi(), told.children)) told.had.insert(member);
     }
   }
 
@@ -187,10 +234,10 @@ class ToldMeansKept final : public Checker {
     }
   }
 
-  [[nodiscard]] bool holds(HostId host, const ike::IkeSa& sa) const {
+  [[nodiscard]] bool holds(HostId host, IkeSpi ike_sa, const std::vector<Spi>& children) const {
     const auto* state = state_of(host);
-    return state != nullptr && state->ike_sas.contains(sa.our_spi()) &&
-           std::ranges::all_of(sa.children,
+    return state != nullptr && state->ike_sas.contains(ike_sa) &&
+           std::ranges::all_of(children,
                                [&](const Spi& spi) { return state->child_sas.contains(spi); });
   }
 
@@ -202,7 +249,7 @@ class ToldMeansKept final : public Checker {
       told_[{host, spi}] = Told{.at = view().world.now(),
                                 .members = told_.at({host, old.our_spi()}).members,
                                 .had = {},
-                                .children = sa.children};
+                                .children = made(host, sa).in_answer};
     }
   }
 
@@ -311,6 +358,7 @@ class ToldMeansKept final : public Checker {
 
   std::map<Key, Told> told_;
   std::map<HostId, Had> had_;
+  std::map<Key, Made> made_;  // of who acts
   std::set<HostId> acting_;
   std::set<HostId> beside_;          // they act, and another one did at the same time
   std::set<HostId> to_merge_;        // they acted beside the other one, and have stopped

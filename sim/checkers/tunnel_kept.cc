@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -50,6 +51,7 @@ struct Tunnel {
   uint64_t responder_spi = 0;
   bool client_began = false;
   Instant told_at{};
+  Instant made_at{};              // its keys: no table had it before
   std::set<HostId> holders;       // that run, as last seen
   std::set<HostId> split_served;  // had IKE messages of it while two acted, until that is merged
   // Initiator SPIs of what one that does not hold it authenticated while one that does acted too.
@@ -99,6 +101,7 @@ class TunnelKept final : public Checker {
                           .responder_spi = ike.responder_spi,
                           .client_began = ike.client_began,
                           .told_at = view().world.now(),
+                          .made_at = {},
                           .holders = {},
                           .split_served = {},
                           .begun_beside = {},
@@ -106,7 +109,14 @@ class TunnelKept final : public Checker {
                           .last_request = {},
                           .asked = {},
                           .gone = {}});
-    look_at(kept.back());
+    Tunnel& tunnel = kept.back();
+    tunnel.made_at = made_at(tunnel.gateways());
+    look_at(tunnel);
+    // IKE messages have made it before the client knew of it.
+    if (view().roles.acting_count() < 2) return;
+    std::ranges::copy_if(tunnel.holders,
+                         std::inserter(tunnel.split_served, tunnel.split_served.end()),
+                         [&](HostId host) { return view().roles.acting(host); });
   }
 
   void on_client_lost(const ClientIke& ike, const ClientLoss& loss) override {
@@ -182,6 +192,7 @@ class TunnelKept final : public Checker {
   void after_event() override {
     if (view().world.now() < next_look_) return;
     next_look_ = view().world.now() + kLookInterval;
+    note_made();
     each([this](Tunnel& tunnel) { look_at(tunnel); });
   }
 
@@ -191,6 +202,19 @@ class TunnelKept final : public Checker {
     for (auto& [outer, kept] : tunnels_) {
       for (Tunnel& tunnel : kept) call(tunnel);
     }
+  }
+
+  void note_made() {
+    for (const SimHost* host : view().hosts) {
+      const chassis::Chassis* chassis = host->chassis();
+      const auto* state = chassis == nullptr ? nullptr : chassis->group_state(view().group);
+      if (state == nullptr) continue;
+      for (const auto& [spi, sa] : state->ike_sas) made_.try_emplace(spi, view().world.now());
+    }
+  }
+  [[nodiscard]] Instant made_at(IkeSpi spi) const {
+    const auto at = made_.find(spi);
+    return (at == made_.end() ? view().world.now() : at->second) - kLookInterval;
   }
 
   enum class Sender : uint8_t { Client, Gateway };
@@ -290,7 +314,7 @@ class TunnelKept final : public Checker {
     if (replaced && tunnel.begun_beside.contains(loss.by)) return LossExcuse::MovedInSplit;
     // Redundancy rule 13: it may not seal what it held before, and the client cannot be asked.
     const bool lost_disk = std::ranges::any_of(disk_lost_, [&](const auto& entry) {
-      return entry.second > tunnel.told_at && acting_.contains(entry.first);
+      return entry.second > tunnel.made_at && acting_.contains(entry.first);
     });
     if (lost_disk) return LossExcuse::LostDisk;
     if (ended_by_age(tunnel, loss)) return LossExcuse::Lifetime;
@@ -352,6 +376,7 @@ class TunnelKept final : public Checker {
   std::map<std::pair<HostId, IpAddress>, Instant> heard_;
   std::set<HostId> acting_;
   std::map<HostId, Instant> disk_lost_;
+  std::map<IkeSpi, Instant> made_;  // when a table had it first
   bool operator_ends_ = false;
   Takeovers takeovers_;
   Instant next_look_{};

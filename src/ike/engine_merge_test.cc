@@ -49,6 +49,20 @@ TEST_F(MergedIke, TheClientGoesOnAndIsAskedOnceWhenItWasHeard) {
   EXPECT_EQ(winner_.state.child_sas.size(), 2U);
 }
 
+// RFC 7296 2.4: it is to be shown that the client lives, and it shows that by what it asks.
+TEST_F(MergedIke, OneThatSpeaksIsKeptThoughItDoesNotAnswer) {
+  Client client;
+  ASSERT_TRUE(client.connect(loser_));
+  merge();
+  for (int i = 0; i < 30; ++i) {
+    EXPECT_TRUE(client.open(winner_.ask(client.request(Exchange::Informational, liveness()))));
+    winner_.run_for(4s);
+  }
+  EXPECT_EQ(winner_.state.ike_sas.size(), 1U);
+  winner_.run_for(1min);
+  EXPECT_TRUE(winner_.state.ike_sas.empty()) << "it is silent";
+}
+
 TEST_F(MergedIke, OneThatCanIsSynchronisedInstead) {
   ChattyClient client;
   ASSERT_TRUE(client.connect_with(loser_, {NotifyType::MessageIdSyncSupported}));

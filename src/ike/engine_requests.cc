@@ -109,11 +109,14 @@ void EngineImpl::repeat_request(IkeSa& sa, Instant now) {
   // dpd max-retries says how sure one must be that the client has gone.
   if (sa.pending->kind == Kind::Liveness && settings != nullptr) most = settings->dpd_max_retries;
   // Whoever sends ESP or asks us something lives, whatever becomes of our question. But with a
-  // window of one nothing else can be asked, and what is to end would never end.
+  // window of one nothing else can be asked, and what is to end would never end. Without dpd it is
+  // asked too (redundancy rule 17): then a word since it was asked last is enough.
   Task ends;
   add_ends(sa, run, now, ends);
-  const bool lives = sa.pending->kind == Kind::Liveness && settings != nullptr &&
-                     now - run.last_heard < settings->dpd_interval && ends.at > now;
+  const Duration heard_in =
+      std::max(settings == nullptr ? Duration{} : settings->dpd_interval, wait_after(run.resends));
+  const bool lives =
+      sa.pending->kind == Kind::Liveness && now - run.last_heard < heard_in && ends.at > now;
   if (sa.pending->kind == Kind::MessageIdSync) {
     if (run.sync_attempts >= kSyncAttemptsMax) return give_up(sa);
     begin_sync(sa);

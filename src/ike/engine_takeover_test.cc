@@ -101,6 +101,22 @@ TEST(Takeover, AfterAnUncleanOneWhatIsTooOldGoesWithoutAWord) {
   EXPECT_FALSE(second.host.committed.back().deleted_ike_sas.at(0).by_client);
 }
 
+// Found with strongSwan in a split: it sends by the oldest CHILD SA until that is deleted.
+TEST(Takeover, AfterAnUncleanOneWhatIsToBeDeletedWaitsUntilTheClientIsHeard) {
+  Gateway first;
+  Client client;
+  ASSERT_TRUE(client.connect(first));
+  const Spi old = first.state.child_sas.begin()->first;
+  first.state.child_sas.at(old).delete_after = 3min;
+  Gateway second(first, with_dpd_in(0));
+  EXPECT_TRUE(second.run_for(10min).empty());
+  EXPECT_TRUE(second.state.child_sas.contains(old));
+  second.engine->heard(second.only_ike().our_spi());
+  second.run_for(1s);
+  ASSERT_TRUE(second.only_ike().pending);
+  EXPECT_EQ(second.only_ike().pending->kind, PendingRequest::Kind::DeleteChild);
+}
+
 TEST(Takeover, APendingRequestIsRepeatedWithTheSameBytes) {
   Gateway first(with_dpd_in(1));
   Client client;

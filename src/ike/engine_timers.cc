@@ -153,7 +153,9 @@ void EngineImpl::add_ends(const IkeSa& sa, const Runtime& run, Instant now, Task
                [&] { next = {.kind = Task::Kind::EndChild, .at = next.at, .child = spi}; });
     };
     if (child->second.lifetime.count() > 0) end_child(child->second.lifetime);
-    if (child->second.delete_after.count() > 0) end_child(child->second.delete_after - kAtOnce);
+    // A client that is not told goes on sending by it: strongSwan by the oldest that it has.
+    const bool decided = child->second.delete_after.count() > 0;
+    if (decided && run.heard) end_child(child->second.delete_after - kAtOnce);
   }
 }
 

@@ -239,9 +239,9 @@ void EngineImpl::finish(IkeSa& sa, const PendingRequest& done,
   }
 }
 
-// RFC 7296 1.4.1: "Normally, the response in the INFORMATIONAL exchange will contain Delete payloads
-// for the paired SAs going in the other direction." One that names others only answers what another
-// chassis had it delete under this message ID.
+// RFC 7296 1.4.1: "Normally, the response in the INFORMATIONAL exchange will contain Delete
+// payloads for the paired SAs going in the other direction." One that names others only answers
+// what another chassis had it delete under this message ID.
 bool EngineImpl::deletes_another(const PendingRequest& done,
                                  const std::vector<Payload>& payloads) const {
   const auto child = tables_.child_sas.find(done.child);

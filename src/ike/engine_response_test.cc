@@ -43,7 +43,8 @@ TEST_F(OtherExchange, DoesNotConfirmADeleteOfAChildSa) {
   EXPECT_TRUE(gateway_.state.child_sas.empty());
 }
 
-// In a split another chassis had it delete something else under this ID; it says again what it said.
+// In a split another chassis had it delete something else under this ID; it says again what it
+// said.
 TEST_F(OtherExchange, OfAnotherDeleteDoesNotConfirmThisOne) {
   const Spi spi = gateway_.state.child_sas.begin()->first;
   const Spi paired = gateway_.state.child_sas.begin()->second.outbound_spi;

@@ -112,11 +112,13 @@ class TunnelKept final : public Checker {
     Tunnel& tunnel = kept.back();
     tunnel.made_at = made_at(tunnel.gateways());
     look_at(tunnel);
-    // IKE messages have made it before the client knew of it.
+    // IKE messages have made it before the client knew of it: those of the one that acts and holds
+    // it.
     if (view().roles.acting_count() < 2) return;
-    std::ranges::copy_if(tunnel.holders,
-                         std::inserter(tunnel.split_served, tunnel.split_served.end()),
+    std::vector<HostId> made_by;
+    std::ranges::copy_if(tunnel.holders, std::back_inserter(made_by),
                          [&](HostId host) { return view().roles.acting(host); });
+    if (made_by.size() == 1) tunnel.split_served.insert(made_by.front());
   }
 
   void on_client_lost(const ClientIke& ike, const ClientLoss& loss) override {

@@ -62,11 +62,14 @@ class Cluster(Lab):
                 with contextlib.suppress(LabError):
                     (folder / name).write_text(self.segw(node, *words))
 
+    def pids(self, node, mark):
+        """The processes of the node that have this word in their command line."""
+        return [int(words[1]) for words in map(str.split, self.tool("ps").splitlines())
+                if words[0] == node and any(word.startswith(mark) for word in words[2:])]
+
     def signal(self, node, mark, number):
-        """To the processes of the node that have this word in their command line."""
-        for words in map(str.split, self.tool("ps").splitlines()):
-            if words[0] == node and any(word.startswith(mark) for word in words[2:]):
-                os.kill(int(words[1]), number)
+        for pid in self.pids(node, mark):
+            os.kill(pid, number)
 
 
 class FaultPair(Cluster, Pair):

@@ -7,6 +7,7 @@ import time
 
 from clusters import ISA, SEGWD
 from limits import AFTER_HOLD_MS, ISA_GAP_MS, NOMINAL_S
+from segwlab import LabError
 
 APART_S = 2
 ROW = 10
@@ -44,11 +45,14 @@ def hang_of_segwd(trial):
 
 def hang_of_all(trial):
     active, heir = roles(trial)
+    before = trial.lab.pids(active, SEGWD)
     with trial.phase("hang of the active", gap_ms=trial.limits.loss_gap_ms):
         trial.lab.tool("kill", active, "--signal", "STOP")
         trial.wait_acting(heir)
     with trial.phase("the hang ends", lost=0, nominal_s=NOMINAL_S):
         trial.lab.tool("kill", active, "--signal", "CONT")
+    if trial.lab.pids(active, SEGWD) != before:
+        raise LabError(f"segwd of {active} was started again: its keeper took the hang for silence")
 
 
 def isa_kill(trial):

@@ -235,7 +235,8 @@ class EngineImpl final : public Engine {
   void on_response(IkeSa& sa, const Header& header, const Plain& plain);
   void answered_another(IkeSa& sa);
   void finish(IkeSa& sa, const PendingRequest& done, const std::vector<Payload>& payloads);
-  bool deletes_another(const PendingRequest& done, const std::vector<Payload>& payloads) const;
+  [[nodiscard]] bool deletes_another(const PendingRequest& done,
+                                     const std::vector<Payload>& payloads) const;
   void finish_delete_child(IkeSa& sa, const PendingRequest& done,
                            const std::vector<Payload>& payloads);
   bool ask_delete_child(IkeSa& sa, Spi child);
